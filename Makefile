@@ -1,0 +1,56 @@
+# Pullwright's commands. Everything runs in .venv, which each target builds when it is missing or out of date.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix lock docs coverage clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+# Both stamps install exactly what the lock files name, and nothing whose hash is not there.
+$(VENV)/.run-stamp: requirements.lock pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked dependencies into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev-stamp: requirements-dev.lock pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked development dependencies into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --no-index -e .
+	@touch $@ $(VENV)/.run-stamp
+
+demo: $(VENV)/.run-stamp  ## the whole way from a comment to a proven pull request, on this machine (REPO= BASE= ISSUE= ARGS=)
+	@$(PY) -m bot demo $(if $(REPO),--repo "$(REPO)") $(if $(BASE),--base "$(BASE)") $(if $(ISSUE),--issue "$(ISSUE)") $(ARGS)
+
+test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
+	@$(PY) -m pytest -n 2 $(ARGS)
+
+check: $(VENV)/.dev-stamp  ## format, lint, types, import rule, generated files
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m bot docs --check
+
+fix: $(VENV)/.dev-stamp  ## format and mend what can be mended
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+docs: $(VENV)/.dev-stamp  ## write the generated docs and schemas again
+	@$(PY) -m bot docs
+
+coverage: $(VENV)/.dev-stamp  ## the fast suite with coverage of bot/
+	@$(PY) -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+
+lock: $(VENV)/.dev-stamp  ## re-make both lock files from pyproject.toml
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra build pyproject.toml -o requirements.lock
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra build --extra dev pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove the virtual environment and all caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage* demo-data

@@ -1,0 +1,85 @@
+"""What the harness measured, as plain data: the only source of every sentence about tests (law 3)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.ids import CommitSha, TreeSha
+
+
+class Tier(StrEnum):
+    """How much was proven. The order A, B, C, D is from most to least."""
+
+    A = "A"  # a test failed before and passes after; nothing broke; the test machinery was not what made it pass
+    B = "B"  # nothing broke; no proof possible
+    C = "C"  # the tests could not run
+    D = "D"  # verification failed or could not be finished
+
+
+class TestStatus(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"  # in the test's call phase: assertion or exception
+    ERROR = "error"  # in collection, import, set-up or tear-down
+    SKIPPED = "skipped"
+
+
+class RunPurpose(StrEnum):
+    """Why a test run was made; a row of the evidence table each."""
+
+    BASELINE = "baseline"
+    TESTS_ONLY = "tests_only"  # base + test part of the patch: must fail
+    WHOLE_PATCH = "whole_patch"  # base + whole patch: must pass
+    INTEGRITY_TESTS_ONLY = "integrity_tests_only"
+    INTEGRITY_WHOLE = "integrity_whole"
+    CANARY = "canary"  # a test put in by the harness that must be reported as failed
+    FLAKE_BASE = "flake_base"
+    FLAKE_PATCH = "flake_patch"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One test run in one fresh workspace. `tree` is exactly what was tested."""
+
+    purpose: RunPurpose
+    tree: TreeSha
+    command: str
+    exit_code: int | None  # None: ended by a signal or a bound; `ended_by` says which
+    ended_by: str
+    seconds: float
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    output_sha256: str
+
+
+@dataclass(frozen=True)
+class TestProof:
+    """One test that failed on base with the test part of the patch alone, and passes with the whole patch."""
+
+    test_id: str
+    failures_before: int
+    runs_before: int
+    passes_after: int
+    runs_after: int
+    message_before: str  # first lines of the failure, as the runner reported it
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The record of one verification. `docs/evidence.schema.json` is its published form."""
+
+    base_commit: CommitSha
+    base_tree: TreeSha
+    patch_tree: TreeSha
+    tier: Tier
+    reason: str  # one sentence: why this tier and no better
+    runner: str  # pytest, unittest, exit_code, none
+    command: str
+    environment_digest: str
+    runs: tuple[RunRecord, ...] = ()
+    proofs: tuple[TestProof, ...] = ()
+    regressions: tuple[str, ...] = ()  # ids that passed stably on base and do not with the patch
+    failing_before: tuple[str, ...] = ()  # ids that failed on base already
+    flaky: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # expected ids that the report does not name
+    notes: tuple[str, ...] = ()  # differences that a reader must see (integrity, restored files)

@@ -1,0 +1,110 @@
+"""The one table of limits: every bound of the product, with its reason beside it.
+
+Units stand in the name. Reaching a bound is an ordinary, explained end (law 7). Grouped by room.
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# -- webhook ----------------------------------------------------------------------------------------------
+WEBHOOK_BODY_BYTES: Final = 25 * MIB  # GitHub's own maximum for a payload
+INBOX_BATCH_ROWS: Final = 64  # deliveries in one commit: bounds the wait behind a slow disk
+
+# -- GitHub -----------------------------------------------------------------------------------------------
+BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
+CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
+TITLE_CHARACTERS: Final = 120  # longer titles are cut in GitHub's lists
+GITHUB_TIMEOUT_S: Final = 20  # one request; GitHub itself ends requests after 10 s
+GITHUB_READ_TRIES: Final = 4  # reads only: 5xx and dropped connections are mostly gone at the second try
+WRITE_SPACING_S: Final = 1.0  # GitHub asks for one second between writes of one installation
+RETRY_AFTER_DEFAULT_S: Final = 60.0  # GitHub: wait at least a minute when a limit names no time
+COMMENT_EDIT_SPACING_S: Final = 20.0  # progress edits: readable, and far below 80 content writes a minute
+JWT_LIFETIME_S: Final = 540  # GitHub allows 600; a minute for clock skew
+JWT_BACKDATE_S: Final = 60  # GitHub's own advice against clock skew
+TOKEN_SPARE_S: Final = 300  # an installation token is replaced this long before it ends
+
+# -- thread data shown to the model ------------------------------------------------------------------------
+ISSUE_BODY_BYTES: Final = 8 * KIB  # covers nearly all human-written issues; longer ones are pasted logs
+COMMENT_BYTES: Final = 2 * KIB  # a comment that matters is short
+THREAD_COMMENTS: Final = 20  # newest first: old discussion is superseded by new
+
+# -- sandbox ----------------------------------------------------------------------------------------------
+COMMAND_TIMEOUT_S: Final = 120  # default for one command of the model
+COMMAND_TIMEOUT_MAX_S: Final = 600  # the model may ask for at most ten minutes
+COMMAND_OUTPUT_BYTES: Final = 4 * MIB  # kept of one command's output (head and tail); the rest is counted
+SANDBOX_MEMORY_BYTES: Final = 4096 * MIB  # headroom about three times a usual suite's peak
+SANDBOX_PROCESSES: Final = 512  # a parallel test run needs under 200
+SANDBOX_OPEN_FILES: Final = 4096
+SANDBOX_FILE_BYTES: Final = 1024 * MIB  # RLIMIT_FSIZE
+SANDBOX_DISK_BYTES: Final = 4096 * MIB  # what one workspace may write in all
+SANDBOX_DISK_FILES: Final = 200_000
+TMP_BYTES: Final = 512 * MIB
+SHM_BYTES: Final = 64 * MIB
+HOME_BYTES: Final = 256 * MIB
+SETUP_TIMEOUT_S: Final = 900  # a cold install of a large scientific stack
+PROXY_HEADER_BYTES: Final = 8 * KIB  # a CONNECT request is under 300 bytes
+PROXY_HEADER_TIMEOUT_S: Final = 10
+PROXY_CONNECT_TIMEOUT_S: Final = 20
+PROXY_TASK_BYTES: Final = 4096 * MIB  # through the proxy for one set-up
+
+# -- repositories -----------------------------------------------------------------------------------------
+FETCH_TIMEOUT_S: Final = 600
+GIT_CHILD_MEMORY_BYTES: Final = 2048 * MIB  # a 2.6 MB repository with a blob bomb took 1.2 GB: contained here
+BLOB_BYTES: Final = 50 * MIB  # larger blobs are not fetched (GitHub refuses files over 100 MB)
+TREE_FILES: Final = 200_000
+TREE_BYTES: Final = 4096 * MIB
+TREE_DEPTH: Final = 64  # recursion in tree building fails at about 1,000
+PATH_BYTES: Final = 1024
+PATCH_FILES: Final = 100  # a reviewable change; larger ones are almost always an accident
+PATCH_FILE_BYTES: Final = 1 * MIB  # one changed file
+DIFF_LINES_PER_FILE: Final = 20_000  # difflib is near quadratic: 1.1 s here, 3.9 s at twice as much
+
+# -- editing and tool output ------------------------------------------------------------------------------
+TOOL_OUTPUT_TOKENS: Final = 10_000  # one result, bytes / 4; what Codex found enough
+TOOL_OUTPUT_HEAD_SHARE: Final = 0.4  # failures and totals stand at the end
+TOOL_LINE_CHARACTERS: Final = 2_000  # minified files and base64
+READ_LINES: Final = 250  # default window of read_file
+READ_LINES_MAX: Final = 1_000
+READ_FILE_BYTES: Final = 8 * MIB
+EDIT_FILE_BYTES: Final = 2 * MIB  # larger files are data, not source
+DIRECTORY_ENTRIES: Final = 200
+WRITE_FILE_REPLACE_LINES: Final = 200  # whole replacement of larger files only after they were read
+
+# -- agent ------------------------------------------------------------------------------------------------
+MODEL_TRIES: Final = 8  # one retry layer in all
+MODEL_IDLE_S: Final = 120  # silence within a stream
+MODEL_RETRY_WAIT_MAX_S: Final = 60
+AGENT_TURNS: Final = 100  # unknown family: 98 % of resolved runs end before
+AGENT_TOKENS: Final = 6_000_000  # input and output, cached included: 100 turns at 60k
+AGENT_MINUTES: Final = 45
+AGENT_MONEY_USD: Final = 5.0  # measured 99th percentile of the dearest family
+BUDGET_NOTICES: Final = (0.5, 0.8, 0.95)  # the model is told at these shares
+SAME_CALL_LIMIT: Final = 3  # same call, same result: told at the third, ended at the fourth
+MALFORMED_LIMIT: Final = 3  # answers in a row that can't be acted on
+TEXT_ONLY_LIMIT: Final = 2  # "continue, or call submit" is said once
+VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
+FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
+AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
+
+# -- verification -----------------------------------------------------------------------------------------
+SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite
+BASELINE_RUNS: Final = 2  # tells flaky from stable
+FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2
+PASS_RUNS: Final = 3  # whole patch must pass in 3 of 3
+FLAKE_RUNS: Final = 3  # each new failure alone, on both trees
+FLAKE_TESTS: Final = 20  # more new failures than this are blamed without single runs
+FAILURE_LINES: Final = 40  # of one failing test shown to the model
+FAILURE_TESTS: Final = 5  # failing tests shown with their text
+
+# -- durability -------------------------------------------------------------------------------------------
+TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
+HEARTBEAT_S: Final = 5.0
+WORKER_DEAD_S: Final = 30.0
+SELF_FENCE_S: Final = 20.0  # a worker that could not renew for so long stops itself before others take over
+EFFECT_SETTLE_S: Final = 30.0  # beyond the request's timeout, before another epoch may send again
+WRITE_IN_FLIGHT_S: Final = 30.0  # a cancelled step waits so long for its write
+FLEET_TASKS: Final = 4  # running at once on one worker host of 2 cores
+REPOSITORY_TASKS: Final = 2
+INSTALLATION_TASKS: Final = 4

@@ -1,0 +1,62 @@
+"""A task and what asked for it, as plain data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
+
+
+class TaskKind(StrEnum):
+    CHANGE = "change"
+
+
+class TaskStatus(StrEnum):
+    QUEUED = "queued"  # accepted by the intake, not admitted yet
+    RUNNING = "running"  # admitted: a workflow exists or is about to
+    WAITING = "waiting"  # for a person or a time; holds no slot
+    FINISHED = "finished"
+
+
+class Phase(StrEnum):
+    """The coarse steps of a change, in order; each is a step of the durable workflow."""
+
+    ACCEPT = "accept"
+    PREPARE = "prepare"
+    WORK = "work"
+    VERIFY = "verify"
+    PUBLISH = "publish"
+    REPORT = "report"
+
+
+@dataclass(frozen=True)
+class RepositoryRef:
+    id: RepositoryId
+    full_name: str  # owner/name, as in the payload
+    default_branch: str
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """What a person asked for, taken from the webhook's payload and never fetched again (law 6)."""
+
+    installation: InstallationId
+    repository: RepositoryRef
+    issue: int
+    issue_title: str
+    issue_body: str
+    comment_id: int
+    instruction: str  # the comment without the mention; "fix this" leaves the issue as the instruction
+    requested_by: str  # login, for texts
+    requested_by_id: int
+    requested_at: str  # ISO 8601, from the payload
+    kind: TaskKind = TaskKind.CHANGE
+
+    @property
+    def task_id(self) -> TaskId:
+        """The same comment is the same task, whatever delivery brings it."""
+        return TaskId(f"t-{self.comment_id}")
+
+    @property
+    def active_key(self) -> str:
+        """At most one unfinished task may hold this key: one task for each issue or pull request."""
+        return f"{self.repository.id}#{self.issue}"

@@ -1,0 +1,79 @@
+"""The whole tree of Pullwright's own exceptions. Imported by every room but `domain`.
+
+    PullwrightError
+    ├── ForPerson                 somebody can act on it: a message and a remedy
+    │   ├── SettingsFault         the operator's settings (every fault at once)
+    │   ├── SandboxUnavailable    no back end passed its preflight
+    │   ├── SetupFailed           the repository's set-up command failed in the sandbox
+    │   ├── RepositoryFault       the repository can't be fetched, read or published
+    │   ├── ModelFault            the model's server refuses for good (key, quota, name, request)
+    │   └── GitHubFault           GitHub refuses for good (permission, not found, gone)
+    ├── ForModel                  goes back to the model as the tool's answer, never to a person
+    ├── RetryLater                a passing fault: try again, not before `after_s` seconds
+    ├── Superseded                another worker owns this task now: stop at once, write nothing
+    └── Bug                       an invariant of ours is broken: never retried, always reported
+
+A library's exception never leaves the room that imports the library: it is translated there into one of
+these, with the original as `__cause__`. `except Exception` stands only at the edges of a process, and logs.
+"""
+
+
+class PullwrightError(Exception):
+    """Root of the tree; never raised itself."""
+
+
+class ForPerson(PullwrightError):
+    """A fault that a person can mend. `message` says what is wrong and where, `remedy` the next step."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(f"{message} {remedy}".strip())
+        self.message = message
+        self.remedy = remedy
+
+
+class SettingsFault(ForPerson):
+    """One or more settings are missing or wrong; the message lists all of them."""
+
+
+class SandboxUnavailable(ForPerson):
+    """No sandbox works on this host; the message is the preflight's report. Tasks never run without one."""
+
+
+class SetupFailed(ForPerson):
+    """The set-up command ended with a failure; the message holds the log's tail."""
+
+
+class RepositoryFault(ForPerson):
+    """The repository can't be used: unreachable, unsafe names, over a cap, a ref that is not ours."""
+
+
+class ModelFault(ForPerson):
+    """The model's server refuses and would refuse again: bad key, no quota, unknown model, bad request."""
+
+
+class GitHubFault(ForPerson):
+    """GitHub refuses and would refuse again: no permission, not found, gone, renamed away."""
+
+    def __init__(self, message: str, remedy: str = "", *, status: int = 0) -> None:
+        super().__init__(message, remedy)
+        self.status = status
+
+
+class ForModel(PullwrightError):
+    """A tool's refusal whose text is the tool's answer: what was wrong, that nothing was done, one next step."""
+
+
+class RetryLater(PullwrightError):
+    """A passing fault (rate limit, 5xx, dropped connection). Nothing may be sent again before `after_s` seconds."""
+
+    def __init__(self, message: str, after_s: float) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Superseded(PullwrightError):
+    """The task's epoch is not ours any more. The holder of a newer epoch goes on; we stop without any effect."""
+
+
+class Bug(PullwrightError):
+    """Something that can't happen has happened."""

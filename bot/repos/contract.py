@@ -1,0 +1,130 @@
+"""The face of host-side git: a bare cache of our own, templates of plain files, trees as the name of content.
+
+Every state of a repository is a tree id in the bare cache: the base, each snapshot of the work, the test part
+of a patch alone. A workspace is opened over `materialise(tree)`. Nothing here reads an agent's `.git`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from bot.domain.ids import CommitSha, RepoPath, TreeSha
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where to fetch from or push to. The token goes to the child on stdin, never into a URL or an argument."""
+
+    url: str
+    token: str
+
+
+@dataclass(frozen=True)
+class RepoKey:
+    """Names a cache: one for each installation and repository, so that nothing is shared across them."""
+
+    installation: int
+    repository: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    name: str
+    email: str
+
+
+class FileMode(StrEnum):
+    REGULAR = "100644"
+    EXECUTABLE = "100755"
+    SYMLINK = "120000"
+    SUBMODULE = "160000"
+
+
+@dataclass(frozen=True)
+class TreeChange:
+    """One path that differs between two trees. `old_*` None: added; `new_*` None: deleted."""
+
+    path: RepoPath
+    old_mode: FileMode | None
+    old_blob: str | None
+    new_mode: FileMode | None
+    new_blob: str | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A work tree as it was: its tree in the cache, what differs from base, what was left out and why."""
+
+    tree: TreeSha
+    changes: tuple[TreeChange, ...]
+    left_out: tuple[str, ...]  # sentences: special files, unsafe names, over a cap
+
+
+@dataclass(frozen=True)
+class BaseCommit:
+    commit: CommitSha
+    tree: TreeSha
+
+
+@dataclass(frozen=True)
+class View:
+    """A mounted work tree: `wrap` makes a command see it at `root` (Workspace.view_command and view_root)."""
+
+    wrap: Callable[[list[str]], list[str]]
+    root: Path
+
+
+class Repos(Protocol):
+    """All methods start one short-lived child process and raise RepositoryFault or RetryLater."""
+
+    async def fetch(
+        self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha | None = None
+    ) -> BaseCommit:
+        """Bring `ref` (refs/heads/main), or exactly `commit` when pinned, into the cache; depth 1 first."""
+        ...
+
+    async def materialise(self, key: RepoKey, tree: TreeSha) -> Path:
+        """A directory with the plain files of a tree, made once, read-only from then on."""
+        ...
+
+    async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
+        """Walk a work tree and store it. Ignored files by the base's .gitignore are left out, unless tracked."""
+        ...
+
+    async def changes(self, key: RepoKey, old: TreeSha, new: TreeSha) -> tuple[TreeChange, ...]: ...
+
+    async def derive(self, key: RepoKey, base: TreeSha, changes: tuple[TreeChange, ...]) -> TreeSha:
+        """The tree of `base` with these changes applied (each sets or deletes its path)."""
+        ...
+
+    async def store_blob(self, key: RepoKey, content: bytes) -> str:
+        """Put one blob into the cache (the canary test); returns its id."""
+        ...
+
+    async def read_blobs(self, key: RepoKey, blobs: tuple[str, ...]) -> dict[str, bytes]: ...
+
+    async def list_tree(self, key: RepoKey, tree: TreeSha) -> dict[str, tuple[FileMode, str]]:
+        """Every path of a tree with its mode and blob id."""
+        ...
+
+    async def diff(self, key: RepoKey, old: TreeSha, new: TreeSha) -> str:
+        """Unified diff for people, `a/` and `b/` prefixes; unsafe names quoted, binaries named only."""
+        ...
+
+    async def commit(
+        self, key: RepoKey, tree: TreeSha, parent: CommitSha, message: str, when: int
+    ) -> CommitSha:
+        """Write a commit object of our own identity; the same arguments give the same id."""
+        ...
+
+    async def push(
+        self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha, expected: CommitSha | None
+    ) -> None:
+        """Compare-and-swap: `ref` must be `expected` (None: absent) before. Raises RepositoryFault if it is not."""
+        ...
+
+    async def forget(self, key: RepoKey, trees: tuple[TreeSha, ...]) -> None:
+        """Remove templates that no task needs any more; unknown ones are no error."""
+        ...
