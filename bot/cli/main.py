@@ -1,0 +1,119 @@
+"""The `pullwright` command: one module for each subcommand, imported only when it is called.
+
+Exit codes: 0 done · 1 the thing asked for did not succeed · 2 the settings or arguments are wrong · 3 no sandbox
+works on this host · 130 interrupted. A fault that a person can mend is printed as its message and remedy,
+without a traceback; a bug keeps its traceback.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.errors import ForPerson, SandboxUnavailable, SettingsFault
+
+app = typer.Typer(
+    name="pullwright",
+    help="A self-hosted GitHub App: comment `@agent fix this` on an issue, get a pull request whose every "
+    "claim was measured.\n\nTry it without an account or a key: `pullwright demo`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.command()
+def demo(
+    repo: Annotated[
+        Path | None, typer.Option(help="Run on this git repository instead of the small built-in one.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option(help="The commit of --repo to start from; later history stays hidden.")
+    ] = "HEAD",
+    issue: Annotated[
+        Path | None, typer.Option(help="A Markdown file: its first heading is the issue's title.")
+    ] = None,
+    exit_at_end: Annotated[
+        bool, typer.Option("--exit", help="End at once; exit code 0 only for a proven pull request.")
+    ] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="Write the model's replies to this file, to be played again.")
+    ] = None,
+) -> None:
+    """The whole way from a comment to a proven pull request, on this machine, with a GitHub on localhost.
+
+    With OPENAI_API_KEY set (and optionally OPENAI_BASE_URL and PULLWRIGHT_MODEL) that model does the work.
+    Without it, the model's replies come from a recording; everything else really happens.
+    """
+    from bot.cli.demo import DemoOptions, run_demo
+
+    raise typer.Exit(
+        run_demo(DemoOptions(repo=repo, base=base, issue=issue, exit_at_end=exit_at_end, record=record))
+    )
+
+
+@app.command()
+def serve(
+    worker: Annotated[
+        bool, typer.Option(help="Run a worker beside the receiver, as a second process.")
+    ] = False,
+) -> None:
+    """Receive webhooks: check the signature, store the delivery, answer. Settings come from the environment."""
+    from bot.cli.serve import run_serve
+
+    raise typer.Exit(run_serve(with_worker=worker))
+
+
+@app.command()
+def worker() -> None:
+    """Work off what the receiver stored: intake, admission, and the tasks themselves."""
+    from bot.cli.worker import run_worker
+
+    raise typer.Exit(run_worker())
+
+
+@app.command(hidden=True)
+def hub(
+    data_dir: Annotated[Path, typer.Option(help="Where the bare repositories are kept.")],
+    port_file: Annotated[Path, typer.Option(help="The address is written here when it listens.")],
+    control_token: Annotated[
+        str, typer.Option(envvar="PULLWRIGHT_HUB_TOKEN", help="Guards the control API.")
+    ],
+) -> None:
+    """The GitHub on localhost that the demo starts."""
+    from bot.cli.hub import run_hub
+
+    raise typer.Exit(run_hub(data_dir, port_file, control_token))
+
+
+@app.command()
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the generated files are up to date.")
+    ] = False,
+) -> None:
+    """Write the generated documentation and schemas (for developers)."""
+    from bot.cli.docs import run_docs
+
+    raise typer.Exit(run_docs(check=check))
+
+
+def main() -> None:
+    """Entry point: runs the command and turns faults into messages and exit codes."""
+    try:
+        app()
+    except ForPerson as fault:
+        print(f"pullwright: {fault.message}", file=sys.stderr)
+        if fault.remedy:
+            print(fault.remedy, file=sys.stderr)
+        sys.exit(_exit_code(fault))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _exit_code(fault: ForPerson) -> int:
+    if isinstance(fault, SettingsFault):
+        return 2
+    return 3 if isinstance(fault, SandboxUnavailable) else 1

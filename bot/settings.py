@@ -1,0 +1,195 @@
+"""The operator's settings: the only reader of the environment (and of `.env`).
+
+Every setting is `PULLWRIGHT_<NAME>`; the model's key and address keep the names that its own tools use
+(`OPENAI_API_KEY`, `OPENAI_BASE_URL`). All faults are reported at once. Nothing is read at import, and secrets
+are `SecretStr`, so that no log or traceback shows them.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.domain import limits
+from bot.errors import SettingsFault
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What an operator can set. `docs/configuration.md` is generated from these descriptions."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PULLWRIGHT_",
+        env_file=".env",
+        extra="ignore",
+        populate_by_name=True,
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    app_id: int = Field(description="The GitHub App's id.", gt=0)
+    private_key: SecretStr = Field(SecretStr(""), description="The App's private key (PEM), by value.")
+    private_key_path: Path | None = Field(None, description="The App's private key, by path.")
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        description="One webhook secret, or two separated by a comma while one is being rotated.",
+        min_length=1,
+        max_length=2,
+    )
+    api_url: str = Field(
+        "https://api.github.com", description="GitHub's API; for Enterprise Server `https://HOST/api/v3`."
+    )
+    web_url: str = Field(
+        "https://github.com", description="Where git and the pages are; for Enterprise Server `https://HOST`."
+    )
+    handle: str = Field(
+        "agent",
+        description="The name people mention: `agent` for `@agent`.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+    )
+
+    data_dir: Path = Field(
+        Path("/var/lib/pullwright"),
+        description="Caches, workspaces, keys and the SQLite database. Local disk.",
+    )
+    database_url: str = Field("", description="PostgreSQL URL; empty: SQLite in the data directory.")
+    host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
+    port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
+
+    openai_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"),
+        description="Key of the model's server.",
+    )
+    openai_base_url: str = Field(
+        "",
+        validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
+        description="Any OpenAI-compatible server; empty: OpenAI's own.",
+    )
+    model: str = Field("gpt-5", description="The model's name at that server.")
+    recording: Path | None = Field(
+        None, description="Play the model from this recording (the demo); never for real work."
+    )
+
+    sandbox_uid: int = Field(
+        64738, description="Host user id of sandboxed processes when the worker is root.", ge=1000
+    )
+    bwrap: Path | None = Field(
+        None, description="The bubblewrap to use; empty: the system's, else the bundled one."
+    )
+    toolchains: CommaList = Field(
+        (), description="Directories outside /usr that the sandbox shows read-only, separated by commas."
+    )
+    egress_hosts: CommaList = Field(
+        (), description="Hosts that every set-up may reach, beside the package registries."
+    )
+    egress_pins: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="`host=network` pairs separated by commas: hosts that resolve to non-global addresses "
+        "(mirrors inside a company).",
+    )
+    egress_ca: Path | None = Field(
+        None, description="CA bundle handed to set-up, for mirrors with a certificate of their own."
+    )
+    setup_command: str = Field("", description="Set-up for repositories that name none; empty: detected.")
+    test_command: str = Field(
+        "", description="Test command for repositories that name none; empty: detected."
+    )
+
+    fleet_tasks: int = Field(
+        limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
+    )
+    repository_tasks: int = Field(
+        limits.REPOSITORY_TASKS, description="Tasks that run at once for one repository.", ge=1
+    )
+    turns: int = Field(limits.AGENT_TURNS, description="Model answers for one task.", ge=1)
+    tokens: int = Field(
+        limits.AGENT_TOKENS, description="Tokens for one task, input and output together.", ge=1000
+    )
+    money_usd: float = Field(
+        limits.AGENT_MONEY_USD, description="US dollars for one task, where the model's price is known.", gt=0
+    )
+    minutes: float = Field(
+        limits.AGENT_MINUTES, description="Minutes of work for one task, verification not counted.", gt=0
+    )
+    write_spacing_s: float = Field(
+        limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
+    )
+
+    @field_validator("webhook_secrets", "toolchains", "egress_hosts", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("egress_pins", mode="before")
+    @classmethod
+    def _parse_pins(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pins: dict[str, str] = {}
+        for pair in filter(None, (part.strip() for part in value.split(","))):
+            host, equals, network = pair.partition("=")
+            if not equals:
+                raise ValueError(f"`{pair}` is not of the form host=network")
+            pins[host.strip().lower()] = str(ipaddress.ip_network(network.strip(), strict=False))
+        return pins
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _secrets_are_long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(secret.get_secret_value()) < 16 for secret in value):
+            raise ValueError("a webhook secret has at least 16 characters")
+        return value
+
+    @model_validator(mode="after")
+    def _key_is_there(self) -> "Settings":
+        faults = []
+        if not self.private_key.get_secret_value() and self.private_key_path is None:
+            faults.append("PULLWRIGHT_PRIVATE_KEY or PULLWRIGHT_PRIVATE_KEY_PATH: one of them is needed")
+        if self.private_key_path is not None and not self.private_key_path.is_file():
+            faults.append(f"PULLWRIGHT_PRIVATE_KEY_PATH: there is no file {self.private_key_path}")
+        if not self.openai_api_key.get_secret_value() and self.recording is None:
+            faults.append("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
+        if self.egress_ca is not None and not self.egress_ca.is_file():
+            faults.append(f"PULLWRIGHT_EGRESS_CA: there is no file {self.egress_ca}")
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    @property
+    def private_key_pem(self) -> str:
+        """The key's text, from wherever it was given."""
+        if self.private_key_path is not None:
+            return self.private_key_path.read_text()
+        return self.private_key.get_secret_value()
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the one database."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'pullwright.db'}"
+
+
+def load_settings() -> Settings:
+    """Read the environment and `.env`. Raises SettingsFault that lists every fault, one a line."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+    except ValidationError as error:
+        lines = [line for fault in error.errors() for line in _describe(fault)]
+        raise SettingsFault(
+            "The settings are not complete:\n" + "\n".join(f"  - {line}" for line in lines),
+            "Set them in the environment or in .env; docs/configuration.md explains each one.",
+        ) from error
+
+
+def _describe(fault: Any) -> list[str]:
+    """One pydantic fault as lines for the operator; the value is never shown, it may be a secret."""
+    if not fault["loc"]:
+        return [str(line) for line in str(fault["ctx"]["error"]).splitlines()]
+    name = str(fault["loc"][0])
+    variable = name if name.isupper() else f"PULLWRIGHT_{name.upper()}"
+    message = "missing" if fault["type"] == "missing" else str(fault["msg"]).removeprefix("Value error, ")
+    return [f"{variable}: {message}"]
