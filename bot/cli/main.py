@@ -1,8 +1,8 @@
 """The `pullwright` command: one module for each subcommand, imported only when it is called.
 
-Exit codes: 0 done · 1 the thing asked for did not succeed · 2 the settings or arguments are wrong · 3 no sandbox
-works on this host · 130 interrupted. A fault that a person can mend is printed as its message and remedy,
-without a traceback; a bug keeps its traceback.
+Exit codes: 0 done · 1 the thing asked for did not succeed · 2 the settings or arguments are wrong · 3 no
+sandbox works on this host · 130 interrupted. A fault that a person can mend is printed as its message and
+remedy, without a traceback; a bug keeps its traceback.
 """
 
 import sys
@@ -60,7 +60,7 @@ def serve(
         bool, typer.Option(help="Run a worker beside the receiver, as a second process.")
     ] = False,
 ) -> None:
-    """Receive webhooks: check the signature, store the delivery, answer. Settings come from the environment."""
+    """Receive webhooks: check the signature, store, answer. Settings come from the environment."""
     from bot.cli.serve import run_serve
 
     raise typer.Exit(run_serve(with_worker=worker))

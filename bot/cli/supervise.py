@@ -44,7 +44,7 @@ class Supervisor:
     def start(
         self, name: str, arguments: list[str], env: Mapping[str, str], log: Path | None = None
     ) -> Child:
-        """Start `pullwright <arguments>` with `env` added to ours; its output goes to `log` (None: to ours)."""
+        """Start `pullwright <arguments>` with `env` added to ours; output goes to `log` (None: to ours)."""
         output = log.open("ab") if log else None
         try:
             process = subprocess.Popen(
