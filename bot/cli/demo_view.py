@@ -1,4 +1,4 @@
-"""What the demo shows: live progress in the terminal, then the result. Renders data; reads and decides nothing."""
+"""What the demo shows: live progress in the terminal, then the result. Renders data, decides nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
