@@ -80,7 +80,7 @@ def decide_exhausted(budget: Budget, spent: Spent) -> tuple[Outcome, str] | None
 
 
 def decide_notice(budget: Budget, before: Spent, after: Spent) -> str | None:
-    """A sentence for the model when a share of `limits.BUDGET_NOTICES` was crossed; the fullest bound speaks."""
+    """A sentence for the model when a share of `limits.BUDGET_NOTICES` was crossed: of the fullest bound."""
     shares_before, shares_after = used_shares(budget, before), used_shares(budget, after)
     crossed = [
         (mark, shares_after[bound], bound)

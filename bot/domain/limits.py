@@ -75,7 +75,11 @@ WRITE_FILE_REPLACE_LINES: Final = 200  # whole replacement of larger files only 
 # -- agent ------------------------------------------------------------------------------------------------
 MODEL_TRIES: Final = 8  # one retry layer in all
 MODEL_IDLE_S: Final = 120  # silence within a stream
-MODEL_RETRY_WAIT_MAX_S: Final = 60
+MODEL_RETRY_WAIT_MAX_S: Final = 60  # longer waits free the slot: the task is deferred
+MODEL_CONNECT_S: Final = 10
+MODEL_REPLY_S: Final = 1_200  # one whole reply: a server that only pings is ended; long reasoning takes minutes
+MODEL_REPLY_BYTES: Final = 2 * MIB  # text and arguments of one reply; a file of 2 MB is not written by hand
+MODEL_CALLS_PER_REPLY: Final = 32  # further calls of one reply are not run: parallel reading needs under ten
 AGENT_TURNS: Final = 100  # unknown family: 98 % of resolved runs end before
 AGENT_TOKENS: Final = 6_000_000  # input and output, cached included: 100 turns at 60k
 AGENT_MINUTES: Final = 45

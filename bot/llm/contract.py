@@ -91,5 +91,5 @@ class Model(Protocol):
     def name(self) -> str: ...
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
-        """One answer, streamed; retries passing faults itself. Raises ModelFault, RetryLater, ContextOverflow."""
+        """One answer, streamed; repeats passing faults. Raises ModelFault, RetryLater, ContextOverflow."""
         ...
