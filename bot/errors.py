@@ -7,6 +7,7 @@
     │   ├── SetupFailed           the repository's set-up command failed in the sandbox
     │   ├── RepositoryFault       the repository can't be fetched, read or published
     │   ├── ModelFault            the model's server refuses for good (key, quota, name, request)
+    │   ├── RecordingMismatch     a recorded model was asked something else than it was recorded for
     │   └── GitHubFault           GitHub refuses for good (permission, not found, gone)
     ├── ForModel                  goes back to the model as the tool's answer, never to a person
     ├── RetryLater                a passing fault: try again, not before `after_s` seconds
@@ -49,6 +50,10 @@ class RepositoryFault(ForPerson):
 
 class ModelFault(ForPerson):
     """The model's server refuses and would refuse again: bad key, no quota, unknown model, bad request."""
+
+
+class RecordingMismatch(ForPerson):
+    """A recording and the run that uses it differ; the message names the turn and shows the difference."""
 
 
 class GitHubFault(ForPerson):

@@ -25,7 +25,7 @@ _QUOTA_CODES: Final = frozenset(
 _OVERFLOW_CODES: Final = frozenset(
     {"context_length_exceeded", "string_above_max_length", "request_too_large"}
 )
-# The sentences of OpenAI, Anthropic, Google, Mistral, Groq, xAI, llama.cpp, vLLM, Ollama, LM Studio, OpenRouter.
+# As OpenAI, Anthropic, Google, Mistral, Groq, xAI, llama.cpp, vLLM, Ollama, LM Studio and OpenRouter say it.
 _OVERFLOW_TEXT: Final = re.compile(
     r"maximum (?:context|prompt) length|context[ _]length|context window|context limit|available context size"
     r"|prompt is too long|prompt too long|input is too long|input length and `?max_tokens`? exceed"
@@ -55,7 +55,7 @@ class Failure:
 
 
 def decide_fault(failure: Failure) -> ModelFault | RetryLater | ContextOverflow:
-    """The exception that the failure means. Order matters: overlong and out of quota come before 'passing'."""
+    """The exception that the failure means. Overlong and out of quota are looked for before 'passing'."""
     said = _shorten(failure.message)
     where = "in the stream" if failure.status is None else f"with status {failure.status}"
     if failure.code in _OVERFLOW_CODES or _OVERFLOW_TEXT.search(failure.message):
@@ -71,7 +71,7 @@ def decide_fault(failure: Failure) -> ModelFault | RetryLater | ContextOverflow:
 
 
 def parse_retry_after(headers: dict[str, str], now: float) -> float:
-    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or a date); 0.0 when nothing usable."""
+    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or a date); 0.0 without them."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)

@@ -27,7 +27,7 @@ class RetryPolicy:
     wait_max_s: float = limits.MODEL_RETRY_WAIT_MAX_S
 
     def wait_for(self, attempt: int, asked_s: float) -> float:
-        """Seconds before the next try: what the server asked for, else 1, 2, 4 ... and up to a quarter more."""
+        """Seconds before the next try: what the server asked for, else 1, 2, 4 ... plus up to a quarter."""
         grown = min(self.wait_max_s, 2.0 ** (attempt - 1))
         return float(max(asked_s, min(self.wait_max_s, grown * (1 + self.jitter() / 4))))
 
