@@ -1,0 +1,75 @@
+"""The work tree of one task: implements the agent's `Snapshots` over the sandbox and the bare cache.
+
+A state of the work is a tree id (docs/decisions/0001). What set-up left in the repository's folder (build
+products, editable-install metadata) is not the model's work: it is measured once in a fresh workspace, and
+left out of every later snapshot as long as it is unchanged.
+"""
+
+from dataclasses import dataclass, field
+
+from bot.domain.ids import RepoPath, TreeSha
+from bot.repos.contract import RepoKey, Repos, TreeChange, View
+from bot.sandbox.contract import Environment, Sandbox, Workspace
+
+
+@dataclass
+class WorkTree:
+    """One open workspace at most; `close` it in a `finally`."""
+
+    repos: Repos
+    sandbox: Sandbox
+    key: RepoKey
+    base: TreeSha
+    environment: Environment
+    left_out: tuple[str, ...] = ()  # sentences of the last snapshot: special files, unsafe names
+    _workspace: Workspace | None = field(default=None, init=False)
+    _at: TreeSha | None = field(default=None, init=False)
+    _products: dict[RepoPath, TreeChange] | None = field(default=None, init=False)
+
+    async def restore(self, tree: TreeSha) -> Workspace:
+        """The open workspace if it is at `tree`, else a fresh one over the plain files of `tree`."""
+        if self._workspace is not None and self._at == tree:
+            return self._workspace
+        await self.close()
+        template = await self.repos.materialise(self.key, tree)
+        self._workspace = await self.sandbox.open_workspace(template, self.environment)
+        if self._products is None:
+            fresh = await self._snapshot(self._workspace)
+            self._products = {change.path: change for change in await self._differences(tree, fresh)}
+        self._at = tree
+        return self._workspace
+
+    async def take(self) -> TreeSha:
+        """Walk the workspace and keep it, without what set-up had put there."""
+        if self._workspace is None:
+            return self._at or self.base
+        walked = await self._snapshot(self._workspace)
+        products = self._products or {}
+        changes = tuple(
+            change for change in await self._differences(self.base, walked) if not _same(change, products)
+        )
+        self._at = await self.repos.derive(self.key, self.base, changes)
+        return self._at
+
+    async def close(self) -> None:
+        workspace, self._workspace, self._at = self._workspace, None, None
+        if workspace is not None:
+            await workspace.close()
+
+    async def _snapshot(self, workspace: Workspace) -> TreeSha:
+        view = View(workspace.view_command, workspace.view_root)
+        snapshot = await self.repos.snapshot(self.key, self.base, view)
+        self.left_out = snapshot.left_out
+        return snapshot.tree
+
+    async def _differences(self, old: TreeSha, new: TreeSha) -> tuple[TreeChange, ...]:
+        return () if old == new else await self.repos.changes(self.key, old, new)
+
+
+def _same(change: TreeChange, products: dict[RepoPath, TreeChange]) -> bool:
+    product = products.get(change.path)
+    return (
+        product is not None
+        and (product.new_mode, product.new_blob) == (change.new_mode, change.new_blob)
+        and change.old_blob is None
+    )
