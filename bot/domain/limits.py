@@ -69,6 +69,8 @@ READ_LINES: Final = 250  # default window of read_file
 READ_LINES_MAX: Final = 1_000
 READ_FILE_BYTES: Final = 8 * MIB
 EDIT_FILE_BYTES: Final = 2 * MIB  # larger files are data, not source
+SHELF_OUTPUTS: Final = 8  # full texts of cut outputs kept for later commands
+SHELF_BYTES: Final = 8 * MIB  # all of them together
 DIRECTORY_ENTRIES: Final = 200
 WRITE_FILE_REPLACE_LINES: Final = 200  # whole replacement of larger files only after they were read
 

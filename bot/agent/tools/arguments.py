@@ -1,0 +1,213 @@
+"""From the raw text of a call to checked arguments; from a model class to the schema on the wire. Pure.
+
+Models know other harnesses' argument names and make a few harmless mistakes in JSON. Those are mended and
+noted; everything else is answered with what is wrong and an example, and nothing runs.
+"""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.agent.tools.contract import Arguments, Tool
+from bot.llm.contract import ToolCall, ToolSpec
+
+
+class CallFault(StrEnum):
+    """Why a call was not run."""
+
+    UNKNOWN_TOOL = "unknown_tool"
+    MALFORMED = "malformed"
+    CUT = "cut"
+    BAD_ARGUMENT = "bad_argument"
+    NOT_RUN = "not_run"  # behind an accepted submission, over the number of calls, out of time
+
+
+@dataclass(frozen=True)
+class Prepared:
+    tool: Tool
+    arguments: Arguments
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    fault: CallFault
+    text: str
+
+
+_TOOL_ALIASES: Mapping[str, str] = {
+    "bash": "shell",
+    "exec": "shell",
+    "exec_command": "shell",
+    "run_command": "shell",
+    "terminal": "shell",
+    "read": "read_file",
+    "view": "read_file",
+    "str_replace": "edit",
+    "edit_file": "edit",
+    "create_file": "write_file",
+    "write": "write_file",
+    "patch": "apply_patch",
+    "todo_write": "update_plan",
+    "finish": "submit",
+}
+
+
+def prepare_call(call: ToolCall, tools: tuple[Tool, ...], cut: bool = False) -> Prepared | Refused:
+    """Find the tool and check the arguments. `cut`: the reply ended at the output limit."""
+    tool = _find_tool(call.name, tools)
+    if tool is None:
+        names = ", ".join(tool.name for tool in tools)
+        return Refused(
+            CallFault.UNKNOWN_TOOL, f"Nothing ran. There is no tool `{call.name}`. Tools: {names}."
+        )
+    try:
+        body, repairs = _parse_object(call.arguments)
+    except ValueError as error:
+        if cut:
+            text = (
+                "Nothing ran: your reply was cut at the output limit, in the middle of this call. "
+                "Send a smaller one (several small edits instead of a large one)."
+            )
+            return Refused(CallFault.CUT, text)
+        return Refused(
+            CallFault.MALFORMED,
+            f"Nothing ran. The arguments of `{tool.name}` are not a JSON object: {error}. "
+            f"Example: {tool.example}",
+        )
+    body, renamed = _rename(body, tool)
+    try:
+        arguments = tool.arguments.model_validate(_unwrap(body, tool))
+    except ValidationError as error:
+        faults = "; ".join(_render_fault(fault) for fault in error.errors(include_url=False)[:5])
+        return Refused(
+            CallFault.BAD_ARGUMENT, f"Nothing ran. `{tool.name}`: {faults}. Example: {tool.example}"
+        )
+    return Prepared(tool, arguments, (*repairs, *renamed))
+
+
+def render_spec(tool: Tool) -> ToolSpec:
+    """The tool as a server gets it: flat, required arguments first, `additionalProperties` false."""
+    schema = tool.arguments.model_json_schema()
+    definitions = schema.get("$defs", {})
+    required = schema.get("required", [])
+    properties = schema.get("properties", {})
+    ordered = [*required, *(name for name in properties if name not in required)]
+    parameters = {
+        "type": "object",
+        "properties": {name: _flatten(properties[name], definitions) for name in ordered},
+        "required": required,
+        "additionalProperties": False,
+    }
+    return ToolSpec(tool.name, tool.description, parameters)
+
+
+def _find_tool(name: str, tools: tuple[Tool, ...]) -> Tool | None:
+    wanted = name.strip().strip("<>/").removeprefix("functions.").lower().replace("-", "_")
+    wanted = wanted if any(tool.name == wanted for tool in tools) else _TOOL_ALIASES.get(wanted, wanted)
+    return next((tool for tool in tools if tool.name == wanted), None)
+
+
+def _parse_object(raw: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arguments; ValueError says where they are malformed."""
+    repairs: tuple[str, ...] = ()
+    if not raw.strip():
+        return {}, ("empty arguments",)
+    try:
+        body = json.loads(raw)
+    except json.JSONDecodeError:
+        body = json.loads(raw, strict=False)  # raw newlines and tabs inside strings
+        repairs = ("control characters in strings",)
+    if isinstance(body, str):
+        body = json.loads(body)
+        repairs = (*repairs, "doubly encoded")
+    if not isinstance(body, dict):
+        raise ValueError(f"it is a {type(body).__name__}")  # noqa: TRY004 - the caller answers one class
+    return body, repairs
+
+
+def _rename(body: dict[str, Any], tool: Tool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    known = tool.arguments.model_fields
+    renamed = {
+        name: alias
+        for name, alias in tool.aliases.items()
+        if name in body and name not in known and alias not in body
+    }
+    return (
+        {renamed.get(name, name): value for name, value in body.items()},
+        tuple(f"{name} -> {alias}" for name, alias in renamed.items()),
+    )
+
+
+def _unwrap(body: dict[str, Any], tool: Tool) -> dict[str, Any]:
+    """Lists sent as JSON text, text sent as a list of words, and null for 'not given'."""
+    result: dict[str, Any] = {}
+    for name, value in body.items():
+        wanted = tool.arguments.model_fields.get(name)
+        if value is None and wanted is not None and not wanted.is_required():
+            continue
+        if wanted is not None and wanted.annotation is str and isinstance(value, list):
+            result[name] = _join_words(value)
+        elif (
+            wanted is not None and wanted.annotation not in (str, int, float, bool) and isinstance(value, str)
+        ):
+            result[name] = _split_text(value)
+        else:
+            result[name] = value
+    return result
+
+
+def _join_words(value: list[Any]) -> Any:
+    """`["bash", "-lc", "ls | wc"]` is the script; another list of words is one quoted command."""
+    if not all(isinstance(word, str) for word in value):
+        return value
+    if len(value) == 3 and value[0].rsplit("/", 1)[-1] in ("bash", "sh") and value[1] in ("-c", "-lc"):
+        return value[2]
+    return shlex.join(value)
+
+
+def _split_text(value: str) -> Any:
+    if not value.lstrip().startswith("["):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _render_fault(fault: Any) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    match fault["type"]:
+        case "missing":
+            return f"the argument `{name}` is missing"
+        case "extra_forbidden":
+            return f"there is no argument `{name}`"
+        case _:
+            return f"`{name}`: {fault['msg']}"
+
+
+def _flatten(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Without titles, references and `null` alternatives: what every server's validator accepts."""
+    if isinstance(schema, list):
+        return [_flatten(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _flatten(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    if "anyOf" in schema:
+        kept = [option for option in schema["anyOf"] if option != {"type": "null"}]
+        rest = {name: value for name, value in schema.items() if name != "anyOf"}
+        return _flatten({**kept[0], **rest}, definitions)
+    dropped = ("title", "default") if "properties" not in schema else ("title", "default", "description")
+    return {
+        name: {key: _flatten(value, definitions) for key, value in entry.items()}
+        if name == "properties"
+        else _flatten(entry, definitions)
+        for name, entry in schema.items()
+        if name not in dropped
+    }

@@ -1,0 +1,19 @@
+"""The tools of a run, as plain tuples: the same bytes in the same order in every request."""
+
+from bot.agent.tools.apply_patch import APPLY_PATCH
+from bot.agent.tools.contract import Tool
+from bot.agent.tools.edit import EDIT, WRITE_FILE
+from bot.agent.tools.read_file import READ_FILE
+from bot.agent.tools.run_tests import RUN_TESTS
+from bot.agent.tools.shell import SHELL
+from bot.agent.tools.submit import SUBMIT
+from bot.agent.tools.update_plan import UPDATE_PLAN
+from bot.llm.features import EditStyle
+
+PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, SUBMIT)
+EDIT_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, EDIT, WRITE_FILE, RUN_TESTS, UPDATE_PLAN, SUBMIT)
+
+
+def tools_for(style: EditStyle) -> tuple[Tool, ...]:
+    """One editing style, never both."""
+    return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS

@@ -1,0 +1,76 @@
+"""`submit`: the only way to finish. The static gate answers at once; a clean submission ends the run."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from bot.agent.contract import Submission, SubmitOutcome
+from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
+from bot.domain.ids import TreeSha
+from bot.errors import ForModel
+
+QUESTIONS_MAX = 3
+"""More questions at once are not answered by people."""
+
+
+class SubmitArguments(Arguments):
+    outcome: Annotated[
+        SubmitOutcome,
+        Field(
+            description=(
+                "fixed: the change is in the work tree. no_change_needed: shown that nothing is wrong. "
+                "needs_clarification: only a person can decide; ask at most 3 questions. "
+                "blocked: could not be done; say why."
+            )
+        ),
+    ]
+    title: Annotated[str, Field(min_length=1, description="Title of the pull request, or one line.")]
+    summary: Annotated[str, Field(min_length=1, description="What was changed and why, or what was found.")]
+    root_cause: Annotated[str, Field(description="Why the fault happened.")] = ""
+    regression_tests: Annotated[list[str], Field(description="Ids of the tests that you added for it.")] = []
+    risks: Annotated[str, Field(description="What a reviewer should look at twice.")] = ""
+    questions: Annotated[
+        list[str], Field(description="For needs_clarification.", max_length=QUESTIONS_MAX)
+    ] = []
+
+
+async def _run(arguments: SubmitArguments, context: ToolContext) -> ToolResult:
+    submission = Submission(
+        outcome=arguments.outcome,
+        title=arguments.title,
+        summary=arguments.summary,
+        root_cause=arguments.root_cause,
+        regression_tests=tuple(arguments.regression_tests),
+        risks=arguments.risks,
+        questions=tuple(arguments.questions),
+    )
+    tree = await context.snapshots.take()
+    if reason := refuse_submission(submission, tree, context.base_tree):
+        raise ForModel(f"Not submitted. {reason}")
+    if submission.outcome is SubmitOutcome.FIXED and (faults := await context.gate.check(submission, tree)):
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise ForModel(f"Not submitted. Mend this, then submit again:\n{listed}")
+    return ToolResult("Submitted.", submission=submission, tree=tree)
+
+
+def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha) -> str | None:
+    """What contradicts itself in a submission, as one sentence with the next step."""
+    if submission.outcome is SubmitOutcome.FIXED and tree == base_tree:
+        return (
+            "The outcome is `fixed`, but no file of the repository differs from the base. Make the change, or "
+            "submit with no_change_needed, needs_clarification or blocked."
+        )
+    if submission.outcome is SubmitOutcome.NEEDS_CLARIFICATION and not submission.questions:
+        return f"`needs_clarification` needs one to {QUESTIONS_MAX} questions in `questions`."
+    return None
+
+
+SUBMIT = Tool(
+    name="submit",
+    description="Finish the task. All four outcomes are acceptable results; say what is true.",
+    arguments=SubmitArguments,
+    example='{"outcome": "fixed", "title": "Add instead of subtract", "summary": "add() used the wrong operator."}',
+    describe=lambda arguments: f"submit: {arguments.outcome.value}",
+    run=_run,
+    aliases={"tests": "regression_tests", "rootCause": "root_cause", "description": "summary"},
+)

@@ -1,0 +1,85 @@
+"""Output made fit for a model: noise folded, long lines and the middle left out, and saying so. Pure.
+
+Failures and totals stand at the end of a program's output, so the tail gets more room than the head. What is
+left out is always counted and named; blindness by silent truncation makes models guess.
+"""
+
+import re
+from typing import Final
+
+from bot.domain import limits
+from bot.llm.sanitise import clean_text
+
+_ANSI: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|\x1b[@-Z\\-_=>]"
+)
+_CONTROL: Final = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_REPEATS: Final = 4  # from so many equal lines on, they are counted instead of shown
+LIMIT_BYTES: Final = limits.TOOL_OUTPUT_TOKENS * 4
+
+
+def fold_noise(output: bytes | str) -> str:
+    """The output as text without ANSI sequences, overwritten progress lines and runs of equal lines."""
+    text = output.decode("utf-8", "replace") if isinstance(output, bytes) else output
+    text = _ANSI.sub("", clean_text(text)).replace("\r\n", "\n")
+    lines = [_CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1]) for line in text.split("\n")]
+    return "\n".join(_fold_repeats(lines))
+
+
+def _fold_repeats(lines: list[str]) -> list[str]:
+    folded: list[str] = []
+    at = 0
+    while at < len(lines):
+        end = at
+        while end < len(lines) and lines[end] == lines[at]:
+            end += 1
+        count = end - at
+        if count >= _REPEATS:
+            folded += [lines[at], f"[the line above {count - 1} times more]"]
+        else:
+            folded += lines[at:end]
+        at = end
+    return folded
+
+
+def fits(text: str) -> bool:
+    """Whether `render_cut` would leave the text as it is."""
+    longest = max(map(len, text.split("\n")))
+    return longest <= limits.TOOL_LINE_CHARACTERS and _size(text) <= LIMIT_BYTES
+
+
+def render_cut(text: str, full_text: str = "", limit_bytes: int = LIMIT_BYTES) -> str:
+    """The text with long lines cut and, over the limit, head (40 %) and tail (60 %) around a marker.
+
+    `full_text` says where the whole stands ("all of it: /pullwright/output/3-1.txt"); empty says nothing.
+    The result is at most `limit_bytes` and one marker long.
+    """
+    lines = [cut_line(line) for line in text.split("\n")]
+    total = sum(_size(line) + 1 for line in lines)
+    if total - 1 <= limit_bytes:
+        return "\n".join(lines)
+    head = _take(lines, limit_bytes * limits.TOOL_OUTPUT_HEAD_SHARE)
+    tail = _take(lines[len(head) :][::-1], limit_bytes * (1 - limits.TOOL_OUTPUT_HEAD_SHARE))[::-1]
+    left_out = lines[len(head) : len(lines) - len(tail)]
+    size = sum(_size(line) + 1 for line in left_out)
+    where = f"; {full_text}" if full_text else ""
+    return "\n".join([*head, f"[… {len(left_out):,} lines, {size:,} bytes left out here{where} …]", *tail])
+
+
+def cut_line(line: str) -> str:
+    """One line of at most `limits.TOOL_LINE_CHARACTERS` characters, and how many more there are."""
+    more = len(line) - limits.TOOL_LINE_CHARACTERS
+    return line if more <= 0 else f"{line[: limits.TOOL_LINE_CHARACTERS]} [… {more:,} characters more]"
+
+
+def _take(lines: list[str], room: float) -> list[str]:
+    taken = 0
+    for count, line in enumerate(lines):
+        taken += _size(line) + 1
+        if taken > room:
+            return lines[:count]
+    return lines
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
