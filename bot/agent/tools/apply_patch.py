@@ -1,4 +1,4 @@
-"""`apply_patch`: the editing tool of model families that are trained on patches. All files of a patch or none."""
+"""`apply_patch`: the editing tool of families that are trained on patches. All files of a patch or none."""
 
 from typing import Annotated
 
@@ -19,8 +19,8 @@ class ApplyPatchArguments(Arguments):
         Field(
             min_length=1,
             description=(
-                "*** Begin Patch / *** Update File: path (or Add File, Delete File) / @@ nearest line above / "
-                "lines with a leading space, - or + / *** End Patch"
+                "*** Begin Patch / *** Update File: path (or Add File, Delete File) / @@ nearest line "
+                "above / lines with a leading space, - or + / *** End Patch"
             ),
         ),
     ]
@@ -75,8 +75,8 @@ async def _write_of(change: FileChange, workspace: Workspace) -> FileWrite:
 APPLY_PATCH = Tool(
     name="apply_patch",
     description=(
-        "Change, add, move or delete files by one patch. Context lines must match the file and be unique; three "
-        "lines around a change are enough. Everything outside the hunks stays byte for byte."
+        "Change, add, move or delete files by one patch. Context lines must match the file and be unique; "
+        "three lines around a change are enough. Everything outside the hunks stays byte for byte."
     ),
     arguments=ApplyPatchArguments,
     example=(

@@ -34,7 +34,7 @@ async def _edit(arguments: EditArguments, context: ToolContext) -> ToolResult:
     content = await fetch_source(context.workspace, path)
     if content is None:
         raise ForModel(
-            f"Nothing was written. There is no file `{path}`. Look for it (`git ls-files | grep NAME`), "
+            f"Nothing was written. There is no file `{path}`. Look for it (`find . -name NAME`), "
             "or make it with write_file."
         )
     result = apply_edit(content, arguments.old_string, arguments.new_string, arguments.replace_all, path)
@@ -54,8 +54,8 @@ async def _write(arguments: WriteFileArguments, context: ToolContext) -> ToolRes
 EDIT = Tool(
     name="edit",
     description=(
-        "Replace one piece of text in a file. `old_string` must occur exactly once: include enough lines around "
-        "it. Everything outside it stays byte for byte."
+        "Replace one piece of text in a file. `old_string` must occur exactly once: include enough lines "
+        "around it. Everything outside it stays byte for byte."
     ),
     arguments=EditArguments,
     example='{"path": "src/app.py", "old_string": "a - b", "new_string": "a + b"}',

@@ -34,7 +34,7 @@ async def fetch_source(workspace: Workspace, path: RepoPath) -> bytes | None:
         raise ForModel(f"Nothing was written. `{path}` is a {read.kind.value}, not a regular file.")
     if read.content is None:
         raise ForModel(
-            f"Nothing was written. `{path}` has {read.size:,} bytes; at most {limits.EDIT_FILE_BYTES:,} can be "
-            "edited. Change it with a command in the shell instead."
+            f"Nothing was written. `{path}` has {read.size:,} bytes; at most {limits.EDIT_FILE_BYTES:,} can "
+            "be edited. Change it with a command in the shell instead."
         )
     return read.content

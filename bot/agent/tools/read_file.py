@@ -82,7 +82,7 @@ def _why_not(path: str, read: FileRead) -> str:
                 "Use head, tail or grep in the shell."
             )
         case FileKind.MISSING:
-            return f"There is no `{path}`. List its directory, or search: `git ls-files | grep NAME`."
+            return f"There is no `{path}`. List its directory, or search: `find . -name NAME`."
         case _:
             return f"`{path}` is a {read.kind.value}. Look at it with a program in the shell."
 

@@ -12,6 +12,7 @@ from bot.llm.features import EditStyle
 
 PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, SUBMIT)
 EDIT_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, EDIT, WRITE_FILE, RUN_TESTS, UPDATE_PLAN, SUBMIT)
+ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH)
 
 
 def tools_for(style: EditStyle) -> tuple[Tool, ...]:

@@ -9,8 +9,11 @@ from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 
 class RunTestsArguments(Arguments):
     selection: Annotated[
-        list[str], Field(description="Test files or ids; empty: the harness chooses.", max_length=200)
-    ] = []
+        list[str],
+        Field(
+            default_factory=list, description="Test files or ids; empty: the harness chooses.", max_length=200
+        ),
+    ]
 
 
 async def _run(arguments: RunTestsArguments, context: ToolContext) -> ToolResult:
@@ -21,8 +24,8 @@ async def _run(arguments: RunTestsArguments, context: ToolContext) -> ToolResult
 RUN_TESTS = Tool(
     name="run_tests",
     description=(
-        "Run the project's tests as the final check will. Answers with what changed against the untouched base: "
-        "newly failing, newly passing, failing before, flaky. Prefer it to running tests in the shell."
+        "Run the project's tests as the final check will. Answers with what changed against the untouched "
+        "base: newly failing, newly passing, failing before, flaky. Prefer it to running tests in the shell."
     ),
     arguments=RunTestsArguments,
     example='{"selection": ["tests/test_app.py"]}',

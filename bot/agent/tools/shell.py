@@ -17,7 +17,7 @@ class ShellArguments(Arguments):
         int,
         Field(
             ge=1,
-            description=f"Seconds, at most {limits.COMMAND_TIMEOUT_MAX_S}; {limits.COMMAND_TIMEOUT_S} if left out.",
+            description=f"At most {limits.COMMAND_TIMEOUT_MAX_S}; {limits.COMMAND_TIMEOUT_S} if left out.",
         ),
     ] = limits.COMMAND_TIMEOUT_S
 
@@ -45,8 +45,8 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
             first = f"exit code {result.exit_code}, {took}"
         case EndedBy.TIMEOUT:
             first = (
-                f"killed after {timeout_s:g} s with everything it had started. stdin is closed: a program that asks "
-                f"for input needs a flag that answers it. Long work needs timeout_s (at most "
+                f"killed after {timeout_s:g} s with everything it had started. stdin is closed: a program "
+                f"that asks for input needs a flag that answers it. Long work needs timeout_s (at most "
                 f"{limits.COMMAND_TIMEOUT_MAX_S}) or smaller steps."
             )
         case EndedBy.MEMORY | EndedBy.DISK:

@@ -27,11 +27,14 @@ class SubmitArguments(Arguments):
     title: Annotated[str, Field(min_length=1, description="Title of the pull request, or one line.")]
     summary: Annotated[str, Field(min_length=1, description="What was changed and why, or what was found.")]
     root_cause: Annotated[str, Field(description="Why the fault happened.")] = ""
-    regression_tests: Annotated[list[str], Field(description="Ids of the tests that you added for it.")] = []
+    regression_tests: Annotated[
+        list[str], Field(default_factory=list, description="Ids of the tests that you added for it.")
+    ]
     risks: Annotated[str, Field(description="What a reviewer should look at twice.")] = ""
     questions: Annotated[
-        list[str], Field(description="For needs_clarification.", max_length=QUESTIONS_MAX)
-    ] = []
+        list[str],
+        Field(default_factory=list, description="For needs_clarification.", max_length=QUESTIONS_MAX),
+    ]
 
 
 async def _run(arguments: SubmitArguments, context: ToolContext) -> ToolResult:
@@ -57,8 +60,8 @@ def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha)
     """What contradicts itself in a submission, as one sentence with the next step."""
     if submission.outcome is SubmitOutcome.FIXED and tree == base_tree:
         return (
-            "The outcome is `fixed`, but no file of the repository differs from the base. Make the change, or "
-            "submit with no_change_needed, needs_clarification or blocked."
+            "The outcome is `fixed`, but no file of the repository differs from the base. Make the change, "
+            "or submit with no_change_needed, needs_clarification or blocked."
         )
     if submission.outcome is SubmitOutcome.NEEDS_CLARIFICATION and not submission.questions:
         return f"`needs_clarification` needs one to {QUESTIONS_MAX} questions in `questions`."
@@ -69,7 +72,7 @@ SUBMIT = Tool(
     name="submit",
     description="Finish the task. All four outcomes are acceptable results; say what is true.",
     arguments=SubmitArguments,
-    example='{"outcome": "fixed", "title": "Add instead of subtract", "summary": "add() used the wrong operator."}',
+    example='{"outcome": "fixed", "title": "Add, not subtract", "summary": "add() used the wrong operator."}',
     describe=lambda arguments: f"submit: {arguments.outcome.value}",
     run=_run,
     aliases={"tests": "regression_tests", "rootCause": "root_cause", "description": "summary"},

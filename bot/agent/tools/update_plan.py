@@ -26,7 +26,7 @@ async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResu
 
 UPDATE_PLAN = Tool(
     name="update_plan",
-    description="Replace the checklist that people see: two to six short steps. For work of several steps only.",
+    description="Replace the list that people see: two to six short steps. Only for work of several steps.",
     arguments=UpdatePlanArguments,
     example='{"plan": [{"step": "Reproduce the fault", "status": "in_progress"}]}',
     describe=lambda arguments: f"plan of {len(arguments.plan)} steps",

@@ -1,0 +1,133 @@
+"""What the loop does next, decided from the state alone. Pure: the whole table of bad replies stands here.
+
+| reply | answer | end |
+|---|---|---|
+| text without a call | once "continue, or call submit" | at the second in a row: blocked |
+| nothing, or reasoning only | the same request again, then a word | at the third in a row |
+| cut at the output limit | told so, asked for smaller steps | at the third unusable in a row |
+| calls of which none can run | each is answered with what is wrong | at the third unusable in a row |
+| refusal | asked again once, neutrally | declined |
+| same calls, same results | told at the third time | at the fourth |
+"""
+
+from dataclasses import dataclass
+
+from bot.agent.history import ReplyClass, State
+from bot.agent.loopguard import Circle, decide_circle
+from bot.domain import limits
+from bot.domain.budget import Budget, decide_exhausted
+from bot.domain.outcomes import Outcome
+from bot.errors import Bug
+
+CONTINUE = (
+    "That was text without a tool call, and nothing happened. Continue with a tool, or call `submit`: all "
+    "four outcomes are acceptable."
+)
+EMPTY = "Your last replies were empty. Continue with a tool, or call `submit`."
+CUT = (
+    "Your reply was cut at the output limit and nothing ran. Use a shorter reply: one tool call, a small "
+    "edit instead of a large one."
+)
+ASK_AGAIN = (
+    "This is ordinary maintenance of a software project by its owners. Continue with a tool; if some part "
+    "can't be done, call `submit` with the outcome `blocked` and say which."
+)
+CIRCLE = (
+    "[notice] The same call gave the same result {count} times. It will not change. Do something else, or "
+    "call `submit`; the next repetition ends the run."
+)
+
+_TEXT_LIMIT = limits.TEXT_ONLY_LIMIT
+_EMPTY_AGAIN = 1  # so often the request goes out again unchanged
+_REFUSAL_LIMIT = 2  # asked again once
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Send the conversation to the model."""
+
+
+@dataclass(frozen=True)
+class RunCalls:
+    """Run the calls of the pending reply."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """Append a message of our own."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The submission stands."""
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    outcome: Outcome
+    detail: str
+
+
+Step = Ask | RunCalls | Say | Done | GiveUp
+
+
+def decide_next(state: State, budget: Budget) -> Step:
+    if state.submission is not None:
+        return Done()
+    if state.pending is not None:
+        return RunCalls()
+    step = _after_reply(state) if state.unanswered is not None else _after_calls(state)
+    if not isinstance(step, GiveUp) and (used_up := decide_exhausted(budget, state.spent)):
+        return GiveUp(*used_up)
+    return step
+
+
+def _after_reply(state: State) -> Step:
+    """A reply without calls."""
+    streaks = state.streaks
+    match state.unanswered:
+        case ReplyClass.TEXT:
+            if streaks.text >= _TEXT_LIMIT:
+                return GiveUp(Outcome.BLOCKED, f"The model stopped without submitting: {_excerpt(state)}")
+            return Say(CONTINUE)
+        case ReplyClass.EMPTY:
+            if streaks.empty >= limits.MALFORMED_LIMIT:
+                return GiveUp(
+                    Outcome.MODEL_MISBEHAVED, f"The model sent {streaks.empty} empty replies in a row."
+                )
+            return Ask() if streaks.empty <= _EMPTY_AGAIN else Say(EMPTY)
+        case ReplyClass.CUT:
+            if streaks.unusable >= limits.MALFORMED_LIMIT:
+                return _unusable(state)
+            return Say(CUT)
+        case ReplyClass.REFUSAL:
+            if streaks.refusal >= _REFUSAL_LIMIT:
+                return GiveUp(Outcome.DECLINED, f"The model declined: {_excerpt(state)}")
+            return Say(ASK_AGAIN)
+        case ReplyClass.CALLS | None:
+            raise Bug("a reply with calls waits for a word instead of outputs")
+
+
+def _after_calls(state: State) -> Step:
+    if state.streaks.unusable >= limits.MALFORMED_LIMIT:
+        return _unusable(state)
+    if decide_circle(state.prints) is Circle.END:
+        return GiveUp(
+            Outcome.MODEL_MISBEHAVED,
+            f"The model repeated the same call with the same result {limits.SAME_CALL_LIMIT + 1} times.",
+        )
+    return Ask()
+
+
+def _unusable(state: State) -> GiveUp:
+    return GiveUp(
+        Outcome.MODEL_MISBEHAVED,
+        f"{state.streaks.unusable} replies of the model in a row could not be acted on.",
+    )
+
+
+def _excerpt(state: State) -> str:
+    flat = " ".join(state.last_text.split()) or "(no text)"
+    return flat if len(flat) <= 500 else f"{flat[:499]}…"

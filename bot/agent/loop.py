@@ -1,0 +1,157 @@
+"""The agent's loop: ask the model, act in the sandbox, observe, until it submits or a bound is reached.
+
+Each round reads the state, decides one step (`decide.py`), does it, appends one row and applies it
+(`history.py`). Nothing is remembered outside the log but the workspace.
+
+Races and deaths, and how each is closed:
+- Dies after a reply was recorded, before its outputs were: the next run restores the last recorded snapshot
+  and runs the calls again. The reply is not asked for twice.
+- Dies while a request is in flight: that request, and only that, is sent again.
+- Dies after the last row: the next run finds the submission and returns it.
+- Another worker has taken the task: the next append raises Superseded, and nothing more happens here.
+- A person writes between two turns: taken from the inbox by id, once, before the next request.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from bot.agent.batch import run_batch
+from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages
+from bot.agent.contract import (
+    AgentTask,
+    Deferred,
+    Deps,
+    End,
+    Event,
+    EventKind,
+    Exhausted,
+    Feedback,
+    Finished,
+)
+from bot.agent.decide import Ask, Done, GiveUp, RunCalls, Say, decide_next
+from bot.agent.hidden_text import strip_hidden
+from bot.agent.history import JsonObject, Source, State, apply_event, fold, paths_read
+from bot.agent.tools.arguments import render_spec
+from bot.agent.tools.contract import ToolContext
+from bot.agent.tools.outputs import OutputShelf
+from bot.agent.tools.registry import ALL_TOOLS, tools_for
+from bot.domain.outcomes import Outcome
+from bot.errors import Bug, ModelFault, RetryLater
+from bot.llm.contract import ContextOverflow, ModelRequest
+from bot.llm.features import features_for
+from bot.llm.sanitise import clean_text
+from bot.llm.serialise import render_message, render_reply, render_tool
+from bot.sandbox.contract import Workspace
+
+
+async def run(task: AgentTask, deps: Deps, feedback: Feedback | None = None) -> End:
+    """Work on the task from where its event log ends. `feedback` says why the last submission was not enough.
+
+    Raises Superseded (another worker has the task), and every fault of the machinery: SandboxUnavailable,
+    RepositoryFault, RecordingMismatch, RetryLater from a snapshot. The log then holds all that was done.
+    """
+    state = fold(await deps.events.load())
+    begun = deps.clock.now() - state.spent.seconds
+    loop = _Loop(task, deps, state, begun)
+    if not state.messages:
+        await loop.record(EventKind.STARTED, render_start(task, deps.model.name))
+    workspace = await deps.snapshots.restore(loop.state.tree)
+    if feedback is not None and feedback.round > loop.state.feedback_round:
+        await loop.say(Source.FEEDBACK, feedback.text, feedback.round)
+    return await loop.work(workspace)
+
+
+def render_start(task: AgentTask, model: str) -> JsonObject:
+    """The first row: the messages and tools exactly as every request of the run will send them."""
+    prompt = load_system_prompt()
+    return {
+        "messages": [render_message(message) for message in render_first_messages(task, prompt)],
+        "tools": [render_tool(render_spec(tool)) for tool in tools_for(features_for(model).edit_style)],
+        "cache_key": render_cache_key(task, model, prompt),
+        "tree": task.base_tree,
+    }
+
+
+@dataclass
+class _Loop:
+    """One run. `begun` is the time at which it would have begun, had it never paused."""
+
+    task: AgentTask
+    deps: Deps
+    state: State
+    begun: float
+    shelf: OutputShelf = field(default_factory=OutputShelf)
+
+    async def work(self, workspace: Workspace) -> End:
+        while True:
+            match decide_next(self.state, self.deps.budget):
+                case Done():
+                    return self._finished()
+                case GiveUp(outcome, detail):
+                    return self._exhausted(outcome, detail)
+                case Say(text):
+                    await self.say(Source.NUDGE, text)
+                case RunCalls():
+                    await self._run_calls(workspace)
+                case Ask():
+                    if (end := await self._ask()) is not None:
+                        return end
+
+    async def record(self, kind: EventKind, body: JsonObject) -> None:
+        """Durable first, applied second; through JSON, so that a resume sees exactly what we see."""
+        plain = json.loads(json.dumps(body))
+        await self.deps.events.append(kind, plain)
+        self.state = apply_event(self.state, Event(kind, plain))
+
+    async def say(self, source: Source, text: str, number: int = 0) -> None:
+        body = {"source": source.value, "text": clean_text(text), "id": number}
+        await self.record(EventKind.MESSAGE, body)
+
+    async def _ask(self) -> End | None:
+        for steering in await self.deps.inbox.drain(self.state.steering_id):
+            text = f"Message from {steering.author}, who has write access and may change the instruction:"
+            await self.say(Source.STEERING, f"{text}\n\n{strip_hidden(steering.text)}", steering.id)
+        request = ModelRequest(self.state.messages, self.state.tools, self.state.cache_key)
+        try:
+            reply = await self.deps.model.reply(request, self.deps.observer.text)
+        except ContextOverflow as overflow:
+            # Compaction belongs here: shorten the conversation by a row of its own, ask once more, then end.
+            return self._exhausted(
+                Outcome.OUT_OF_TOKENS, f"The conversation grew too long for the model: {overflow}"
+            )
+        except ModelFault as fault:
+            return self._exhausted(Outcome.MODEL_UNAVAILABLE, str(fault))
+        except RetryLater as pause:
+            return Deferred(self.deps.clock.now() + pause.after_s, str(pause), self.state.spent)
+        await self.record(EventKind.REPLY, {"reply": render_reply(reply), "seconds": self._elapsed()})
+        self.deps.observer.turn(self.state.spent)
+        return None
+
+    async def _run_calls(self, workspace: Workspace) -> None:
+        context = ToolContext(
+            workspace=workspace,
+            tests=self.deps.tests,
+            snapshots=self.deps.snapshots,
+            gate=self.deps.gate,
+            observer=self.deps.observer,
+            shelf=self.shelf,
+            base_tree=self.task.base_tree,
+            read_paths=paths_read(self.state.messages),
+        )
+        names = {spec.name for spec in self.state.tools}
+        tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)
+        body = await run_batch(self.state, tools, context, self.deps, self._elapsed)
+        await self.record(EventKind.OUTPUTS, body)
+
+    def _elapsed(self) -> float:
+        """Active seconds of all runs of this task so far; never less than the log says."""
+        return max(self.state.spent.seconds, self.deps.clock.now() - self.begun)
+
+    def _finished(self) -> End:
+        if self.state.submission is None:
+            raise Bug("the run is done without a submission")
+        return Finished(self.state.submission, self.state.tree, self.state.spent)
+
+    def _exhausted(self, outcome: Outcome, detail: str) -> End:
+        """No work is lost: the recorded tree is the work tree, because a snapshot follows each batch."""
+        return Exhausted(outcome, detail, self.state.tree, self.state.spent)
