@@ -8,10 +8,11 @@ import re
 import unicodedata
 from typing import Final
 
-# From `<!--` to `-->` or `--!>`, also `<!-->`; one that is never closed hides the rest of the text.
-_COMMENT: Final = re.compile(r"<!--(?:>|->|.*?(?:--!?>|\Z))", re.DOTALL)
-# What a browser takes for a comment up to the next `>`: `<!x>`, `<?x>`, `</1>`. Code shows it (PHP), so fenced
-# blocks keep it, and one that is not closed within its paragraph stays.
+# From `<!--` to `-->` or `--!>`, also `<!-->`; one that begins a line and is never closed hides all that follows,
+# one within a line is shown as it stands.
+_COMMENT: Final = re.compile(r"<!--(?:>|->|.*?--!?>)|^ {0,3}<!--.*\Z", re.DOTALL | re.MULTILINE)
+# What a browser takes for a comment up to the next `>`: `<!x>`, `<?x>`, `</1>`. Code shows it (PHP), so
+# fenced blocks keep it, and one that is not closed within its paragraph stays.
 _BOGUS_COMMENT: Final = re.compile(r"<(?:!(?!--)|\?|/(?=[^a-zA-Z\s>]))(?:(?!\n\s*\n)[^>]){0,2000}>")
 _FENCED: Final = re.compile(
     r"^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE

@@ -14,7 +14,7 @@ from bot.editing import explain
 from bot.editing.match import Haystack, Match, Rung, fold
 from bot.editing.splice import Place, Replacement, assemble, diff_steps, splice
 from bot.editing.syntax import check_syntax
-from bot.editing.text import SourceText, decode_text, encode_text, split_sent
+from bot.editing.text import SourceText, decode_text, encode_text, ending_of, split_sent
 
 _APPLIED_CHARACTERS: Final = 4
 """A shorter new text is found somewhere in most files: it can't tell that the edit was made before."""
@@ -144,13 +144,19 @@ def _line_at(starts: Sequence[int], offset: int) -> int:
 
 
 def _end_line(job: _Job, starts: Sequence[int], span: tuple[int, int]) -> int:
-    """The line behind the last that the span touches. If the new text no longer ends the line that the old one
-    ended, the next line is joined to it and belongs to the span too."""
+    """The line behind the last that the span touches. If the new text no longer ends the line that the old
+    one ended, the next line is joined to it and belongs to the span too."""
     last = _line_at(starts, span[1] - 1)
-    if not job.old.endswith("\n"):
+    if not job.old.endswith("\n") or _is_whole(job, starts, span):
         return last + 1
-    whole_lines = job.new.endswith("\n") or (not job.new and span[0] == starts[_line_at(starts, span[0])])
-    return last + 1 if whole_lines else min(last + 2, len(job.text.raw))
+    return min(last + 2, len(job.text.raw))
+
+
+def _is_whole(job: _Job, starts: Sequence[int], span: tuple[int, int]) -> bool:
+    """Whether the span ends with a line's ending, and what replaces it does so too (or is nothing)."""
+    if not job.old.endswith("\n"):
+        return False
+    return job.new.endswith("\n") or (not job.new and span[0] == starts[_line_at(starts, span[0])])
 
 
 def _splice_group(job: _Job, group: Sequence[tuple[int, int]], region: _Region, rung: Rung) -> Replacement:
@@ -169,7 +175,10 @@ def _splice_group(job: _Job, group: Sequence[tuple[int, int]], region: _Region, 
         at = b - base
     old, new = "".join((*old_parts, there[at:])), "".join((*new_parts, there[at:]))
     final = new.endswith("\n") if end == len(text.raw) else None
-    return splice(text, Place(start, end, rung, final_newline=final), diff_steps(_lines(old), _lines(new)))
+    last = ending_of(text.raw[end - 1])
+    outside = last and new.endswith("\n") and not _is_whole(job, region.starts, group[-1])
+    place = Place(start, end, rung, final_newline=final, last_ending=last if outside else None)
+    return splice(text, place, diff_steps(_lines(old), _lines(new)))
 
 
 def _lines(text: str) -> list[str]:

@@ -64,17 +64,18 @@ def near_miss(bodies: Sequence[str], block: Sequence[str]) -> str:
     """The region most like `block`, numbered, and how it differs. Empty if nothing in the file is like it."""
     wanted = [body for body in block if body.strip(BLANKS)]
     if not wanted or not bodies:
-        return f"The file has {len(bodies)} lines."
+        return f"The file has {_lines(len(bodies))}."
     start = _by_equal_lines(bodies, block)
     if start is None:
         start = _by_words(bodies, block)
     if start is None:
-        return f"No region of its {len(bodies)} lines is like it."
+        head = number_lines(bodies, 0, SHOWN_LINES)
+        return f"Nothing in its {_lines(len(bodies))} is like it. The file begins:\n{head}"
     start = max(0, min(start, len(bodies) - 1))
     end = min(len(bodies), start + len(block))
     there = bodies[start:end]
     same = sum(a == b for a, b in zip(there, block, strict=False))
-    lines = [f"Closest: lines {start + 1}-{end} of {len(bodies)}; {same} of {len(block)} lines are the same."]
+    lines = [f"Closest: {_range(start, end)} of {len(bodies)}; {same} of {_lines(len(block))} the same."]
     lines.extend(_differences(there, block, start))
     lines.append("They read:")
     lines.append(around(bodies, start, end))
@@ -103,6 +104,14 @@ def missing_file(path: str, names: Collection[str]) -> ForModel:
         f"Nothing was written. There is no file `{path}`. {hint}".rstrip()
         + "\nNext: send the path as it is in the repository (list the directory if unsure)."
     )
+
+
+def _lines(count: int) -> str:
+    return "1 line" if count == 1 else f"{count} lines"
+
+
+def _range(start: int, end: int) -> str:
+    return f"line {start + 1}" if end - start == 1 else f"lines {start + 1}-{end}"
 
 
 def _cut(body: str) -> str:
@@ -149,7 +158,7 @@ def _difference(there: str, sent: str) -> str:
 
 
 def _by_equal_lines(bodies: Sequence[str], block: Sequence[str]) -> int | None:
-    """Lines of the block that the file has, each voting for the start that it implies; rare ones weigh more."""
+    """Lines of the block in the file, each a vote for the start that it implies; rare ones weigh more."""
     wanted: dict[str, list[int]] = {}
     for offset, body in enumerate(block):
         key = body.strip(BLANKS)

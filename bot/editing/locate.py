@@ -1,8 +1,8 @@
 """Where the hunks of one file belong: one place for each, or an error that says why not.
 
-Anchors (`@@ def f():`) must exist, and a hunk lies in the block that its anchor opens. Hunks come in the order
-of the file. A hunk that fits several places is no error if anchors and order leave exactly one arrangement:
-the leftmost and the rightmost are the same. "The first that fits" is never taken.
+Anchors (`@@ def f():`) must exist, and a hunk lies in the block that its anchor opens. Hunks come in
+the order of the file. A hunk that fits several places is no error if anchors and order leave exactly one
+arrangement: the leftmost and the rightmost are the same. "The first that fits" is never taken.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class _File:
 
 
 def locate_hunks(path: str, bodies: Sequence[str], hunks: Sequence[Hunk]) -> list[Located]:
-    """The one place of each hunk. Raises ForModel: not found, wrong anchor, ambiguous, out of order, applied."""
+    """The one place of each hunk. Raises ForModel: not found, wrong anchor, ambiguous, out of order."""
     file = _File(path, Haystack(bodies))
     candidates = [_candidates(file, hunk) for hunk in hunks]
     leftmost: list[int] = []
@@ -112,22 +112,23 @@ def _search(
     """Places on the first rung that has any where the anchors allow it."""
     old = [line.body for line in steps if line.step is not Step.PUT]
     new = [line.body for line in steps if line.step is Step.PUT]
-    by_rung = [file.hay.matches(old, rung, new) for rung in Rung]
-    if hunk.at_end:
-        by_rung = [[m for m in matches if m.end == len(file.bodies)] for matches in by_rung]
-    if regions is not None:
-        inside = [[m for m in matches if _is_inside(m, regions)] for matches in by_rung]
-        if not any(inside):  # the block's end is a guess by indentation: anything behind the anchor may serve
-            first = min(start for start, _ in regions)
-            inside = [[m for m in matches if m.start >= first] for matches in by_rung]
-        by_rung = inside
-    found = next((matches for matches in by_rung if matches), [])
-    hinted = [m for m in found if m.start + 1 == hunk.line_hint]
-    return [Located(match, steps) for match in hinted or found]
+    everywhere = [(0, len(file.bodies))]
+    allowed = [regions or everywhere]
+    if regions:  # a block's end is a guess by indentation: failing it, anything behind the anchor may serve
+        allowed.append([(min(start for start, _ in regions), len(file.bodies))])
+    for spans in allowed:
+        for rung in Rung:
+            found = [m for m in file.hay.matches(old, rung, new) if _is_inside(m, spans)]
+            if hunk.at_end:
+                found = [m for m in found if m.end == len(file.bodies)]
+            if found:
+                hinted = [m for m in found if m.start + 1 == hunk.line_hint]
+                return [Located(match, steps) for match in hinted or found]
+    return []
 
 
-def _is_inside(match: Match, regions: Sequence[tuple[int, int]]) -> bool:
-    return any(start <= match.start < end for start, end in regions)
+def _is_inside(match: Match, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= match.start < end for start, end in spans)
 
 
 def _insertion(file: _File, hunk: Hunk, regions: list[tuple[int, int]] | None) -> Located:
@@ -195,7 +196,7 @@ def _begins_with(body: str, anchor: str) -> bool:
 
 
 def _block_end(bodies: Sequence[str], anchor: int) -> int:
-    """Behind the last line that is indented more than the anchor. Lines that only close or open do not end it."""
+    """Behind the last line indented more than the anchor. Lines that only close or open do not end it."""
     depth = len(indent_of(bodies[anchor]).expandtabs())
     deeper = False
     for n in range(anchor + 1, len(bodies)):
@@ -232,5 +233,9 @@ def _not_found(
             "Next: send the rest of the patch without this hunk, or go on if nothing is left.",
         )
     return file.refuse(
-        hunk, f"no match for the hunk's {len(old)} old lines", explain.near_miss(file.bodies, old), _AGAIN
+        hunk, f"no match for the hunk's {_count(old)}", explain.near_miss(file.bodies, old), _AGAIN
     )
+
+
+def _count(old: Sequence[str]) -> str:
+    return "old line" if len(old) == 1 else f"{len(old)} old lines"

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Final
 
 from bot.editing.text import BLANKS
+from bot.errors import ForModel
 
 
 class Rung(StrEnum):
@@ -71,6 +72,15 @@ _NORMALISE: Final[dict[Rung, Callable[[str], str]]] = {
 }
 _SHIFT_CHECKS: Final = 400_000
 """Line pairs compared for indentation in one search: bounds a block of one repeated line in a file of it."""
+_OVERLAP_CHARACTERS: Final = 50_000_000
+"""Matches times length: bounds a long block of one repeated line, which overlaps itself everywhere."""
+
+
+def _too_repetitive() -> ForModel:
+    return ForModel(
+        "Nothing was written. The lines that were sent repeat too often in the file to tell places apart.\n"
+        "Next: send lines that stand there only once."
+    )
 
 
 def fold(text: str) -> str:
@@ -122,6 +132,8 @@ class Haystack:
             line += hay.count("\n", counted_to, at)
             counted_to = at
             starts.append(line)
+            if len(starts) * len(needle) > _OVERLAP_CHARACTERS:
+                raise _too_repetitive()
             at = hay.find(needle, at + 1)
         return starts
 
@@ -133,7 +145,7 @@ class Haystack:
         for start in starts:
             checks += len(block)
             if checks > _SHIFT_CHECKS:
-                break
+                raise _too_repetitive()
             shift = _shift_between(self.bodies[start : start + len(block)], block, rung)
             if shift is not None and all(shift.apply(body) is not None for body in inserted):
                 found.append(Match(start, start + len(block), rung, shift))

@@ -1,7 +1,7 @@
 """A patch over the files that it names: all of them or none. Pure: reads through a function, writes nothing.
 
-Races: none here. The caller reads and writes under the workspace's one-at-a-time rule, writes all changes of a
-plan together, keeps mode bits, and gives a moved file the mode of `moved_from`.
+Races: none here. The caller reads and writes under the workspace's one-at-a-time rule, writes all changes of
+a plan together, keeps mode bits, and gives a moved file the mode of `moved_from`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -20,7 +20,7 @@ from bot.editing.write import new_file
 from bot.errors import ForModel
 
 Read = Callable[[RepoPath], bytes | None]
-"""The content of a regular file, None if there is none. May raise ForModel (a directory, too large)."""
+"""A regular file's content; None if there is none, also for a directory. May raise ForModel (too large)."""
 
 _SHOWN_HUNKS = 8
 """Changes shown in one answer: eight of twenty lines stay below a tenth of the output's limit."""
@@ -49,7 +49,7 @@ class _Updated:
 
 
 def apply_patch(text: str, read: Read, names: Collection[str] = ()) -> PatchPlan:
-    """The changes of the whole patch. Raises ForModel if any part can't be applied; then nothing is to be written.
+    """The changes of the whole patch. Raises ForModel if any part can't be applied: then write nothing.
 
     `names` are the repository's paths, to suggest the one that was meant when a file is missing.
     """
@@ -63,7 +63,7 @@ def apply_patch(text: str, read: Read, names: Collection[str] = ()) -> PatchPlan
         match section.action:
             case Action.ADD:
                 changes.append(_add(path, section, read))
-                lines.append(f"A {path} ({len(section.content)} lines)")
+                lines.append(f"A {path} (new, lines: {len(section.content)})")
             case Action.DELETE:
                 _read_existing(path, read, names)
                 changes.append(FileChange(path, None))
@@ -97,7 +97,7 @@ def _path(text: str) -> RepoPath:
 
 
 def _resolve(section: Section, read: Read, notes: list[str]) -> RepoPath:
-    """`a/` and `b/` are taken off what came as a unified diff, and off other paths only if no such file exists."""
+    """`a/` and `b/` are taken off unified diffs, and off other paths only if no such file exists."""
     if section.stripped is not None:
         stripped = _path(section.stripped)
         if section.action is Action.ADD or read(stripped) is not None:

@@ -53,7 +53,7 @@ class Hunk:
 
 @dataclass(frozen=True)
 class Section:
-    """`path` as written. `stripped`: the same without `a/` or `b/`, when the text looked like a unified diff."""
+    """`path` as written. `stripped`: the same without `a/` or `b/`, when it came as a unified diff."""
 
     action: Action
     path: str
@@ -136,12 +136,13 @@ def _unwrap(text: str) -> _Reader:
         end = len(lines)
         while end > start and _is_wrapping(lines[end - 1]):
             end -= 1
-        reader.note(f"`{END}` was missing")
+        if any(line.startswith("*** ") for line in (*lines[:start], *lines[start : start + 1])):
+            reader.note(f"`{END}` was missing")
     elif any(line.strip() == BEGIN for line in lines[end:]):
         raise _fault("There are two patches in one call.")
     elif any(line.strip() for line in lines[end + 1 :]):
         reader.note("text behind the patch was ignored")
-    if begin is None:
+    if begin is None and start < len(lines) and lines[start].startswith("*** "):
         reader.note(f"`{BEGIN}` was missing")
     reader.lines = lines[start:end]
     return reader
@@ -166,7 +167,7 @@ def _opens_section(lines: Sequence[str], n: int) -> bool:
 
 
 def _is_unified_header(lines: Sequence[str], n: int) -> bool:
-    """`---` and `+++` alone could be a dropped `-- ` and an added `++ ` line: the hunk or a prefix must follow."""
+    """`---` and `+++` alone could be a dropped `-- ` and an added `++ ` line: a hunk must follow."""
     if n + 1 >= len(lines) or not (lines[n].startswith("--- ") and lines[n + 1].startswith("+++ ")):
         return False
     return "/dev/null" in (_header_path(lines[n]), _header_path(lines[n + 1])) or (
@@ -216,6 +217,8 @@ def _added_lines(reader: _Reader) -> tuple[str, ...]:
             lines.append(line[1:])
         elif not line.strip():
             lines.append("")
+        elif line.rstrip() == _END_OF_FILE:
+            pass
         else:
             raise reader.fault("every line of an added file begins with `+`.")
         reader.at += 1

@@ -1,8 +1,8 @@
 """New lines put into a file over a matched span, so that everything that stays keeps its very bytes.
 
 A change is a list of steps over the span: keep the next line, drop it, put a line in. A kept line is the
-file's own line, with its own ending, blanks and punctuation, however loosely it was matched. A line put in takes the
-ending of the line that it replaces, else the span's, else the file's commonest one.
+file's own line, with its own ending, blanks and punctuation, however loosely it was matched. A line put in
+takes the ending of the line that it replaces, else the span's, else the file's commonest one.
 """
 
 import difflib
@@ -50,6 +50,7 @@ class Place:
     rung: Rung = Rung.EXACT
     shift: Shift = NO_SHIFT
     final_newline: bool | None = None  # None: as the file has it
+    last_ending: str | None = None  # of the last line, when the change ended before that ending
 
 
 def diff_steps(old: Sequence[str], new: Sequence[str]) -> list[StepLine]:
@@ -110,23 +111,13 @@ def splice(text: SourceText, place: Place, steps: Sequence[StepLine]) -> Replace
     flush()
     if place.end == len(text.raw) and raw:
         raw[-1] = _last_line(raw[-1], text, place.final_newline, last_is_put or _ends_as_file(steps))
-    _end_line_before(text, place, raw, usual)
-    start = place.start - 1 if _needs_end_before(text, place, raw) else place.start
-    return Replacement(start, place.end, tuple(raw))
+    if place.last_ending is not None and raw:
+        raw[-1] = body_of(raw[-1]) + place.last_ending
+    return Replacement(place.start, place.end, tuple(raw))
 
 
 def _ends_as_file(steps: Sequence[StepLine]) -> bool:
     return bool(steps) and steps[-1].step is Step.KEEP
-
-
-def _needs_end_before(text: SourceText, place: Place, raw: Sequence[str]) -> bool:
-    return bool(raw) and place.start == len(text.raw) > 0 and not text.ends_in_newline
-
-
-def _end_line_before(text: SourceText, place: Place, raw: list[str], usual: str) -> None:
-    """Lines put behind a last line without ending: that line gets one, and the new last line has none."""
-    if _needs_end_before(text, place, raw):
-        raw.insert(0, text.raw[-1] + usual)
 
 
 def _last_line(raw: str, text: SourceText, final_newline: bool | None, as_file: bool) -> str:
@@ -162,11 +153,16 @@ def _keep_punctuation(line: str, sent: str, there: str) -> str:
 
 
 def assemble(text: SourceText, replacements: Sequence[Replacement]) -> list[str]:
-    """The whole file with the replacements, which are in order and do not overlap."""
+    """The whole file with the replacements, which are in order and do not overlap.
+
+    Lines put behind a last line that has no ending: that line gets one here.
+    """
     raw: list[str] = []
     at = 0
     for replacement in replacements:
         raw.extend(text.raw[at : replacement.start])
+        if raw and replacement.raw and not ending_of(raw[-1]):
+            raw[-1] += text.ending
         raw.extend(replacement.raw)
         at = replacement.end
     raw.extend(text.raw[at:])

@@ -81,7 +81,7 @@ def decode_text(content: bytes, path: str) -> SourceText:
     if len(content) > limits.EDIT_FILE_BYTES:
         raise ForModel(
             f"Nothing was written. `{path}` has {len(content):,} bytes; files over "
-            f"{limits.EDIT_FILE_BYTES:,} bytes are data, not source. Change it with a command in the shell instead."
+            f"{limits.EDIT_FILE_BYTES:,} bytes are data. Change it with a command in the shell instead."
         )
     if b"\0" in content:
         raise ForModel(

@@ -1,8 +1,8 @@
 """A whole file from the model: new ones, and the replacement of small or known ones. Bytes in, bytes out.
 
 A replacement is a diff by lines: lines that stay the same keep their very bytes, the others take the file's
-line ending and encoding. A large file is replaced only after it was read, because a model that did not read it
-writes it from memory and loses what it forgot.
+line ending and encoding. A large file is replaced only after it was read, because a model that did not read
+it writes it from memory and loses what it forgot.
 """
 
 from bot.domain import limits
@@ -30,7 +30,7 @@ def plan_write(path: str, old: bytes | None, content: str, was_read: bool) -> by
     if size > limits.WRITE_FILE_REPLACE_LINES and not was_read:
         raise explain.refuse(
             path,
-            f"it exists and has {size} lines that you have not read; a replacement would lose what you left out.",
+            f"it exists and has {size} lines that you have not read: a replacement would lose some.",
             "Next: use edit for the lines that change, or read the file first.",
         )
     new = split_sent(content)

@@ -1,0 +1,147 @@
+"""The hub as an HTTP server on loopback: in a thread for tests (`HubServer`), as a process for the demo (`serve`).
+
+Only requests whose Host is a loopback name are answered, so that no web page can reach it by DNS rebinding.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from bot.errors import Bug
+from bot.localhub import rest_app, rest_checks, rest_git, rest_issues, rest_pulls
+from bot.localhub.api import install_routes
+from bot.localhub.control import install_control
+from bot.localhub.git_http import install_git
+from bot.localhub.pages import install_pages
+from bot.localhub.seed import Seed
+from bot.localhub.shapes import API_PREFIX
+from bot.localhub.state import Hub
+
+HOST = "127.0.0.1"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_START_WITHIN_S = 10.0
+
+
+def build_app(hub: Hub, control_token: str = "") -> FastAPI:
+    """The whole application. Without a control token there is no control API."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.middleware("http")
+    async def only_loopback(
+        request: Request, proceed: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        if (request.url.hostname or "") not in _LOOPBACK:
+            return PlainTextResponse("This hub answers to loopback names only.", 403)
+        return await proceed(request)
+
+    install_routes(
+        app,
+        hub,
+        (
+            *rest_app.ROUTES,
+            *rest_issues.ROUTES,
+            *rest_git.ROUTES,
+            *rest_pulls.ROUTES,
+            *rest_checks.ROUTES,
+            *rest_git.LAST_ROUTES,
+        ),
+    )
+    if control_token:
+        install_control(app, Seed(hub), control_token)
+    install_git(app, hub)
+    install_pages(app, hub)
+    return app
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    return listener
+
+
+def _uvicorn(hub: Hub, listener: socket.socket, control_token: str) -> uvicorn.Server:
+    hub.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        build_app(hub, control_token),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+class HubServer:
+    """The hub in a thread. `with HubServer(Hub(path, clock)) as server: server.seed...; server.api_url`."""
+
+    def __init__(self, hub: Hub, port: int = 0, control_token: str = "") -> None:
+        self.hub = hub
+        self.seed = Seed(hub)
+        self._port, self._control_token = port, control_token
+
+    @property
+    def url(self) -> str:
+        """Pages and git: `<url>/<owner>/<name>.git`."""
+        return self.hub.base_url
+
+    @property
+    def api_url(self) -> str:
+        """PyGithub's `base_url`."""
+        return self.hub.base_url + API_PREFIX
+
+    def git_url(self, full_name: str) -> str:
+        return f"{self.hub.base_url}/{full_name}.git"
+
+    def __enter__(self) -> "HubServer":
+        listener = _listen(self._port)
+        self._server = _uvicorn(self.hub, listener, self._control_token)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="hub-server", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + _START_WITHIN_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise Bug("the local hub did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(_START_WITHIN_S)
+        self.hub.close()
+
+
+def serve(hub: Hub, port: int = 0, control_token: str = "", ready: Path | None = None) -> None:
+    """Run as this process until SIGTERM or SIGINT.
+
+    When it listens, `ready` is written (whole or not at all) with `{"url": ..., "api_url": ...}`.
+    """
+    listener = _listen(port)
+    listener.listen(128)
+    server = _uvicorn(hub, listener, control_token)
+    if ready is not None:
+        part = ready.with_name(ready.name + ".part")
+        part.write_text(json.dumps({"url": hub.base_url, "api_url": hub.base_url + API_PREFIX}))
+        os.replace(part, ready)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        hub.close()
+
+
