@@ -65,11 +65,11 @@ class GitHubFault(ForPerson):
 
 
 class ForModel(PullwrightError):
-    """A tool's refusal whose text is the tool's answer: what was wrong, that nothing was done, one next step."""
+    """A tool's refusal, its text is the tool's answer: what was wrong, nothing was done, one next step."""
 
 
 class RetryLater(PullwrightError):
-    """A passing fault (rate limit, 5xx, dropped connection). Nothing may be sent again before `after_s` seconds."""
+    """A passing fault (rate limit, 5xx, dropped connection). Send nothing again before `after_s` seconds."""
 
     def __init__(self, message: str, after_s: float) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class RetryLater(PullwrightError):
 
 
 class Superseded(PullwrightError):
-    """The task's epoch is not ours any more. The holder of a newer epoch goes on; we stop without any effect."""
+    """The task's epoch is not ours any more. The holder of a newer one goes on; we stop without effect."""
 
 
 class Bug(PullwrightError):

@@ -8,8 +8,8 @@ import re
 import unicodedata
 from typing import Final
 
-# From `<!--` to `-->` or `--!>`, also `<!-->`; one that begins a line and is never closed hides all that follows,
-# one within a line is shown as it stands.
+# From `<!--` to `-->` or `--!>`, also `<!-->`; one that begins a line and never closes hides what follows, one
+# within a line is shown as it stands.
 _COMMENT: Final = re.compile(r"<!--(?:>|->|.*?--!?>)|^ {0,3}<!--.*\Z", re.DOTALL | re.MULTILINE)
 # What a browser takes for a comment up to the next `>`: `<!x>`, `<?x>`, `</1>`. Code shows it (PHP), so
 # fenced blocks keep it, and one that is not closed within its paragraph stays.

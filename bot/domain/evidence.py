@@ -9,7 +9,7 @@ from bot.domain.ids import CommitSha, TreeSha
 class Tier(StrEnum):
     """How much was proven. The order A, B, C, D is from most to least."""
 
-    A = "A"  # a test failed before and passes after; nothing broke; the test machinery was not what made it pass
+    A = "A"  # a test failed before and passes after, not by changed test machinery; nothing broke
     B = "B"  # nothing broke; no proof possible
     C = "C"  # the tests could not run
     D = "D"  # verification failed or could not be finished

@@ -15,7 +15,7 @@ from bot.domain.ids import CommitSha, RepoPath, TreeSha
 
 @dataclass(frozen=True)
 class Remote:
-    """Where to fetch from or push to. The token goes to the child on stdin, never into a URL or an argument."""
+    """Where to fetch from or push to. The token goes to the child on stdin, never into a URL."""
 
     url: str
     token: str
@@ -90,7 +90,7 @@ class Repos(Protocol):
         ...
 
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
-        """Walk a work tree and store it. Ignored files by the base's .gitignore are left out, unless tracked."""
+        """Walk a work tree and store it. What the base's .gitignore names is left out, unless tracked."""
         ...
 
     async def changes(self, key: RepoKey, old: TreeSha, new: TreeSha) -> tuple[TreeChange, ...]: ...
@@ -122,7 +122,7 @@ class Repos(Protocol):
     async def push(
         self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha, expected: CommitSha | None
     ) -> None:
-        """Compare-and-swap: `ref` must be `expected` (None: absent) before. Raises RepositoryFault if it is not."""
+        """Compare-and-swap: `ref` must be `expected` (None: absent) before, else RepositoryFault."""
         ...
 
     async def forget(self, key: RepoKey, trees: tuple[TreeSha, ...]) -> None:

@@ -44,7 +44,7 @@ class Command:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """`output` is stdout and stderr in the order written; over the cap it is head and tail, `cut_bytes` between."""
+    """`output`: stdout and stderr as written; over the cap head and tail, `cut_bytes` left out between."""
 
     exit_code: int | None  # None unless ended_by is EXIT
     ended_by: EndedBy
@@ -185,5 +185,5 @@ class Sandbox(Protocol):
         ...
 
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
-        """The environment for this key, prepared once, then reused. Raises SetupFailed with the log's tail."""
+        """The environment for this key, prepared once. Raises SetupFailed with the log's tail."""
         ...

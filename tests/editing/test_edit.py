@@ -1,6 +1,5 @@
 """The edit tool where a table of folders would hide the point."""
 
-import time
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_overlapping_places_are_not_unique() -> None:
 
 
 def test_many_places_are_counted_not_listed() -> None:
-    with pytest.raises(ForModel, match="matches 5000 places: .* and 4990 more"):
+    with pytest.raises(ForModel, match=r"matches 5000 places: .* and 4990 more"):
         apply_edit(b"x\n" * 5000, "x\n", "y\n", replace_all=False)
 
 
@@ -77,14 +76,13 @@ def test_a_short_new_text_is_never_taken_for_an_edit_made_before() -> None:
         apply_edit(b"a = 1\n", "b = 1", "1", replace_all=False)
 
 
+@pytest.mark.timeout(110)  # quadratic work would take hours
 def test_two_megabytes_are_edited_and_missed_in_good_time() -> None:
     lines = [f"    value_{n} = compute(value_{n // 2}, {n})\n" for n in range(100_000)]
     content = "".join(lines).encode()[: limits.EDIT_FILE_BYTES - 100]
-    started = time.perf_counter()
     apply_edit(content, "value_30000 = ", "other = ", replace_all=False)
     apply_edit(content, "compute", "c", replace_all=True)
     with pytest.raises(ForModel, match="Closest: lines 30001-30002"):
         apply_edit(
             content, "  value_30000 = compute(1)\nvalue_30001 = x(value_15000, 30001)", "y", replace_all=False
         )
-    assert time.perf_counter() - started < 10  # a bound against quadratic work, not a benchmark

@@ -1,7 +1,7 @@
 """Scenario folders: an input tree, one call, and the tree or the exact refusal that must come of it.
 
-`fixtures/scenarios/<name>/` holds `input/`, then `patch.txt`, `edit.json` or `write.json`, then `expected/` or
-`error.txt`; `says.txt` (optional) lists phrases of the answer, one a line. `error_says.txt` does so for a
+`fixtures/scenarios/<name>/` holds `input/`, then `patch.txt`, `edit.json` or `write.json`, then `expected/`
+or `error.txt`; `says.txt` (optional) lists phrases of the answer, one a line. `error_says.txt` does so for a
 refusal whose wording is partly that of a parser and differs between versions of Python.
 """
 
