@@ -1,0 +1,107 @@
+"""What a change knows between its phases: one small JSON object in the task's row.
+
+Ids and words only, never content and never a secret: files are trees in the cache, replies are events. A phase
+reads the facts, does its work, and hands back new ones; they are stored before the next phase begins.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from bot.domain.budget import Spent
+from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
+from bot.domain.ids import CommitSha, TreeSha
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SubmissionFacts:
+    """What the model submitted: explanations, never results."""
+
+    outcome: str
+    title: str
+    summary: str
+    root_cause: str = ""
+    regression_tests: tuple[str, ...] = ()
+    risks: str = ""
+    questions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SetupFacts:
+    """`script` empty: no set-up. `detected` False: the repository or the operator named it."""
+
+    script: str = ""
+    source: str = ""
+    detected: bool = True
+    failed: str = ""  # why the detected one was left out: the tail of its log
+
+
+@dataclass(frozen=True)
+class CommandFacts:
+    """The test command; `runner` empty: none was found."""
+
+    runner: str = ""
+    command: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class ChangeFacts:
+    """Everything has a default: a task begins with none of it."""
+
+    base_commit: CommitSha = CommitSha("")
+    base_tree: TreeSha = TreeSha("")
+    comment: int = 0  # the tracking comment
+    comment_url: str = ""
+    setup: SetupFacts = SetupFacts()
+    test: CommandFacts = CommandFacts()
+    submission: SubmissionFacts | None = None
+    tree: TreeSha = TreeSha("")  # the work as it stands
+    spent: Spent = Spent()
+    plan: tuple[tuple[str, str], ...] = ()  # (step, status) as last told
+    round: int = 0  # verifications done
+    feedback: str = ""  # what the next segment of the work is told first
+    evidence: Evidence | None = None
+    evidence_sha256: str = ""
+    branch: str = ""
+    commit: CommitSha = CommitSha("")
+    pull: int = 0
+    pull_url: str = ""
+    outcome: str = ""  # set by the phase that decides the end; REPORT tells it
+    detail: str = ""
+
+
+def render_facts(facts: ChangeFacts) -> JsonObject:
+    """Plain JSON: tuples become lists, words stay words."""
+    return asdict(facts)
+
+
+def parse_facts(body: JsonObject) -> ChangeFacts:
+    """The inverse of `render_facts`; unknown names (of a newer version) are dropped."""
+    known = {field.name for field in fields(ChangeFacts)}
+    given = {name: value for name, value in body.items() if name in known}
+    nested: dict[str, Any] = {
+        "setup": lambda value: SetupFacts(**value),
+        "test": lambda value: CommandFacts(**value),
+        "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
+        "spent": lambda value: Spent(**value),
+        "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
+        "evidence": lambda value: _parse_evidence(value) if value else None,
+    }
+    return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _tuples(body: JsonObject) -> JsonObject:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+
+
+def _parse_evidence(body: JsonObject) -> Evidence:
+    runs = tuple(RunRecord(**{**run, "purpose": RunPurpose(run["purpose"])}) for run in body["runs"])
+    proofs = tuple(TestProof(**proof) for proof in body["proofs"])
+    plain = _tuples({name: value for name, value in body.items() if name not in ("runs", "proofs", "tier")})
+    return Evidence(tier=Tier(body["tier"]), runs=runs, proofs=proofs, **plain)
