@@ -1,7 +1,7 @@
 """What a change knows between its phases: one small JSON object in the task's row.
 
-Ids and words only, never content and never a secret: files are trees in the cache, replies are events. A phase
-reads the facts, does its work, and hands back new ones; they are stored before the next phase begins.
+Ids and words only, never content and never a secret: files are trees in the cache, replies are events. A
+phase reads the facts, does its work, and hands back new ones; they are stored before the next phase begins.
 """
 
 from dataclasses import asdict, dataclass, fields

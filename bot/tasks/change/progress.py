@@ -1,0 +1,101 @@
+"""Progress of a running change: the agent's `Observer`, for the tracking comment and for the live view.
+
+Called from the loop, so nothing here waits: what happened is kept, and two background loops carry it on. Lines
+go to the task's event rows (the demo and later the dashboard read them), the comment is edited at most every
+COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2: edits of
+a comment that exists are outside the ledger).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import structlog
+
+from bot.agent.contract import PlanStep
+from bot.domain import limits
+from bot.domain.budget import Spent
+from bot.errors import PullwrightError, Superseded
+
+_FLUSH_S = 0.3  # live enough for a person who watches, three rows a second at most
+_LINE_CHARACTERS = 200  # one line of a terminal, wrapped once
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Progress:
+    """Use as `async with`. `keep` stores lines durably; `edit` renders and sends the comment."""
+
+    keep: Callable[[list[str]], Awaitable[None]]
+    edit: Callable[["Progress"], Awaitable[None]]
+    spent: Spent = Spent()
+    steps: tuple[PlanStep, ...] = ()
+    edit_spacing_s: float = limits.COMMENT_EDIT_SPACING_S
+    _lines: list[str] = field(default_factory=list, init=False)
+    _changed: bool = field(default=False, init=False)
+    _loops: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+
+    # -- Observer -------------------------------------------------------------------------------------------
+    def turn(self, spent: Spent) -> None:
+        self.spent = spent
+        self._changed = True
+
+    def plan(self, steps: tuple[PlanStep, ...]) -> None:
+        self.steps = steps
+        self._changed = True
+
+    def command_started(self, label: str) -> None:
+        self._say(label)
+
+    def command_ended(self, label: str, ok: bool, seconds: float) -> None:
+        self._say(f"{'ok' if ok else 'failed'} after {seconds:.1f} s: {label}")
+
+    def text(self, delta: str) -> None:
+        """The model's words while they stream: shown to nobody, they are no evidence."""
+
+    # -- carrying it on -------------------------------------------------------------------------------------
+    async def flush(self) -> None:
+        """Store what is waiting. Raises Superseded."""
+        lines, self._lines = self._lines, []
+        if lines:
+            await self.keep(lines)
+
+    async def __aenter__(self) -> "Progress":
+        self._loops = [asyncio.create_task(self._keep_lines()), asyncio.create_task(self._edit_comment())]
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for loop in self._loops:
+            loop.cancel()
+        for loop in self._loops:
+            with contextlib.suppress(asyncio.CancelledError):
+                await loop
+        with contextlib.suppress(Superseded):  # the phase itself meets it at its next append
+            await self.flush()
+
+    def _say(self, line: str) -> None:
+        self._lines.append(" ".join(line.split())[:_LINE_CHARACTERS])
+
+    async def _keep_lines(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            try:
+                await self.flush()
+            except Superseded:
+                return
+
+    async def _edit_comment(self) -> None:
+        while True:
+            await asyncio.sleep(self.edit_spacing_s)
+            if not self._changed:
+                continue
+            self._changed = False
+            try:
+                await self.edit(self)
+            except PullwrightError as fault:
+                log.warning("progress.edit_failed", reason=str(fault))
