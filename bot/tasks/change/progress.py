@@ -1,8 +1,8 @@
 """Progress of a running change: the agent's `Observer`, for the tracking comment and for the live view.
 
-Called from the loop, so nothing here waits: what happened is kept, and two background loops carry it on. Lines
-go to the task's event rows (the demo and later the dashboard read them), the comment is edited at most every
-COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2: edits of
+Called from the loop, so nothing here waits: what happened is kept, and two background loops carry it on.
+Lines go to the task's event rows (the demo and later the dashboard read them), the comment is edited at most
+every COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2: edits of
 a comment that exists are outside the ledger).
 """
 
