@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     ISSUE_CLOSED = "issue_closed"
     LOCKED = "locked"
     UNKNOWN_COMMAND = "unknown_command"
+    ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; on pull requests nothing is done yet
 
 
 class Ignored(StrEnum):
@@ -51,5 +52,6 @@ class Ignored(StrEnum):
     NO_MENTION = "no_mention"
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
+    EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

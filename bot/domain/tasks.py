@@ -44,8 +44,8 @@ class TaskRequest:
     issue: int
     issue_title: str
     issue_body: str
-    comment_id: int
-    instruction: str  # the comment without the mention; "fix this" leaves the issue as the instruction
+    comment_id: int  # 0: the newly opened issue itself asked
+    instruction: str  # the text without the mention; "fix this" leaves the issue as the instruction
     requested_by: str  # login, for texts
     requested_by_id: int
     requested_at: str  # ISO 8601, from the payload
@@ -53,8 +53,10 @@ class TaskRequest:
 
     @property
     def task_id(self) -> TaskId:
-        """The same comment is the same task, whatever delivery brings it."""
-        return TaskId(f"t-{self.comment_id}")
+        """The same comment, or the same opened issue, is the same task, whatever delivery brings it."""
+        if self.comment_id:
+            return TaskId(f"t-{self.comment_id}")
+        return TaskId(f"t-i{self.repository.id}-{self.issue}")
 
     @property
     def active_key(self) -> str:

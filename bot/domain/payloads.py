@@ -1,0 +1,91 @@
+"""The parts of GitHub's webhook payloads that decide about a task. Read tolerantly: unknown keys are left out.
+
+Real payloads differ from their published schemas (integers for dates, missing keys), so only what a decision
+needs is demanded. Strings with half surrogate pairs can't be stored or sent, so they are made whole here.
+
+Must never: fetch anything; what stands in the signed payload is all there is (law 6).
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _whole(value: Any) -> Any:
+    """A string that encodes as UTF-8 and holds no NUL (neither database nor API takes one)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+    return value
+
+
+def _text_or_empty(value: Any) -> Any:
+    return "" if value is None else _whole(value)
+
+
+Text = Annotated[str, BeforeValidator(_whole)]
+OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
+Id = Annotated[int, Field(gt=0, lt=2**63)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class InstallationPart(_Part):
+    id: Id
+
+
+class RepositoryPart(_Part):
+    id: Id
+    full_name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=200)]
+    default_branch: Annotated[Text, Field(min_length=1, max_length=255)]
+
+
+class SenderPart(_Part):
+    id: Id
+    login: Annotated[Text, Field(min_length=1, max_length=100)]
+    type: OptionalText = ""
+
+    @property
+    def is_person(self) -> bool:
+        """Both signs are asked: each alone was wrong somewhere."""
+        return self.type == "User" and not self.login.lower().endswith("[bot]")
+
+
+class IssuePart(_Part):
+    number: Id
+    title: OptionalText = ""
+    body: OptionalText = ""
+    state: OptionalText = ""
+    locked: bool | None = False
+    created_at: str | int = ""
+    updated_at: str | int = ""
+    pull_request: dict[str, Any] | None = None
+    performed_via_github_app: dict[str, Any] | None = None
+
+
+class CommentPart(_Part):
+    id: Id
+    body: OptionalText = ""
+    created_at: str | int = ""
+    updated_at: str | int = ""
+    user: SenderPart | None = None
+    performed_via_github_app: dict[str, Any] | None = None
+
+
+class _Delivery(_Part):
+    action: str = ""
+    installation: InstallationPart
+    repository: RepositoryPart
+    sender: SenderPart
+    issue: IssuePart
+
+
+class IssuesPayload(_Delivery):
+    """Event `issues`."""
+
+
+class IssueCommentPayload(_Delivery):
+    """Event `issue_comment`: on issues and on pull requests, which are issues too."""
+
+    comment: CommentPart
