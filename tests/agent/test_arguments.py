@@ -1,0 +1,95 @@
+"""From the raw text of a call to checked arguments."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.agent.tools.arguments import CallFault, Prepared, Refused, prepare_call, render_spec
+from bot.agent.tools.registry import ALL_TOOLS, EDIT_TOOLS, PATCH_TOOLS
+from bot.llm.contract import ToolCall
+
+
+def prepare(name: str, arguments: str, cut: bool = False) -> Prepared | Refused:
+    return prepare_call(ToolCall("c1", name, arguments), ALL_TOOLS, cut)
+
+
+def prepared(name: str, **arguments: Any) -> Prepared:
+    made = prepare(name, json.dumps(arguments))
+    assert isinstance(made, Prepared), made
+    return made
+
+
+@pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
+def test_every_example_is_valid_and_every_schema_flat(tool: Any) -> None:
+    assert isinstance(prepare(tool.name, tool.example), Prepared)
+    parameters = render_spec(tool).parameters
+    assert parameters["additionalProperties"] is False
+    text = json.dumps(parameters)
+    assert "$ref" not in text
+    assert "anyOf" not in text
+
+
+def test_one_editing_style_never_both() -> None:
+    names = [{tool.name for tool in tools} for tools in (PATCH_TOOLS, EDIT_TOOLS)]
+    assert "apply_patch" in names[0] - names[1]
+    assert {"edit", "write_file"} <= names[1] - names[0]
+
+
+def test_names_of_other_harnesses_are_understood_and_noted() -> None:
+    made = prepared("bash", cmd="ls")
+    assert made.tool.name == "shell"
+    assert made.arguments.command == "ls"  # type: ignore[attr-defined]
+    assert made.repairs == ("cmd -> command",)
+
+
+@pytest.mark.parametrize(
+    ("sent", "command"),
+    [
+        (["bash", "-lc", "ls | wc"], "ls | wc"),
+        (["grep", "a b", "x"], "grep 'a b' x"),
+        ("ls", "ls"),
+    ],
+)
+def test_commands_as_lists(sent: Any, command: str) -> None:
+    assert prepared("shell", command=sent).arguments.command == command  # type: ignore[attr-defined]
+
+
+def test_harmless_slips_in_json_are_mended() -> None:
+    raw_newline = prepare("shell", '{"command": "a\nb"}')
+    doubly = prepare("shell", json.dumps(json.dumps({"command": "ls"})))
+    null = prepare("shell", '{"command": "ls", "workdir": null}')
+    listed = prepare("run_tests", json.dumps({"selection": '["a", "b"]'}))
+    assert all(isinstance(made, Prepared) for made in (raw_newline, doubly, null, listed))
+    assert listed.arguments.selection == ["a", "b"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "fault", "says"),
+    [
+        ("teleport", "{}", CallFault.UNKNOWN_TOOL, "Tools: shell"),
+        ("shell", "{", CallFault.MALFORMED, "Example"),
+        ("shell", "", CallFault.BAD_ARGUMENT, "`command` is missing"),
+        ("shell", '{"command": "ls", "sudo": true}', CallFault.BAD_ARGUMENT, "no argument `sudo`"),
+        ("shell", '{"command": ""}', CallFault.BAD_ARGUMENT, "`command`"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(name: str, arguments: str, fault: CallFault, says: str) -> None:
+    refused = prepare(name, arguments)
+    assert isinstance(refused, Refused)
+    assert refused.fault is fault
+    assert refused.text.startswith("Nothing ran.")
+    assert says in refused.text
+
+
+def test_a_cut_call_is_named_as_such() -> None:
+    refused = prepare("shell", '{"command": "l', cut=True)
+    assert isinstance(refused, Refused)
+    assert refused.fault is CallFault.CUT
+
+
+@given(st.sampled_from([tool.name for tool in ALL_TOOLS]) | st.text(max_size=20), st.text(max_size=60))
+def test_no_call_breaks_it(name: str, arguments: str) -> None:
+    assert isinstance(prepare(name, arguments), Prepared | Refused)
