@@ -138,9 +138,9 @@ def _number(text: str, places: Sequence[tuple[int, int]]) -> str:
     for number, (start, _) in enumerate(places):
         if _FIRST_NUMBER + number > _LAST_NUMBER:
             break
-        parts += (_PRIVATE.sub("?", text[done : start + 1]), chr(_FIRST_NUMBER + number))
+        parts += (_PRIVATE.sub("x", text[done : start + 1]), chr(_FIRST_NUMBER + number))
         done = start + 1
-    return "".join((*parts, _PRIVATE.sub("?", text[done:])))
+    return "".join((*parts, _PRIVATE.sub("x", text[done:])))
 
 
 _HTML_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)

@@ -12,6 +12,9 @@ MIB: Final = 1024 * KIB
 WEBHOOK_BODY_BYTES: Final = 25 * MIB  # GitHub's own maximum for a payload
 INBOX_BATCH_ROWS: Final = 64  # deliveries in one commit: bounds the wait behind a slow disk
 
+# -- the repository's own file ----------------------------------------------------------------------------
+REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
+
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame

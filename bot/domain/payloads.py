@@ -1,4 +1,4 @@
-"""The parts of GitHub's webhook payloads that decide about a task. Read tolerantly: unknown keys are left out.
+"""The parts of GitHub's webhook payloads that decide about a task. Unknown keys are left out.
 
 Real payloads differ from their published schemas (integers for dates, missing keys), so only what a decision
 needs is demanded. Strings with half surrogate pairs can't be stored or sent, so they are made whole here.

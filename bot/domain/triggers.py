@@ -1,8 +1,8 @@
 """What a delivery asks for: a task, a refusal that its sender is told, or nothing. Pure.
 
-The only ways to start a task: a newly created comment on an issue, and a newly opened issue, both written by a
-person and mentioning the agent (law 6). Whether the person may is not decided here: `domain.access`, after GitHub
-was asked. Ask first also for a `RefusedRequest`: strangers are not answered at length.
+The only ways to start a task: a newly created comment on an issue, and a newly opened issue, both written by
+a person and mentioning the agent (law 6). Whether the person may is not decided here: `domain.access`, after
+GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at length.
 
 Must never: start from an edited text, from a bot, or from a text that an app wrote in a person's name.
 """
@@ -47,7 +47,7 @@ _STARTING_ACTION: Final = {"issue_comment": "created", "issues": "opened"}
 
 
 def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decision:
-    """What the delivery `event` with its decoded JSON `payload` asks of `@handle`. Never raises for any JSON."""
+    """What the delivery `event` with its decoded `payload` asks of `@handle`. Never raises for JSON."""
     action = _STARTING_ACTION.get(event)
     if action is None:
         return IgnoredDelivery(Ignored.UNKNOWN_EVENT, event[:100])
@@ -68,8 +68,8 @@ def unavailable_command_text(word: str) -> str:
     """The sentence for a command that is known but can't be used yet."""
     usable = " and ".join(f"`{name.value}`" for name in sorted(AVAILABLE))
     return (
-        f"`{word}` is not available yet; {usable} are. To ask for a change, write what is wanted after the mention, "
-        "for example `fix` and the reason."
+        f"`{word}` is not available yet; {usable} are. To ask for a change, write `fix` after the mention, "
+        "and then what is wanted."
     )
 
 

@@ -1,0 +1,133 @@
+"""The repository's own file, `.github/pullwright.yml`: read strictly, refused with line and remedy. Pure.
+
+A key that is not honoured is refused and not left out: a `protected:` that does nothing would be worse than
+none. The file is untrusted text: only YAML nodes are made of it, never objects, and aliases are not followed.
+"""
+
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.domain.limits import REPO_CONFIG_BYTES
+
+REPO_CONFIG_PATH: Final = ".github/pullwright.yml"
+"""Read from the default branch only (law 6)."""
+
+_PLANNED: Final = frozenset(
+    ("lint", "environment", "network", "review", "triggers", "protected", "budget", "model", "schedules")
+)
+_OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
+_TEXT_TAG: Final = "tag:yaml.org,2002:str"
+
+
+class ConfigFault(ValueError):
+    """The file can't be used. `line` counts from 1 and is 0 where no line is to blame."""
+
+    def __init__(self, message: str, remedy: str, line: int = 0) -> None:
+        place = f"{REPO_CONFIG_PATH}, line {line}" if line else REPO_CONFIG_PATH
+        super().__init__(f"{place}: {message} {remedy}")
+        self.message, self.remedy, self.line = message, remedy, line
+
+
+class RepoConfig(BaseModel):
+    """What a repository can say about itself; the published schema is made from these descriptions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title=REPO_CONFIG_PATH)
+
+    setup: str | None = Field(
+        default=None,
+        description="Commands for bash that install what the tests need, run once with the package "
+        "registries reachable. Left out: detected. Empty: nothing is to be installed.",
+    )
+    test: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The command for bash that runs the tests, without network. Left out: detected.",
+    )
+
+
+def parse_repo_config(text: str) -> RepoConfig:
+    """The settings in `text`; an empty file sets nothing. Raises ConfigFault."""
+    if len(text.encode("utf-8", "replace")) > REPO_CONFIG_BYTES:
+        raise ConfigFault(
+            f"is larger than {REPO_CONFIG_BYTES} bytes.", "Move long scripts to files of their own."
+        )
+    root = _compose(text)
+    if root is None:
+        return RepoConfig()
+    if not isinstance(root, yaml.MappingNode):
+        raise ConfigFault(
+            "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", _line(root)
+        )
+    values: dict[str, str] = {}
+    for key_node, value_node in root.value:
+        key = _read_key(key_node)
+        if key in values:
+            raise ConfigFault(
+                f"`{key}` stands here for the second time.", "Keep one of them.", _line(key_node)
+            )
+        values[key] = _read_command(key, value_node)
+    return RepoConfig.model_validate(values)
+
+
+def repo_config_schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors and the documentation."""
+    schema = RepoConfig.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = error.problem or "it can't be parsed"
+        raise ConfigFault(
+            f"is not YAML: {problem}.", "Mend it there or in the line before.", mark.line + 1 if mark else 0
+        ) from error
+    except yaml.YAMLError as error:  # a character that YAML does not allow
+        raise ConfigFault(
+            "holds a character that YAML does not allow.", "Save it as plain UTF-8 text."
+        ) from error
+    except RecursionError as error:
+        raise ConfigFault("is nested too deeply.", "Write `key: value` lines.") from error
+
+
+def _read_key(node: yaml.Node) -> str:
+    key = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+    if key in RepoConfig.model_fields:
+        return key
+    line = _line(node)
+    known = " and ".join(f"`{name}`" for name in RepoConfig.model_fields)
+    if key in _OPERATORS:
+        raise ConfigFault(
+            f"`{key}` can be set by the operator of the agent only.", "Take it out of this file.", line
+        )
+    if key in _PLANNED:
+        raise ConfigFault(f"`{key}` is not available yet.", f"Take it out; {known} can be set.", line)
+    raise ConfigFault(f"there is no key `{key[:60]}`.", f"{known} can be set.", line)
+
+
+def _read_command(key: str, node: yaml.Node) -> str:
+    line = _line(node)
+    if not isinstance(node, yaml.ScalarNode) or node.tag != _TEXT_TAG:
+        raise ConfigFault(
+            f"`{key}` is not a text.",
+            f'Write one command, `{key}: "..."`, or several lines after `{key}: |`.',
+            line,
+        )
+    command = str(node.value).strip()
+    if "\x00" in command or any("\ud800" <= char <= "\udfff" for char in command):
+        raise ConfigFault(
+            f"`{key}` holds a character that no command can hold.", "Take out the escape.", line
+        )
+    if not command and key != "setup":
+        raise ConfigFault(
+            f"`{key}` is empty.", "Name the command, or leave the key out to have it detected.", line
+        )
+    return command
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1

@@ -1,0 +1,82 @@
+import contextlib
+import json
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.limits import REPO_CONFIG_BYTES
+from bot.domain.repo_config import ConfigFault, RepoConfig, parse_repo_config, repo_config_schema
+
+
+def test_commands_are_read_and_an_absent_key_is_left_to_detection():
+    assert parse_repo_config("test: pytest -q\n") == RepoConfig(setup=None, test="pytest -q")
+    assert parse_repo_config("setup: |\n  a\n  b\n") == RepoConfig(setup="a\nb", test=None)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n"])
+def test_an_empty_file_sets_nothing(text):
+    if text == "---\n":  # a document of its own: null
+        with pytest.raises(ConfigFault):
+            parse_repo_config(text)
+    else:
+        assert parse_repo_config(text) == RepoConfig()
+
+
+def test_an_empty_set_up_says_that_there_is_none():
+    assert parse_repo_config('setup: ""').setup == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("test: pytest\ntset: x\n", 2, "no key `tset`"),
+        ("\n\nnetwork: all\n", 3, "not available yet"),
+        ("egress_pins: x\n", 1, "operator"),
+        ("test: [pytest]\n", 1, "not a text"),
+        ("test:\n", 1, "not a text"),
+        ("test: yes\n", 1, "not a text"),
+        ("test: ''\n", 1, "empty"),
+        ("setup: a\ntest: b\nsetup: c\n", 3, "second time"),
+        ("test: 'a\n", 2, "not YAML"),
+        ("test: a\n---\ntest: b\n", 2, "not YAML"),
+        ("- test\n", 1, "no keys"),
+        ('test: "a\\0b"\n', 1, "no command can hold"),
+        ("? [a]\n: b\n", 1, "no key"),
+        ("test: !!python/object/apply:os.system [id]\n", 1, "not a text"),
+    ],
+)
+def test_a_fault_names_its_line_and_a_remedy(text, line, part):
+    with pytest.raises(ConfigFault) as caught:
+        parse_repo_config(text)
+    assert caught.value.line == line
+    assert part in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_hostile_files_are_refused():
+    for text in ["[" * 60_000, "a: " * 9_000, "test: x" + " " * REPO_CONFIG_BYTES, "test: \x07"]:
+        with pytest.raises(ConfigFault):
+            parse_repo_config(text)
+
+
+@given(st.text(max_size=60))
+def test_every_text_is_read_or_refused(text):
+    with contextlib.suppress(ConfigFault):
+        assert set(parse_repo_config(text).model_fields_set) <= {"setup", "test"}
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), min_size=1).filter(str.strip))
+def test_what_yaml_writes_is_read_back(command):
+    assert parse_repo_config(yaml.safe_dump({"test": command})).test == command.strip()
+
+
+def test_the_schema_agrees_with_the_parser():
+    schema = repo_config_schema()
+    json.dumps(schema)
+    jsonschema.validate({"test": "pytest", "setup": ""}, schema)
+    for wrong in ({"lint": "x"}, {"test": ""}, {"test": ["a"]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)

@@ -1,0 +1,195 @@
+import copy
+import gzip
+import json
+import typing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.access import Permission, decide_access
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.tasks import RepositoryRef, TaskRequest
+from bot.domain.triggers import IgnoredDelivery, RefusedRequest, decide_trigger, unavailable_command_text
+
+PERSON = {"id": 7, "login": "ada", "type": "User"}
+REPOSITORY = {"id": 11, "full_name": "acme/shop", "default_branch": "main", "private": True}
+
+
+def comment_payload(body: str = "@agent fix this", **changes: object) -> dict[str, typing.Any]:
+    """A delivery of `issue_comment`; a change is named by its path, `issue__state="closed"`."""
+    payload: dict[str, typing.Any] = {
+        "action": "created",
+        "installation": {"id": 5, "node_id": "x"},
+        "repository": dict(REPOSITORY),
+        "sender": dict(PERSON),
+        "issue": {"number": 3, "title": "Broken", "body": None, "state": "open", "locked": False},
+        "comment": {
+            "id": 99,
+            "body": body,
+            "user": dict(PERSON),
+            "created_at": "2026-11-20T10:00:00Z",
+            "updated_at": "2026-11-20T10:00:00Z",
+            "performed_via_github_app": None,
+        },
+    }
+    return changed(payload, changes)
+
+
+def issue_payload(body: str = "It fails.\n\n@agent fix this", **changes: object) -> dict[str, typing.Any]:
+    payload = comment_payload()
+    del payload["comment"]
+    payload["action"] = "opened"
+    payload["issue"] |= {"body": body, "created_at": "2026-11-20T10:00:00Z"}
+    return changed(payload, changes)
+
+
+def changed(payload: dict[str, typing.Any], changes: dict[str, object]) -> dict[str, typing.Any]:
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        part = payload
+        for parent in parents:
+            part = part[parent]
+        part[last] = value
+    return payload
+
+
+def test_a_persons_new_comment_becomes_a_task_made_from_the_payload_alone():
+    assert decide_trigger("issue_comment", comment_payload("@agent add a flag"), "agent") == TaskRequest(
+        installation=InstallationId(5),
+        repository=RepositoryRef(RepositoryId(11), "acme/shop", "main"),
+        issue=3,
+        issue_title="Broken",
+        issue_body="",
+        comment_id=99,
+        instruction="add a flag",
+        requested_by="ada",
+        requested_by_id=7,
+        requested_at="2026-11-20T10:00:00Z",
+    )
+
+
+def test_a_newly_opened_issue_can_ask_itself():
+    decision = decide_trigger("issues", issue_payload(), "agent")
+    assert isinstance(decision, TaskRequest)
+    assert decision.comment_id == 0
+    assert decision.task_id == TaskId("t-i11-3")
+    assert decision.instruction == "It fails.\n\nfix this"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "reason"),
+    [
+        ("push", {}, Ignored.UNKNOWN_EVENT),
+        ("issue_comment", comment_payload(action="edited"), Ignored.UNKNOWN_ACTION),
+        ("issue_comment", comment_payload(action=None), Ignored.UNKNOWN_ACTION),
+        ("issues", issue_payload(action="labeled"), Ignored.UNKNOWN_ACTION),
+        ("issue_comment", comment_payload(installation=None), Ignored.NOT_INSTALLED),
+        ("issue_comment", comment_payload("thanks"), Ignored.NO_MENTION),
+        ("issues", issue_payload(""), Ignored.NO_MENTION),
+        ("issue_comment", comment_payload(sender__type="Bot"), Ignored.BOT_SENDER),
+        ("issue_comment", comment_payload(sender__type=None), Ignored.BOT_SENDER),
+        ("issue_comment", comment_payload(sender__login="Agent[BOT]"), Ignored.BOT_SENDER),
+        ("issues", issue_payload(sender__type="Bot"), Ignored.BOT_SENDER),
+        (
+            "issue_comment",
+            comment_payload(comment__performed_via_github_app={"id": 1}),
+            Ignored.BOT_SENDER,
+        ),
+        ("issues", issue_payload(issue__performed_via_github_app={"id": 1}), Ignored.BOT_SENDER),
+        ("issue_comment", comment_payload(comment__updated_at="2026-11-20T11:00:00Z"), Ignored.EDITED),
+        ("issue_comment", comment_payload(comment__user__id=8), Ignored.MALFORMED),
+        ("issue_comment", comment_payload(comment=None), Ignored.MALFORMED),
+        ("issue_comment", comment_payload(repository__full_name="a/b/../c"), Ignored.MALFORMED),
+        ("issue_comment", comment_payload(issue__number=0), Ignored.MALFORMED),
+        ("issue_comment", comment_payload(comment__id=2**70), Ignored.MALFORMED),
+    ],
+)
+def test_everything_else_is_ignored_with_a_reason(event, payload, reason):
+    decision = decide_trigger(event, payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("payload", "refusal", "word"),
+    [
+        (comment_payload("@agent review"), Refusal.UNKNOWN_COMMAND, "review"),
+        (comment_payload("@agent stop", issue__state="closed"), Refusal.UNKNOWN_COMMAND, "stop"),
+        (comment_payload(issue__pull_request={"url": "x"}), Refusal.ON_PULL_REQUEST, ""),
+        (comment_payload(issue__state="closed"), Refusal.ISSUE_CLOSED, ""),
+        (comment_payload(issue__locked=True), Refusal.LOCKED, ""),
+    ],
+)
+def test_a_request_that_cannot_be_served_says_where_to_answer(payload, refusal, word):
+    decision = decide_trigger("issue_comment", payload, "agent")
+    repository = RepositoryRef(RepositoryId(11), "acme/shop", "main")
+    assert decision == RefusedRequest(refusal, InstallationId(5), repository, 3, 99, "ada", word)
+
+
+def test_the_text_for_a_command_that_is_not_there_yet_names_what_is():
+    assert unavailable_command_text("review").startswith(
+        "`review` is not available yet; `fix` and `implement`"
+    )
+
+
+def test_text_that_no_database_takes_is_made_whole():
+    payload = json.loads('{"t": "a\\ud800b\\u0000c"}')
+    decision = decide_trigger("issue_comment", comment_payload(issue__title=payload["t"]), "agent")
+    assert isinstance(decision, TaskRequest)
+    assert decision.issue_title == "a?bc"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_PATHS = [
+    "action", "installation", "installation__id", "repository", "repository__id", "repository__full_name",
+    "repository__default_branch", "sender", "sender__id", "sender__login", "sender__type", "issue",
+    "issue__number", "issue__title", "issue__body", "issue__state", "issue__locked", "issue__pull_request",
+    "comment", "comment__id", "comment__body", "comment__user", "comment__created_at",
+]  # fmt: skip
+
+
+@given(st.sampled_from(_PATHS), _JSON)
+def test_no_json_makes_the_decision_fail(path, value):
+    payload = changed(copy.deepcopy(comment_payload()), {path: value})
+    decision = decide_trigger("issue_comment", payload, "agent")
+    if isinstance(decision, TaskRequest):
+        json.dumps([decision.issue_title, decision.issue_body, decision.instruction]).encode()
+
+
+def official_examples() -> list[tuple[str, dict[str, typing.Any]]]:
+    """GitHub's published webhook examples (MIT), where they are at hand."""
+    path = Path(__file__).parent / "fixtures" / "webhook-examples.json.gz"
+    if not path.exists():
+        return []
+    examples = json.loads(gzip.decompress(path.read_bytes()))
+    return [(event, payload) for event, payloads in examples.items() for payload in payloads]
+
+
+@pytest.mark.parametrize(("event", "payload"), official_examples())
+def test_githubs_own_examples_are_read(event, payload):
+    """With an installation added, as every App's delivery has one."""
+    payload = {**payload, "installation": {"id": 5}}
+    decision = decide_trigger(event, payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is not Ignored.MALFORMED
+    if event == "issue_comment" and payload["action"] == "created":
+        payload["comment"] = {**payload["comment"], "body": "@agent fix this"}
+        asked = decide_trigger(event, payload, "agent")
+        assert isinstance(asked, TaskRequest | RefusedRequest) or asked.reason is Ignored.BOT_SENDER
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_only_write_access_that_github_named_lets_a_person_in(permission):
+    may = {Permission.ADMIN, Permission.MAINTAIN, Permission.WRITE}
+    assert (decide_access(permission) is None) == (permission in may)
+
+
+def test_silence_of_github_is_a_refusal_of_its_own():
+    assert decide_access(Permission.UNKNOWN) is Refusal.PERMISSION_UNKNOWN
