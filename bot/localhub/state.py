@@ -71,7 +71,7 @@ class Hub:
     requests: list[RequestRecord] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     courier: Courier = field(default_factory=Courier)
-    _counters: dict[str, itertools.count[int]] = field(default_factory=dict)
+    _counters: dict[str, "itertools.count[int]"] = field(default_factory=dict)
 
     # -- time, ids ------------------------------------------------------------------------------------------
     def now(self) -> str:
