@@ -1,0 +1,160 @@
+"""Reads GitHub's answers: what is good, what passes by itself, what is refused for good. Pure.
+
+Must never: take an answer for a success because it is no error. GitHub answers 307 to a write in a renamed
+repository, and a proxy answers 200 with a page of its own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from bot.domain.limits import EFFECT_SETTLE_S, RETRY_AFTER_DEFAULT_S
+from bot.errors import GitHubFault, RetryLater
+
+Json = dict[str, Any]
+
+
+class WriteUnclear(RetryLater):
+    """A write was sent and its answer did not come: it may have been carried out. Look for it before sending
+    it again, and not before `after_s` seconds."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, EFFECT_SETTLE_S)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`path` begins with `/`, below the API's address. `repeatable`: a write that nobody sees twice."""
+
+    verb: str
+    path: str
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+    repeatable: bool = False
+
+    @property
+    def may_repeat(self) -> bool:
+        return self.repeatable or self.verb in ("GET", "HEAD")
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def data(self) -> Any:
+        """The decoded JSON, None when it is none."""
+        try:
+            return json.loads(self.text) if self.text else None
+        except ValueError:
+            return None
+
+    @property
+    def message(self) -> str:
+        """GitHub's own words with the details of a 422, in one line of at most 500 characters."""
+        data = self.data
+        if not isinstance(data, dict):
+            return ""
+        details = [_detail(item) for item in data.get("errors") or [] if isinstance(item, dict | str)]
+        return "; ".join([str(data.get("message") or ""), *details]).replace("\n", " ")[:500]
+
+
+def _detail(item: Json | str) -> str:
+    if isinstance(item, str):
+        return item
+    named = " ".join(str(item[key]) for key in ("resource", "field", "code") if item.get(key))
+    return str(item.get("message") or named)
+
+
+RENAMED: Final = (301, 302, 307, 308)
+
+
+def is_server_fault(answer: Answer) -> bool:
+    """A fault of GitHub or of something between, or no JSON where there must be some."""
+    if answer.status >= 500:
+        return True
+    return answer.status in (200, 201, 202) and not isinstance(answer.data, dict | list)
+
+
+def refuse_unless_good(request: Request, answer: Answer, now: float) -> None:
+    """Raise RetryLater for a limit, GitHubFault for a refusal, and nothing for 2xx. `now`: seconds since the
+    epoch. Faults of the server are not looked at here: whether they may be repeated is the sender's question.
+    """
+    if 200 <= answer.status < 300:
+        return
+    if is_limit(answer):
+        raise RetryLater(f"GitHub limits requests: {answer.message or answer.status}.", wait_for(answer, now))
+    words = answer.message or _reason(answer.status)
+    raise GitHubFault(
+        f"GitHub refused {request}: {answer.status} {words}.", _remedy(answer), status=answer.status
+    )
+
+
+def is_limit(answer: Answer) -> bool:
+    """Whether a primary or secondary limit refused the request: 429, or a 403 that says so."""
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return True
+    if answer.status != HTTPStatus.FORBIDDEN:
+        return False
+    words = answer.message.lower()
+    return (
+        "retry-after" in answer.headers
+        or answer.headers.get("x-ratelimit-remaining") == "0"
+        or "rate limit" in words
+        or "retry your request again later" in words
+        or "abuse detection" in words
+    )
+
+
+def wait_for(answer: Answer, now: float) -> float:
+    """Seconds that GitHub asks to wait: Retry-After, else until the reset, else a minute; at least 1."""
+    after = answer.headers.get("retry-after", "")
+    if after.strip().isdigit():
+        return max(1.0, float(after))
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.strip().isdigit():
+        return max(1.0, float(reset) - server_time(answer, now) + 1.0)
+    return RETRY_AFTER_DEFAULT_S
+
+
+def server_time(answer: Answer, now: float) -> float:
+    """GitHub's clock as the answer names it (whole seconds), so that a wrong clock of ours does not count."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return now
+
+
+def _reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "unknown status"
+
+
+def _remedy(answer: Answer) -> str:
+    match answer.status:
+        case 401:
+            return (
+                "Check that the App's id and private key belong together and that this host's clock is right."
+            )
+        case 403:
+            needed = answer.headers.get("x-accepted-github-permissions", "")
+            wanted = f" ({needed})" if needed else ""
+            return f"Check the App's permissions{wanted}, and that they were accepted where it is installed."
+        case 404 | 410:
+            return "It may be gone, or the App is no longer installed on this repository."
+        case status if status in RENAMED:
+            return "The repository was renamed or moved; ask again there."
+        case _:
+            return ""

@@ -1,0 +1,121 @@
+"""The room's face: GitHub for the whole process, and one repository's GitHub for one job.
+
+    forge = Forge(ForgeSettings(...))
+    with forge.repository(installation, "owner/name", repository_id) as github:
+        github.threads.create_reaction(issue, comment_id)
+
+`Forge` keeps what belongs to the process: tokens and the pace of writing. Everything here blocks; callers
+that are async use a thread. Nothing here calls a `create_` twice: whoever calls it (the ledger) looks first.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from bot.domain.ids import InstallationId, RepositoryId
+from bot.domain.limits import WRITE_SPACING_S
+from bot.errors import GitHubFault
+from bot.forge.answers import Request
+from bot.forge.auth import API_PERMISSIONS, FETCH_PERMISSIONS, PUSH_PERMISSIONS, AppKey, Tokens
+from bot.forge.checks import Checks
+from bot.forge.client import Place, RepositoryClient, as_object
+from bot.forge.pacing import WritePace
+from bot.forge.pulls import Pulls
+from bot.forge.refs import Refs
+from bot.forge.threads import Threads
+from bot.forge.wire import Wire
+
+
+@dataclass(frozen=True)
+class ForgeSettings:
+    """`api_url`: for Enterprise Server `https://HOST/api/v3`."""
+
+    api_url: str
+    app_id: int
+    private_key_pem: str = field(repr=False)
+    write_spacing_s: float = WRITE_SPACING_S
+
+
+class RepositoryForge:
+    """One repository for one job. Close it, or use it as a context manager."""
+
+    def __init__(
+        self, client: RepositoryClient, wire: Wire, app_id: int, own_login: Callable[[], str]
+    ) -> None:
+        self._wire = wire
+        self.threads = Threads(client, own_login)
+        self.pulls = Pulls(client, own_login)
+        self.checks = Checks(client, app_id)
+        self.refs = Refs(client)
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def __enter__(self) -> "RepositoryForge":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Forge:
+    """One for the process, safe for threads. `now`: seconds since the epoch; `pause` waits so many seconds.
+
+    Raises SettingsFault when the key is none. Asks GitHub nothing before it is used.
+    """
+
+    def __init__(
+        self,
+        settings: ForgeSettings,
+        now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings, self._now, self._pause = settings, now, pause
+        key = AppKey(settings.app_id, settings.private_key_pem)
+        self._app = self._wire(lambda: key.sign(now()))
+        self._tokens = Tokens(self._app, now)
+        self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
+        self._login_lock = threading.Lock()
+        self._login = ""
+
+    def repository(
+        self, installation: InstallationId, full_name: str, repository: RepositoryId
+    ) -> RepositoryForge:
+        """A repository for one job; `full_name` as the payload named it. Asks GitHub nothing yet."""
+        wire = self._wire(lambda: self._tokens.token(installation, repository, API_PERMISSIONS))
+        client = RepositoryClient(
+            Place(installation, repository, full_name),
+            wire,
+            self._pace,
+            lambda: self._tokens.forget(installation, repository, API_PERMISSIONS),
+        )
+        return RepositoryForge(client, wire, self._settings.app_id, self.own_login)
+
+    def push_token(self, installation: InstallationId, repository: RepositoryId) -> str:
+        """A token that can push to this repository and nothing else. Raises GitHubFault, RetryLater."""
+        return self._tokens.token(installation, repository, PUSH_PERMISSIONS)
+
+    def fetch_token(self, installation: InstallationId, repository: RepositoryId) -> str:
+        """A token that can read this repository's content and nothing else. Raises GitHubFault,
+        RetryLater."""
+        return self._tokens.token(installation, repository, FETCH_PERMISSIONS)
+
+    def own_login(self) -> str:
+        """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""
+        with self._login_lock:
+            if not self._login:
+                slug = as_object(self._app.send(Request("GET", "/app"))).get("slug")
+                if not slug:
+                    raise GitHubFault("GitHub does not name the App.", "Check PULLWRIGHT_APP_ID.")
+                self._login = f"{slug}[bot]"
+            return self._login
+
+    def close(self) -> None:
+        self._app.close()
+
+    def _wire(self, token: Callable[[], str]) -> Wire:
+        return Wire(self._settings.api_url, token, self._now, self._pause)
