@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 import structlog
 
@@ -27,15 +28,16 @@ log = structlog.get_logger()
 
 @dataclass
 class Progress:
-    """Use as `async with`. `keep` stores lines durably; `edit` renders and sends the comment."""
+    """Use as `async with`. `keep` stores the body of a LINES row; `edit` renders and sends the comment."""
 
-    keep: Callable[[list[str]], Awaitable[None]]
+    keep: Callable[[dict[str, Any]], Awaitable[None]]
     edit: Callable[["Progress"], Awaitable[None]]
     spent: Spent = Spent()
     steps: tuple[PlanStep, ...] = ()
     edit_spacing_s: float = limits.COMMENT_EDIT_SPACING_S
     _lines: list[str] = field(default_factory=list, init=False)
     _changed: bool = field(default=False, init=False)
+    _plan_changed: bool = field(default=False, init=False)
     _loops: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     # -- Observer -------------------------------------------------------------------------------------------
@@ -45,7 +47,7 @@ class Progress:
 
     def plan(self, steps: tuple[PlanStep, ...]) -> None:
         self.steps = steps
-        self._changed = True
+        self._changed = self._plan_changed = True
 
     def command_started(self, label: str) -> None:
         self._say(label)
@@ -60,8 +62,10 @@ class Progress:
     async def flush(self) -> None:
         """Store what is waiting. Raises Superseded."""
         lines, self._lines = self._lines, []
-        if lines:
-            await self.keep(lines)
+        if lines or self._plan_changed:
+            plan = [[step.step, step.status.value] for step in self.steps]
+            self._plan_changed = False
+            await self.keep({"lines": lines, "plan": plan})
 
     async def __aenter__(self) -> "Progress":
         self._loops = [asyncio.create_task(self._keep_lines()), asyncio.create_task(self._edit_comment())]

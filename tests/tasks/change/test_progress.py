@@ -1,6 +1,7 @@
 """Progress reaches the rows and the comment, and never gets in the way."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ async def _nothing(_: object) -> None:
 async def test_lines_are_kept_in_order_and_none_is_lost_at_the_end() -> None:
     kept: list[str] = []
 
-    async def keep(lines: list[str]) -> None:
-        kept.extend(lines)
+    async def keep(body: dict[str, Any]) -> None:
+        kept.extend(body["lines"])
 
     async with Progress(keep, _nothing) as progress:
         progress.command_started("$ pytest\n  -q")
@@ -49,7 +50,7 @@ async def test_the_comment_is_edited_only_when_something_changed_and_a_failing_e
 async def test_a_superseded_run_stops_writing() -> None:
     tries = 0
 
-    async def keep(_: list[str]) -> None:
+    async def keep(_: dict[str, Any]) -> None:
         nonlocal tries
         tries += 1
         raise Superseded("another worker")
