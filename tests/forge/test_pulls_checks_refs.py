@@ -1,0 +1,74 @@
+import pytest
+
+from bot.errors import GitHubFault
+from bot.forge.checks import CheckAction, CheckContent
+from bot.forge.pulls import NewPull
+from tests.forge.conftest import NAME
+
+MARKER = "<!-- pullwright:t-1 -->"
+
+
+def push_branch(world, branch="agent/1-fix", content=b"x = 2\n") -> str:
+    return world.server.seed.commit(NAME, {"a.py": content}, "Fix", branch=branch)
+
+
+def new_pull(head="agent/1-fix", body=MARKER, draft=False) -> NewPull:
+    return NewPull("Fix the loop", body, head, "main", draft)
+
+
+def test_a_pull_request_is_found_by_branch_and_marker(world, github):
+    sha = push_branch(world)
+    assert github.pulls.find_pull("agent/1-fix", MARKER) is None
+    made = github.pulls.create_pull(new_pull(draft=True))
+    assert (made.head_sha, made.base_branch, made.draft, made.open) == (sha, "main", True, True)
+    assert github.pulls.find_pull("agent/1-fix", MARKER) == made
+    assert github.pulls.find_pull("agent/1-fix", "<!-- other -->") is None
+    assert github.pulls.find_pull("agent/1", MARKER) is None
+    edited = github.pulls.edit_pull(made.number, body=f"proven {MARKER}")
+    assert edited.title == "Fix the loop"
+    assert github.pulls.fetch_pull(made.number).body.startswith("proven")
+
+
+def test_a_second_pull_request_for_the_branch_is_refused_with_githubs_words(world, github):
+    push_branch(world)
+    github.pulls.create_pull(new_pull())
+    with pytest.raises(GitHubFault, match="already exists") as caught:
+        github.pulls.create_pull(new_pull())
+    assert caught.value.status == 422
+
+
+def test_a_closed_pull_request_is_still_found(world, github):
+    push_branch(world)
+    made = github.pulls.create_pull(new_pull())
+    world.server.seed.close_issue(NAME, made.number, "ada")
+    found = github.pulls.find_pull("agent/1-fix", MARKER)
+    assert found is not None
+    assert not found.open
+
+
+def test_a_check_run_is_found_by_its_external_id_and_updated(world, github):
+    sha = push_branch(world)
+    assert github.checks.find_check(sha, "agent", "t-1") is None
+    running = CheckContent("in_progress", "Working", "3 of 5")
+    made = github.checks.create_check(sha, "agent", "t-1", running)
+    other = github.checks.create_check(sha, "agent", "t-2", running)
+    assert github.checks.find_check(sha, "agent", "t-1") == made
+    assert github.checks.find_check(sha, "agent", "t-2") == other
+    stop = CheckAction("Stop", "Stop this task", "stop")
+    done = CheckContent("completed", "Proven", "all", "success", "long", "https://example.org/x", (stop,))
+    github.checks.update_check(made.id, done)
+    found = github.checks.find_check(sha, "agent", "t-1")
+    assert found is not None
+    assert (found.id, found.status, found.conclusion) == (made.id, "completed", "success")
+
+
+def test_branches_are_read_and_a_missing_one_is_none(world, github):
+    sha = push_branch(world, "agent/2-ü#x")
+    assert github.refs.fetch_default_branch() == "main"
+    assert github.refs.find_branch("agent/2-ü#x") == sha
+    assert github.refs.find_branch("agent/2") is None
+    assert github.refs.fetch_head("main") == world.server.seed.refs(NAME)["refs/heads/main"]
+    with pytest.raises(GitHubFault):
+        github.refs.fetch_head("gone")
+    with pytest.raises(GitHubFault, match="not a name"):
+        github.refs.find_branch("a/../../../../../user")
