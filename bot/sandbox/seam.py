@@ -1,0 +1,72 @@
+"""What set-up and workspaces share: one command in a sandbox over given layers, with or without a proxy.
+
+It must never decide anything: which layers, which hosts, how long are the caller's business. `Runner.run` of
+`bot.sandbox.runner` is the one implementation; set-up takes it as a value and so needs no bubblewrap.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from bot.sandbox.contract import Command, CommandResult, EgressPolicy
+
+PROXY_ADDRESS: Final = ("127.0.0.1", 3128)
+"""Where the planted listener is reached inside the sandbox. 3128 is the customary port of HTTP proxies."""
+
+CA_BUNDLE_PATH: Final = "/pullwright/ca.pem"
+"""Where the operator's CA bundle lies inside, read-only, when the policy has one."""
+
+PROXY_VARIABLES: Final = {
+    "HTTPS_PROXY": f"http://{PROXY_ADDRESS[0]}:{PROXY_ADDRESS[1]}",
+    "https_proxy": f"http://{PROXY_ADDRESS[0]}:{PROXY_ADDRESS[1]}",
+    "HTTP_PROXY": f"http://{PROXY_ADDRESS[0]}:{PROXY_ADDRESS[1]}",
+    "http_proxy": f"http://{PROXY_ADDRESS[0]}:{PROXY_ADDRESS[1]}",
+    "NO_PROXY": "localhost,127.0.0.1,::1",
+    "no_proxy": "localhost,127.0.0.1,::1",
+}
+"""Set inside whenever a listener is planted. HTTP too: plain HTTP is then refused with a hint, not lost."""
+
+CA_VARIABLES: Final = (
+    "SSL_CERT_FILE",  # OpenSSL, Go, Python's ssl
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "CARGO_HTTP_CAINFO",
+)
+"""Set to CA_BUNDLE_PATH whenever a policy with a bundle is served."""
+
+
+@dataclass(frozen=True)
+class Mounts:
+    """The writable view of one command. All are host directories; writable ones belong to the sandbox's uid
+    (`trees.make_owned`).
+
+    `lowers`: layers of /workspace, topmost first, never written. `upper`: a directory that receives every
+    change below its `upper/` (its `work/` is the kernel's). `env_lower`: /env, read-only, unless `env_upper` is
+    given: then that directory itself is /env and is written to (set-up only). Neither: /env is empty.
+    """
+
+    lowers: tuple[Path, ...]
+    upper: Path
+    env_lower: Path | None = None
+    env_upper: Path | None = None
+
+    @property
+    def changes(self) -> Path:
+        """The layer that holds what was written (whiteouts are character devices 0/0, `user.overlay.*`)."""
+        return self.upper / "upper"
+
+
+class RunInSandbox(Protocol):
+    async def __call__(
+        self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """Run `command` over `mounts`; back only when every process that it started is dead.
+
+        With an `egress` whose hosts are not empty a listener is planted at PROXY_ADDRESS, served by
+        `bot.sandbox.egress.serve(listener, policy)` for as long as the command lives, and PROXY_VARIABLES
+        (and CA_VARIABLES) are set. Otherwise there is no network at all. Raises SandboxUnavailable.
+        """
+        ...

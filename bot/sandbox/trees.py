@@ -1,0 +1,72 @@
+"""Directories that the sandbox's user owns: made, handed over, removed.
+
+The host acts here by directory descriptors and never follows a symbolic link, for what lies in these trees
+was written by untrusted programs. It must never read a file's content.
+
+Races: `adopt` by two tasks at once only repeats the same change, and marks the top directory last.
+"""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def make_owned(path: Path, uid: int) -> Path:
+    """A new private directory (0700) that belongs to `uid`. Raises FileExistsError, OSError."""
+    path.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(path, uid, uid)
+    return path
+
+
+def adopt(path: Path, uid: int) -> None:
+    """Give a finished tree to `uid`, where we are root and it is not its own already.
+
+    An overlay copies a file up with its owner, which only that owner may do: a template of root's could be
+    read in a sandbox but not changed. Raises OSError.
+    """
+    if os.geteuid() != 0 or path.stat().st_uid == uid:
+        return
+    for _, directories, names, descriptor in os.fwalk(path, topdown=False, follow_symlinks=False):
+        for name in (*directories, *names):
+            os.chown(name, uid, uid, dir_fd=descriptor, follow_symlinks=False)
+    os.chown(path, uid, uid)
+
+
+def remove(path: Path) -> None:
+    """Remove a tree whatever the modes inside it are. A missing one is no fault. Raises OSError."""
+    try:
+        descriptor = os.open(path, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        path.chmod(0o700)
+        descriptor = os.open(path, _DIRECTORY)
+    try:
+        _empty(descriptor)
+    finally:
+        os.close(descriptor)
+    with contextlib.suppress(FileNotFoundError):
+        path.rmdir()
+
+
+def _empty(directory: int) -> None:
+    """Depth first, with a list for a stack: a tree may be deeper than Python's recursion or our descriptors."""
+    if os.fstat(directory).st_mode & 0o700 != 0o700:
+        os.fchmod(directory, 0o700)
+    for name in os.listdir(directory):  # noqa: PTH208  # by descriptor
+        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
+        if not stat.S_ISDIR(mode):
+            os.unlink(name, dir_fd=directory)
+            continue
+        if mode & 0o700 != 0o700:
+            os.chmod(name, 0o700, dir_fd=directory)
+        child = os.open(name, _DIRECTORY, dir_fd=directory)
+        try:
+            _empty(child)
+        finally:
+            os.close(child)
+        os.rmdir(name, dir_fd=directory)
