@@ -66,7 +66,8 @@ class Answer:
         if not isinstance(data, dict):
             return ""
         details = [_detail(item) for item in data.get("errors") or [] if isinstance(item, dict | str)]
-        return "; ".join([str(data.get("message") or ""), *details]).replace("\n", " ")[:500]
+        parts = (str(data.get("message") or ""), *details)
+        return "; ".join(" ".join(part.split()).rstrip(".") for part in parts)[:500]
 
 
 def _detail(item: Json | str) -> str:

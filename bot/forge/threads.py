@@ -146,12 +146,12 @@ _REFINED: Final = {("write", "maintain"): Permission.MAINTAIN, ("read", "triage"
 
 def read_permission(found: Json) -> Permission:
     """The role in an answer of the permission endpoint. `permission` decides; `role_name`, which may be a
-    name that an organisation made up, only tells the two folded roles apart."""
+    name that an organisation made up, only tells apart what `permission` folds into one (some recorded
+    answers fold, some do not)."""
     word, role = str(found.get("permission") or ""), str(found.get("role_name") or "")
     if (word, role) in _REFINED:
         return _REFINED[word, role]
-    known = {p.value: p for p in (Permission.ADMIN, Permission.WRITE, Permission.READ, Permission.NONE)}
-    return known.get(word, Permission.UNKNOWN)
+    return Permission(word) if word in tuple(Permission) else Permission.UNKNOWN
 
 
 def _login(item: Json) -> str:

@@ -91,5 +91,7 @@ def test_who_is_not_known_has_an_unknown_permission(world, github):
 def test_a_made_up_role_name_gives_no_more_than_the_permission():
     assert read_permission({"permission": "read", "role_name": "admin"}) is Permission.READ
     assert read_permission({"permission": "write", "role_name": "releaser"}) is Permission.WRITE
+    assert read_permission({"permission": "maintain", "role_name": "maintain"}) is Permission.MAINTAIN
+    assert read_permission({"permission": "triage", "role_name": "admin"}) is Permission.TRIAGE
     assert read_permission({"permission": "owner"}) is Permission.UNKNOWN
     assert read_permission({}) is Permission.UNKNOWN
