@@ -1,0 +1,74 @@
+"""Effects on the outside world, each under a key of its own: planned, sending, done.
+
+Only `tasks/ledger.py` decides what these states mean. Every change is fenced by the task's epoch.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain.ids import TaskId
+from bot.store.database import Database
+from bot.store.schema import effect
+from bot.store.tasks import fence
+
+
+class EffectState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Effect:
+    key: str
+    state: EffectState
+    epoch: int
+    sent_at: float | None
+    result: Any  # plain JSON, None unless done
+
+
+class Effects:
+    """Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def plan(self, task: TaskId, epoch: int, key: str) -> Effect:
+        """The effect as it stands; a new one is PLANNED. Raises Superseded."""
+        with self._database.write() as connection:
+            fence(connection, task, epoch)
+            found = connection.execute(sa.select(effect).where(effect.c.key == key)).first()
+            if found is None:
+                values = {"key": key, "task": task, "state": EffectState.PLANNED.value, "epoch": epoch}
+                connection.execute(effect.insert().values(**values))
+                return Effect(key, EffectState.PLANNED, epoch, None, None)
+            return _effect(found)
+
+    def begin_sending(self, task: TaskId, epoch: int, key: str, now: float) -> None:
+        """Recorded before the request goes out. Raises Superseded."""
+        values = {"state": EffectState.SENDING.value, "epoch": epoch, "sent_at": now}
+        self._change(task, epoch, key, values)
+
+    def finish(self, task: TaskId, epoch: int, key: str, result: Any) -> None:
+        """It is there; `result` is what is needed of it later. Raises Superseded."""
+        values = {"state": EffectState.DONE.value, "epoch": epoch, "result": json.dumps(result)}
+        self._change(task, epoch, key, values)
+
+    def find(self, key: str) -> Effect | None:
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(effect).where(effect.c.key == key)).first()
+            return _effect(found) if found is not None else None
+
+    def _change(self, task: TaskId, epoch: int, key: str, values: dict[str, Any]) -> None:
+        with self._database.write() as connection:
+            fence(connection, task, epoch)
+            connection.execute(effect.update().where(effect.c.key == key).values(**values))
+
+
+def _effect(row: Any) -> Effect:
+    result = json.loads(row.result) if row.state == EffectState.DONE else None
+    return Effect(row.key, EffectState(row.state), row.epoch, row.sent_at, result)

@@ -1,0 +1,48 @@
+"""Brings the database to this version's schema: numbered steps, each applied once, all in one transaction.
+
+Races: two processes start at once. On SQLite an IMMEDIATE transaction lets one in, on PostgreSQL an advisory
+lock does. The second finds the version row and does nothing. A database that is newer than this program is refused:
+an older program would write rows that the newer one does not expect.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.errors import SettingsFault
+from bot.store.database import Database
+from bot.store.schema import metadata, schema_version
+
+_LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
+
+
+def _first(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first,)
+
+
+def migrate(database: Database) -> int:
+    """Apply what is missing; returns the version. Raises SettingsFault when the database is newer."""
+    with database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        else:
+            # The first write takes the lock: nobody else looks while we decide.
+            connection.execute(
+                sa.text("create table if not exists schema_version (version integer primary key)")
+            )
+        schema_version.create(connection, checkfirst=True)
+        found = connection.execute(sa.select(sa.func.max(schema_version.c.version))).scalar() or 0
+        if found > len(MIGRATIONS):
+            raise SettingsFault(
+                f"The database has schema version {found}, this program knows {len(MIGRATIONS)}.",
+                "Start the newer version of Pullwright that made it, or restore a backup.",
+            )
+        for number, apply in enumerate(MIGRATIONS[found:], start=found + 1):
+            apply(connection)
+            connection.execute(schema_version.insert().values(version=number))
+    return len(MIGRATIONS)

@@ -1,0 +1,105 @@
+"""The tables of the product's own truth. One database; the engine keeps its own tables beside them.
+
+Plain types that SQLite and PostgreSQL share: text, integers, floats (seconds since the epoch), JSON as text.
+Never holds a secret: payloads are GitHub's, bodies of events are the agent's, tokens stay in memory.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", Text, primary_key=True),  # X-GitHub-Delivery
+    Column("event", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the signed bytes
+    Column("received_at", Float, nullable=False),
+    Column("state", Text, nullable=False),  # stored, done
+    Column("verdict", Text, nullable=False, server_default=""),  # task, refused, ignored
+    Column("reason", Text, nullable=False, server_default=""),  # a word of domain/outcomes.py
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("task", Text),
+    Column("handled_at", Float),
+    CheckConstraint("state in ('stored', 'done')", name="delivery_state"),
+)
+Index("delivery_waiting", delivery.c.received_at, sqlite_where=text("state = 'stored'"),
+      postgresql_where=text("state = 'stored'"))  # fmt: skip
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Text, primary_key=True),  # t-<comment id>
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),  # domain TaskStatus
+    Column("active_key", Text, nullable=False),  # <repository id>#<issue>
+    Column("installation", BigInteger, nullable=False),
+    Column("repository", BigInteger, nullable=False),
+    Column("request", Text, nullable=False),  # JSON of the TaskRequest
+    Column("priority", Integer, nullable=False),  # lower is sooner
+    Column("created_at", Float, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("segment", Integer, nullable=False, server_default="0"),  # grows with each admission
+    Column("attempts", Integer, nullable=False, server_default="0"),  # of the phase that it is in
+    Column("worker", Text, nullable=False, server_default=""),
+    Column("phase", Text, nullable=False),
+    Column("facts", Text, nullable=False, server_default="{}"),
+    Column("next_at", Float),  # WAITING: not before; None: until somebody says so
+    Column("outcome", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("finished_at", Float),
+)
+Index(
+    "task_one_active",
+    task.c.active_key,
+    unique=True,
+    sqlite_where=text("status <> 'finished'"),
+    postgresql_where=text("status <> 'finished'"),
+)
+Index("task_by_status", task.c.status, task.c.priority, task.c.created_at)
+
+task_event = Table(
+    "task_event",
+    metadata,
+    Column("task", Text, ForeignKey("task.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("epoch", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON
+    Column("at", Float, nullable=False),
+)
+
+effect = Table(
+    "effect",
+    metadata,
+    Column("key", Text, primary_key=True),  # <task>:<name>
+    Column("task", Text, nullable=False),
+    Column("state", Text, nullable=False),  # planned, sending, done
+    Column("epoch", Integer, nullable=False),
+    Column("sent_at", Float),
+    Column("result", Text, nullable=False, server_default=""),  # JSON
+    CheckConstraint("state in ('planned', 'sending', 'done')", name="effect_state"),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", Text, primary_key=True),  # unique for each start
+    Column("started_at", Float, nullable=False),
+    Column("beat_at", Float, nullable=False),
+)
+
+schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))

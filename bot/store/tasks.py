@@ -1,0 +1,286 @@
+"""Task rows: admitted, taken, moved from phase to phase, finished. `task` is the truth about every task.
+
+Races, and how each is closed:
+- Two workers take one task: taking raises the epoch in one statement; the older holder's next write finds
+  another epoch and raises Superseded.
+- Two loops admit at once: admission is one transaction that holds the write lock (SQLite) or the rows
+  (PostgreSQL: an advisory lock), so limits are counted once.
+- Two requests for one issue: the partial unique index on `active_key`.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.outcomes import Outcome
+from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
+from bot.errors import Bug, Superseded
+from bot.store.database import Database
+from bot.store.schema import task
+
+JsonObject = dict[str, Any]
+
+PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
+_ADMISSION_LOCK: Final = 0x61646D69
+_RUNNING: Final = TaskStatus.RUNNING.value
+
+
+@dataclass(frozen=True)
+class AdmissionLimits:
+    """How many tasks may run at once."""
+
+    fleet: int
+    repository: int
+    installation: int
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A task that may run now. `segment` counts its admissions from 1: with the id it names one run."""
+
+    task: TaskId
+    segment: int
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A task in the hands of one run. Every write carries the epoch."""
+
+    id: TaskId
+    epoch: int
+    attempts: int
+    request: TaskRequest
+    phase: Phase
+    facts: JsonObject
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """A task as a watcher sees it."""
+
+    id: TaskId
+    status: TaskStatus
+    phase: Phase
+    outcome: str
+    detail: str
+    segment: int
+    attempts: int
+    worker: str
+    facts: JsonObject
+    created_at: float
+    finished_at: float | None
+
+
+def insert_task(connection: Connection, request: TaskRequest, now: float) -> None:
+    """A new QUEUED row. Raises IntegrityError when the task or its active key exists."""
+    connection.execute(
+        task.insert().values(
+            id=request.task_id,
+            kind=request.kind.value,
+            status=TaskStatus.QUEUED.value,
+            active_key=request.active_key,
+            installation=request.installation,
+            repository=request.repository.id,
+            request=json.dumps(asdict(request)),
+            priority=PRIORITY_PERSON,
+            created_at=now,
+            phase=Phase.ACCEPT.value,
+        )
+    )
+
+
+def parse_request(text: str) -> TaskRequest:
+    """The inverse of what `insert_task` stores."""
+    body = json.loads(text)
+    ref = body["repository"]
+    repository = RepositoryRef(RepositoryId(ref["id"]), ref["full_name"], ref["default_branch"])
+    return TaskRequest(
+        **{
+            **body,
+            "installation": InstallationId(body["installation"]),
+            "repository": repository,
+            "kind": TaskKind(body["kind"]),
+        }
+    )
+
+
+class Tasks:
+    """Blocking; callers that are async use a thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def admit(self, limits: AdmissionLimits, now: float) -> tuple[Admitted, ...]:
+        """Make waiting tasks RUNNING as far as the limits allow, most urgent and oldest first."""
+        with self._database.write() as connection:
+            _lock(connection)
+            connection.execute(
+                task.update()
+                .where(task.c.status == TaskStatus.WAITING.value, task.c.next_at <= now)
+                .values(status=TaskStatus.QUEUED.value, next_at=None)
+            )
+            running = connection.execute(
+                sa.select(task.c.repository, task.c.installation).where(task.c.status == _RUNNING)
+            ).all()
+            queued = connection.execute(
+                sa.select(task.c.id, task.c.repository, task.c.installation)
+                .where(task.c.status == TaskStatus.QUEUED.value)
+                .order_by(task.c.priority, task.c.created_at, task.c.id)
+            ).all()
+            chosen = decide_admission([(r[0], r[1]) for r in running], [tuple(q) for q in queued], limits)
+            if chosen:
+                connection.execute(
+                    task.update()
+                    .where(task.c.id.in_(chosen))
+                    .values(status=_RUNNING, worker="", segment=task.c.segment + 1)
+                )
+            rows = connection.execute(sa.select(task.c.id, task.c.segment).where(task.c.id.in_(chosen)))
+            segments = {row.id: row.segment for row in rows}
+            return tuple(Admitted(TaskId(name), segments[name]) for name in chosen)
+
+    def take(self, task_id: TaskId, worker: str) -> Taken:
+        """Make the task ours: the epoch and the attempts grow by one. Raises Superseded when it is not
+        running (finished, waiting, or stopped meanwhile)."""
+        with self._database.write() as connection:
+            changed = connection.execute(
+                task.update()
+                .where(task.c.id == task_id, task.c.status == _RUNNING)
+                .values(epoch=task.c.epoch + 1, attempts=task.c.attempts + 1, worker=worker)
+            )
+            if changed.rowcount != 1:
+                raise Superseded(f"{task_id} is not running")
+            row = connection.execute(sa.select(task).where(task.c.id == task_id)).one()
+            return _taken(row)
+
+    def move(self, taken: Taken, phase: Phase, facts: JsonObject) -> None:
+        """The next phase and what is known, in one write. A phase that was left counts no attempts. Raises
+        Superseded."""
+        self._fenced(taken, phase=phase.value, facts=json.dumps(facts), attempts=1)
+
+    def save_facts(self, taken: Taken, facts: JsonObject) -> None:
+        """What is known so far, within a phase. Raises Superseded."""
+        self._fenced(taken, facts=json.dumps(facts))
+
+    def wait(self, taken: Taken, until: float | None) -> None:
+        """Free the slot; the task stays active. `until` None: until somebody wakes it. Raises Superseded."""
+        self._fenced(taken, status=TaskStatus.WAITING.value, next_at=until, worker="", attempts=0)
+
+    def finish(self, taken: Taken, outcome: Outcome, detail: str, now: float) -> None:
+        """The end, with its name. Raises Superseded."""
+        self._fenced(
+            taken,
+            status=TaskStatus.FINISHED.value,
+            outcome=outcome.value,
+            detail=detail[:2000],
+            finished_at=now,
+            worker="",
+        )
+
+    def release(self, worker: str) -> tuple[TaskId, ...]:
+        """Hand over what a worker holds (SIGTERM, or its death): admitted, held by nobody, its epoch raised
+        so that the old run can write no more."""
+        with self._database.write() as connection:
+            ids = connection.execute(
+                sa.select(task.c.id).where(task.c.worker == worker, task.c.status == _RUNNING)
+            ).scalars()
+            held = tuple(TaskId(name) for name in ids)
+            if held:
+                connection.execute(
+                    task.update().where(task.c.id.in_(held)).values(worker="", epoch=task.c.epoch + 1)
+                )
+            return held
+
+    def running(self) -> tuple[TaskView, ...]:
+        return self._views(task.c.status == _RUNNING)
+
+    def find(self, task_id: TaskId) -> TaskView | None:
+        return next(iter(self._views(task.c.id == task_id)), None)
+
+    def newest(self, count: int) -> tuple[TaskView, ...]:
+        """For people who watch: newest first."""
+        return self._views(sa.true(), count)
+
+    def _views(self, condition: Any, count: int = 1000) -> tuple[TaskView, ...]:
+        with self._database.read() as connection:
+            query = sa.select(task).where(condition).order_by(task.c.created_at.desc()).limit(count)
+            return tuple(_view(row) for row in connection.execute(query))
+
+    def _fenced(self, taken: Taken, **values: Any) -> None:
+        with self._database.write() as connection:
+            fence(connection, taken.id, taken.epoch)
+            connection.execute(task.update().where(task.c.id == taken.id).values(**values))
+
+
+def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
+    """Hold the task's row and see that the epoch is still ours. Raises Superseded."""
+    held = connection.execute(
+        task.update()
+        .where(task.c.id == task_id, task.c.epoch == epoch, task.c.status == _RUNNING)
+        .values(epoch=task.c.epoch)
+    )
+    if held.rowcount != 1:
+        raise Superseded(f"{task_id} has a newer epoch than {epoch}, or is over")
+
+
+def decide_admission(
+    running: list[tuple[int, int]], queued: list[tuple[Any, ...]], limits: AdmissionLimits
+) -> list[str]:
+    """Which of the queued (id, repository, installation), in their order, may run beside the running
+    (repository, installation). Pure."""
+    repositories = [repository for repository, _ in running]
+    installations = [installation for _, installation in running]
+    chosen: list[str] = []
+    for name, repository, installation in queued:
+        if len(repositories) >= limits.fleet:
+            break
+        if repositories.count(repository) >= limits.repository:
+            continue
+        if installations.count(installation) >= limits.installation:
+            continue
+        repositories.append(repository)
+        installations.append(installation)
+        chosen.append(str(name))
+    return chosen
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADMISSION_LOCK)))
+
+
+def _taken(row: Row[Any]) -> Taken:
+    return Taken(
+        TaskId(row.id),
+        row.epoch,
+        row.attempts,
+        parse_request(row.request),
+        Phase(row.phase),
+        _object(row.facts),
+    )
+
+
+def _view(row: Row[Any]) -> TaskView:
+    return TaskView(
+        TaskId(row.id),
+        TaskStatus(row.status),
+        Phase(row.phase),
+        row.outcome,
+        row.detail,
+        row.segment,
+        row.attempts,
+        row.worker,
+        _object(row.facts),
+        row.created_at,
+        row.finished_at,
+    )
+
+
+def _object(text: str) -> JsonObject:
+    body = json.loads(text)
+    if not isinstance(body, dict):
+        raise Bug("a stored object is none")
+    return body
