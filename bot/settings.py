@@ -6,6 +6,7 @@ are `SecretStr`, so that no log or traceback shows them.
 """
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
     model: str = Field("gpt-5", description="The model's name at that server.")
     recording: Path | None = Field(
         None, description="Play the model from this recording (the demo); never for real work."
+    )
+    record_to: Path | None = Field(
+        None, description="Write the model's replies to this file, to be played again (the demo)."
     )
 
     sandbox_uid: int = Field(
@@ -171,6 +175,18 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """SQLAlchemy URL of the one database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'pullwright.db'}"
+
+
+def host_environment(own: frozenset[str]) -> dict[str, str]:
+    """The environment to hand to a child process: all of ours, but of `PULLWRIGHT_*` only the names in `own`.
+
+    For the demo, whose bot must not meet the operator's own database, key or address.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PULLWRIGHT_") or name in own
+    }
 
 
 def load_settings() -> Settings:

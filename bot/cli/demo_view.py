@@ -57,6 +57,7 @@ class DemoResult:
     diff: str
     phases: tuple[PhaseTime, ...]
     total_seconds: float
+    ending: str = ""  # without a pull request: the last comment on the issue
 
 
 def render_progress(progress: Progress) -> RenderableType:
@@ -102,6 +103,8 @@ def print_result(console: Console, result: DemoResult) -> None:
         console.print(
             Syntax(result.diff.rstrip() or "(empty)", "diff", theme="ansi_dark", background_color="default")
         )
+    elif result.ending:
+        console.print(Panel(Markdown(result.ending), title="the last comment on the issue", border_style="yellow"))
     console.print(Rule("time by phase", style="dim"))
     console.print(phase_table(result.phases, result.total_seconds))
     style = "bold green" if result.tier == "A" else "bold yellow"

@@ -5,7 +5,6 @@ whatever way (PR_SET_PDEATHSIG, bound to the thread that starts them: call from 
 """
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -37,19 +36,25 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """A set of child processes that live and end together. Use as a context manager."""
+    """A set of child processes that live and end together. Use as a context manager.
+
+    `cwd`: where they run, so that a `.env` of ours is not theirs; None: where we are.
+    """
+
+    cwd: Path | None = None
 
     children: list[Child] = field(default_factory=list)
 
     def start(
         self, name: str, arguments: list[str], env: Mapping[str, str], log: Path | None = None
     ) -> Child:
-        """Start `pullwright <arguments>` with `env` added to ours; output goes to `log` (None: to ours)."""
+        """Start `pullwright <arguments>` with exactly `env`; output goes to `log` (None: to ours)."""
         output = log.open("ab") if log else None
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "bot", *arguments],
-                env={**os.environ, **env},
+                env=dict(env),
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,

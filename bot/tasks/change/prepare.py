@@ -1,8 +1,8 @@
 """What a repository needs before the work: its own file, its set-up, its test command. Pure decisions.
 
-The order is the same for both: the repository's file on the default branch, then the operator's setting, then
-what is detected. What was named and fails is an end with a reason; what was only detected and fails is left out,
-and said so.
+The order is the same for both: the repository's file on the default branch, the operator's setting, what is
+detected. What was named and fails is an end with a reason; what was only detected and fails is left out, and
+said so.
 """
 
 from bot.agent.contract import DetectedCommand

@@ -2,8 +2,8 @@
 
 Called from the loop, so nothing here waits: what happened is kept, and two background loops carry it on.
 Lines go to the task's event rows (the demo and later the dashboard read them), the comment is edited at most
-every COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2: edits of
-a comment that exists are outside the ledger).
+every COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2:
+edits of a comment that exists are outside the ledger).
 """
 
 import asyncio
