@@ -1,8 +1,8 @@
 """Brings the database to this version's schema: numbered steps, each applied once, all in one transaction.
 
 Races: two processes start at once. On SQLite an IMMEDIATE transaction lets one in, on PostgreSQL an advisory
-lock does. The second finds the version row and does nothing. A database that is newer than this program is refused:
-an older program would write rows that the newer one does not expect.
+lock does. The second finds the version row and does nothing. A database that is newer than this program is
+refused: an older program would write rows that the newer one does not expect.
 """
 
 from collections.abc import Callable

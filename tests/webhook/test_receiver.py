@@ -1,0 +1,120 @@
+"""The receiver over HTTP, with a real database behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from bot.domain import limits
+from bot.store.database import Database
+from bot.store.deliveries import Deliveries, Inbox
+from bot.store.migrations import migrate
+from bot.webhook.receiver import build_receiver
+from bot.webhook.signature import sign
+
+SECRET = b"0123456789abcdef"
+BODY = b'{"action": "created"}'
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(database: Database) -> Iterator[TestClient]:
+    with TestClient(build_receiver(Inbox(database), (SECRET, b"fedcba9876543210"), lambda: 5.0)) as opened:
+        yield opened
+
+
+def headers(body: bytes = BODY, **more: str) -> dict[str, str]:
+    given = {
+        "x-hub-signature-256": sign(body, SECRET),
+        "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "x-github-event": "issue_comment",
+        "content-type": "application/json",
+    }
+    return {**given, **{name.replace("_", "-"): value for name, value in more.items()}}
+
+
+def stored(database: Database) -> list[bytes]:
+    return [one.body for one in Deliveries(database).waiting(100)]
+
+
+def test_a_signed_delivery_is_stored_before_it_is_answered(client: TestClient, database: Database) -> None:
+    answer = client.post("/webhook", content=BODY, headers=headers())
+    assert answer.status_code == 202
+    assert answer.json() == {"delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "stored": "new"}
+    assert stored(database) == [BODY]
+
+
+def test_a_known_delivery_is_answered_200_and_stored_once(client: TestClient, database: Database) -> None:
+    client.post("/webhook", content=BODY, headers=headers())
+    assert client.post("/webhook", content=BODY, headers=headers()).status_code == 200
+    assert stored(database) == [BODY]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x_hub_signature_256": ""},
+        {"x_hub_signature_256": "sha256=" + "0" * 64},
+        {"x_hub_signature_256": sign(BODY, b"another secret!!")},
+        {"x_hub_signature_256": sign(BODY + b" ", SECRET)},
+        {"x_hub_signature_256": sign(BODY, SECRET).replace("sha256", "sha1")},
+    ],
+)
+def test_unsigned_bodies_are_refused_and_not_stored(
+    client: TestClient, database: Database, changed: dict[str, str]
+) -> None:
+    assert client.post("/webhook", content=BODY, headers=headers(**changed)).status_code == 401
+    assert stored(database) == []
+
+
+def test_a_signature_outside_ascii_is_refused_not_a_crash(client: TestClient) -> None:
+    strange = [
+        *headers(x_hub_signature_256="").items(),
+        ("x-hub-signature-256", "sha256=\xe4".encode("latin-1")),
+    ]
+    wanted = [(k, v) for k, v in strange if v]
+    assert client.post("/webhook", content=BODY, headers=wanted).status_code == 401  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"x_github_delivery": ""}, {"x_github_delivery": "a b"}, {"x_github_event": "../x"}]
+)
+def test_missing_or_strange_headers_are_400(
+    client: TestClient, database: Database, changed: dict[str, str]
+) -> None:
+    assert client.post("/webhook", content=BODY, headers=headers(**changed)).status_code == 400
+    assert stored(database) == []
+
+
+def test_a_body_over_the_cap_is_not_read_to_its_end(client: TestClient, database: Database) -> None:
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent <= limits.WEBHOOK_BODY_BYTES:
+            sent += limits.MIB
+            yield b"x" * limits.MIB
+
+    assert client.post("/webhook", content=endless(), headers=headers()).status_code == 413
+    declared = headers(content_length=str(limits.WEBHOOK_BODY_BYTES + 1))
+    assert client.post("/webhook", content=b"x", headers=declared).status_code == 413
+    assert stored(database) == []
+
+
+def test_the_other_secret_serves_too(client: TestClient) -> None:
+    changed = headers(x_hub_signature_256=sign(BODY, b"fedcba9876543210"))
+    assert client.post("/webhook", content=BODY, headers=changed).status_code == 202
+
+
+def test_health_and_nothing_else(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"ok": True}
+    assert client.get("/webhook").status_code == 405
+    assert client.get("/openapi.json").status_code == 404
