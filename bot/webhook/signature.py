@@ -19,7 +19,7 @@ def sign(body: bytes, secret: bytes) -> str:
 def is_signed(body: bytes, header: str, secrets: tuple[bytes, ...]) -> bool:
     """True when `header` is the signature of exactly these bytes by one of the secrets (two during a rotation).
 
-    No secret, no header: False. All secrets are tried, so that the time does not tell which fits.
+    No secret, no header: False. All secrets are tried: the time does not tell which fits.
     """
     given = header.encode("utf-8", "surrogateescape")
     matches = [hmac.compare_digest(sign(body, secret).encode(), given) for secret in secrets if secret]
