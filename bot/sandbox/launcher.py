@@ -1,0 +1,160 @@
+"""The program between the worker and bubblewrap: a process of its own that becomes bubblewrap.
+
+Started with an empty environment and one argument, the descriptor of a marshalled request (`bot.sandbox.launch`
+writes it). It joins the cgroups, drops to the sandbox's uid, makes a user namespace with private mounts and a
+private network, mounts the overlay, plants the proxy's listener where it is asked for, and executes bubblewrap.
+Standard library only, and little of it: every import is paid on every command. It must never run anything
+of the repository's, nor go on after a failed step.
+
+Races. The parent may die before PDEATHSIG is set: its id is compared afterwards. setuid clears PDEATHSIG: it
+is set again and compared again. The watchdog outlives nobody: it dies with bubblewrap, its parent.
+"""
+
+import marshal
+import os
+import resource
+import sys
+
+from bot.sandbox import syscalls, watchdog
+
+
+class Step(Exception):  # noqa: N818  # it names where the launch stopped
+    """Which part of the launch failed, for the remedy that the operator is told."""
+
+
+def main() -> None:
+    """Read the request and become bubblewrap; a failed step is reported on the status descriptor, exit 125."""
+    with open(int(sys.argv[1]), "rb") as source:  # noqa: PTH123
+        request = marshal.load(source)  # noqa: S302  # written by our own parent
+    step = "start"
+    try:
+        for step, action in _STEPS:
+            action(request)
+    except OSError as error:
+        _report(request["status"], f'{{"fault": "{step}", "errno": {error.errno or 0}}}\n')
+        os.write(2, f"{step}: {error}\n".encode())
+    os._exit(125)
+
+
+def _report(descriptor: int, line: str) -> None:
+    os.write(descriptor, line.encode())
+
+
+def _follow_parent(request: dict) -> None:  # type: ignore[type-arg]
+    syscalls.die_with_parent()
+    if os.getppid() != request["parent"]:
+        os._exit(125)
+
+
+def _join_cgroups(request: dict) -> None:  # type: ignore[type-arg]
+    for path in request["cgroups"]:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        os.write(descriptor, b"0")
+        os.close(descriptor)
+
+
+def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
+    """As root: show every host path under the stage first, so that parents closed to the uid do not matter."""
+    if request["uid"] is None:
+        return
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.make_all_private()
+    _stage(request, request["uid"])
+    uid = request["uid"]
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    syscalls.be_dumpable()
+    _follow_parent(request)
+
+
+def _stage(request: dict, owner: int) -> None:  # type: ignore[type-arg]
+    stage = request["stage"]
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+    syscalls.mount("stage", stage, "tmpfs", flags, "size=1m,mode=0755")
+    for name, source in request["binds"]:
+        target = f"{stage}/{name}"
+        os.makedirs(target)  # noqa: PTH103
+        syscalls.bind(source, target)
+    for name in ("workspace",):
+        os.mkdir(f"{stage}/{name}", 0o700)  # noqa: PTH102
+        os.chown(f"{stage}/{name}", owner, owner)
+
+
+def _new_user_namespace(request: dict) -> None:  # type: ignore[type-arg]
+    uid, gid = os.geteuid(), os.getegid()
+    flags = syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET
+    syscalls.unshare(flags)
+    syscalls.map_to_root(uid, gid)
+    syscalls.make_all_private()
+
+
+def _stage_as_user(request: dict) -> None:  # type: ignore[type-arg]
+    if request["uid"] is None:
+        _stage(request, 0)
+
+
+def _mount_overlay(request: dict) -> None:  # type: ignore[type-arg]
+    """The kernel keeps `userxattr` overlays apart from its trusted ones: what a task wrote can't pose as one."""
+    stage = request["stage"]
+    lowers = ":".join(f"{stage}/{name}" for name in request["lowers"])
+    options = f"lowerdir={lowers},upperdir={stage}/upper/upper,workdir={stage}/upper/work,userxattr"
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+    syscalls.mount("overlay", f"{stage}/workspace", "overlay", flags, options)
+
+
+def _network(request: dict) -> None:  # type: ignore[type-arg]
+    """A private network of one loopback; the listener goes out over the given socket, if there is one."""
+    syscalls.loopback_up()
+    if request["plant"] is None:
+        return
+    import socket  # 8 ms, and only set-up needs it
+
+    with socket.socket(fileno=request["plant"]) as channel, socket.socket() as listener:
+        listener.bind(tuple(request["proxy"]))
+        listener.listen(128)
+        socket.send_fds(channel, [b"L"], [listener.fileno()])
+
+
+def _limit(request: dict) -> None:  # type: ignore[type-arg]
+    """After the user namespace: the process count then starts at nought for each sandbox (Linux >= 5.14)."""
+    for name, value in request["rlimits"]:
+        number = getattr(resource, name)
+        _, hard = resource.getrlimit(number)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (value, value))
+
+
+def _watch(request: dict) -> None:  # type: ignore[type-arg]
+    if request["watch"] is None:
+        return
+    launcher = os.getpid()
+    if os.fork() == 0:
+        try:
+            syscalls.die_with_parent()
+            if os.getppid() == launcher:
+                watchdog.watch(request["watch"], request["status"], request["keep"])
+        finally:
+            os._exit(0)
+
+
+def _become_bubblewrap(request: dict) -> None:  # type: ignore[type-arg]
+    for descriptor in request["pass"]:
+        os.set_inheritable(descriptor, True)
+    stage = request["stage"]
+    argv = [text.replace("{stage}", stage) for text in request["argv"]]
+    os.execve(argv[0], argv, {})  # noqa: S606
+
+
+_STEPS = (
+    ("parent", _follow_parent),
+    ("cgroup", _join_cgroups),
+    ("stage", _stage_as_root),
+    ("user namespace", _new_user_namespace),
+    ("stage", _stage_as_user),
+    ("overlay", _mount_overlay),
+    ("network", _network),
+    ("limits", _limit),
+    ("watchdog", _watch),
+    ("bubblewrap", _become_bubblewrap),
+)
