@@ -1,0 +1,250 @@
+"""The `Engine` on DBOS, in the same database as our own tables: SQLite or PostgreSQL by the URL.
+
+The only importer of dbos. One workflow (`change`), one kind of step (`phase`): a step does what the task's
+row says is next, so the engine's positional replay can never disagree with the row. A step that ended but was
+not recorded before a death is simply followed by the next phase.
+
+Never holds content: the argument is a run's name, answers are one word.
+
+Traps of the library, and how each is closed:
+- its start-up recovery pulls runs of the same executor id, so the id is unique for each start (the worker's
+  id) and dead workers are noticed by `workers.py`, never by the library;
+- its version is a hash of our source by default, and strands runs at an upgrade: pinned by hand;
+- `resume` without a queue name escapes every limit: always named;
+- values are pickled by default: portable JSON here;
+- it logs 20 lines for each cancelled run: relayed as one line;
+- it replaces the loop's default threads and `destroy` ends them: nothing in this room uses `to_thread`.
+"""
+
+import asyncio
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.domain.ids import TaskId
+from bot.errors import Bug, RetryLater
+from bot.store.database import open_engine
+from bot.tasks.engine import Execution, Run, RunId, RunStatus
+
+APPLICATION_VERSION: Final = "1"
+"""Changed by hand, only when a run of an older version can't be continued by a newer worker."""
+_APPLICATION: Final = "pullwright"
+_QUEUE: Final = "tasks"
+_WORKFLOW: Final = "change"
+_POLL_S: Final = 0.25  # the library's default of 1 s is felt by the person who waits
+_CLEAN_UP_S: Final = 3.0  # for a cancelled phase that was asked before, or whose worker must end
+_UNFINISHED: Final = ["ENQUEUED", "DELAYED", "PENDING"]
+_STATUS: Final = {
+    "ENQUEUED": RunStatus.QUEUED,
+    "DELAYED": RunStatus.QUEUED,
+    "PENDING": RunStatus.RUNNING,
+    "SUCCESS": RunStatus.DONE,
+    "CANCELLED": RunStatus.CANCELLED,
+    "ERROR": RunStatus.FAILED,
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": RunStatus.FAILED,
+}
+
+log = structlog.get_logger()
+
+
+class DbosEngine:
+    """One for each process. `worker` is unique for each start; `slots` runs are executed at once here."""
+
+    def __init__(self, url: str, worker: str, slots: int) -> None:
+        self._url, self._worker, self._slots = url, worker, slots
+        self._database = open_engine(url)
+        self._client: DBOSClient | None = None
+        self._runs: set[asyncio.Task[Any]] = set()
+        self._executions: list[Execution] = []
+        self._closing = False
+
+    # -- executing ------------------------------------------------------------------------------------------
+    def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
+        """See `Engine`. Makes and migrates the engine's own tables."""
+        _relay_log()
+        DBOS(
+            config={
+                "name": _APPLICATION,
+                "system_database_url": self._url,
+                "system_database_engine": self._database,
+                "executor_id": self._worker,
+                "application_version": APPLICATION_VERSION,
+                "serializer": DBOSPortableJSONSerializer(),
+                "enable_otlp": False,
+            }
+        )
+        self._register(open_execution)
+        DBOS.launch()
+        DBOS.register_queue(
+            _QUEUE,
+            worker_concurrency=self._slots,
+            polling_interval_sec=_POLL_S,
+            on_conflict="always_update",
+        )
+
+    def _register(self, open_execution: Callable[[RunId], Execution]) -> None:
+        @DBOS.step(name="phase", preemptible=True)
+        async def phase(execution: Execution) -> list[Any]:
+            answer = await execution.step()
+            return [answer.more, answer.said]
+
+        # Attempts are counted in the task's row: a resume sets the library's own counter back.
+        @DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
+        async def change(run: str) -> str:
+            current = asyncio.current_task()
+            if current is not None:
+                self._runs.add(current)
+                current.add_done_callback(self._runs.discard)
+            if self._closing:
+                raise asyncio.CancelledError  # recorded by nobody: the run stays for another worker
+            execution = open_execution(RunId.parse(run))
+            self._executions.append(execution)
+            try:
+                more, said = True, ""
+                while more:
+                    more, said = await phase(execution)
+                return said
+            finally:
+                self._executions.remove(execution)
+
+        del change  # reached by its name
+
+    async def hand_over(self, within_s: float) -> None:
+        """See `Engine`. A cancelled run is recorded by nobody, so it is still ours when we look for it."""
+        self._closing = True
+        for execution in tuple(self._executions):
+            execution.hand_over()
+        if self._runs:
+            await asyncio.wait(tuple(self._runs), timeout=within_s)
+        await self.abandon()
+        await _in_thread(self._destroy_and_release)
+
+    async def abandon(self) -> None:
+        """See `Engine`."""
+        self._closing = True
+        runs = tuple(self._runs)
+        for run in runs:
+            run.cancel()
+        if runs:
+            await asyncio.wait(runs, timeout=_CLEAN_UP_S)
+
+    def _destroy_and_release(self) -> None:
+        DBOS.destroy(destroy_registry=True)
+        mine = tuple(run.id for run in self.unfinished() if run.worker == self._worker)
+        self.take_over(mine)
+        if self._client is not None:
+            self._client.destroy()
+        self._database.dispose()
+        log.info("runs handed over", worker=self._worker, runs=[str(run) for run in mine])
+
+    # -- asking and telling ---------------------------------------------------------------------------------
+    def enqueue(self, run: RunId) -> None:
+        """See `Engine`."""
+        self._ask(
+            lambda client: client.enqueue(
+                {
+                    "workflow_name": _WORKFLOW,
+                    "queue_name": _QUEUE,
+                    "workflow_id": str(run),
+                    "app_version": APPLICATION_VERSION,
+                },
+                str(run),
+            )
+        )
+
+    def cancel(self, task: TaskId) -> None:
+        """See `Engine`."""
+        ids = [str(run.id) for run in self.unfinished() if run.id.task == task]
+        if ids:
+            self._ask(lambda client: client.cancel_workflows(ids))
+
+    def unfinished(self) -> tuple[Run, ...]:
+        """See `Engine`."""
+        return self._list(status=_UNFINISHED)
+
+    def find_latest(self, task: TaskId) -> Run | None:
+        """See `Engine`."""
+        found = self._list(workflow_id_prefix=f"{task}.")
+        return max(found, key=lambda run: run.id, default=None)
+
+    def take_over(self, runs: tuple[RunId, ...]) -> None:
+        """See `Engine`. Ended runs stay ended."""
+        ids = [str(run) for run in runs]
+        if ids:
+            self._ask(lambda client: client.resume_workflows(ids, queue_name=_QUEUE))
+
+    def _list(self, **wanted: Any) -> tuple[Run, ...]:
+        found = self._ask(
+            lambda client: client.list_workflows(
+                name=_WORKFLOW, load_input=False, load_output=False, **wanted
+            )
+        )
+        return tuple(_parse_run(row) for row in found)
+
+    def _ask(self, question: Callable[[DBOSClient], Any]) -> Any:
+        if self._client is None:
+            self._client = DBOSClient(
+                system_database_engine=self._database,
+                serializer=DBOSPortableJSONSerializer(),
+                application_name=_APPLICATION,
+                lazy=True,
+                retry_connection_errors=False,
+            )
+        try:
+            return question(self._client)
+        except SQLAlchemyError as error:
+            raise RetryLater(f"the engine's database did not answer: {error}", 1.0) from error
+
+
+def _parse_run(row: WorkflowStatus) -> Run:
+    status = _STATUS.get(row.status)
+    if status is None:
+        raise Bug(f"the engine names an unknown state `{row.status}`")
+    worker = (row.executor_id or "") if status is RunStatus.RUNNING else ""
+    return Run(RunId.parse(row.workflow_id), status, worker)
+
+
+async def _in_thread(work: Callable[[], None]) -> None:
+    """A thread of its own: while the library is destroyed it waits for this loop, and ends the loop's pool."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001  # handed to the waiter below
+            loop.call_soon_threadsafe(functools.partial(settle, error))
+        else:
+            loop.call_soon_threadsafe(functools.partial(settle, None))
+
+    threading.Thread(target=run, name="engine-hand-over", daemon=True).start()
+    await done
+
+
+class _Relay(logging.Handler):
+    """The library's warnings as single lines of ours; its tracebacks of cancelled runs are left out."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        log.warning("engine", text=record.getMessage()[:500], error=repr(error)[:500] if error else "")
+
+
+def _relay_log() -> None:
+    logger = logging.getLogger("dbos")
+    if not any(isinstance(handler, _Relay) for handler in logger.handlers):
+        logger.handlers[:] = [_Relay(logging.WARNING)]
+        logger.propagate = False
