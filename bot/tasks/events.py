@@ -1,0 +1,59 @@
+"""The agent's `EventLog` and `Inbox` over the store: rows of one task, under the epoch of one run.
+
+Rows of other kinds (progress, deferrals) stand in the same table and are not the agent's memory: left out.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Final
+
+from bot.agent.contract import Event, EventKind, JsonObject, Steering
+from bot.domain.ids import TaskId
+from bot.store.events import Events
+
+STEERING: Final = "steering"
+"""Rows that a person's words in the middle of the work become: {"id", "author", "text"}."""
+_AGENTS_OWN: Final = tuple(kind.value for kind in EventKind)
+
+
+class TaskEventLog:
+    """Implements the agent's `EventLog`. Raises Superseded and RetryLater as the store does."""
+
+    def __init__(
+        self, events: Events, task: TaskId, epoch: int, executor: Executor, now: Callable[[], float]
+    ) -> None:
+        self._events, self._task, self._epoch = events, task, epoch
+        self._executor, self._now = executor, now
+
+    async def load(self) -> tuple[Event, ...]:
+        """The agent's rows, in order."""
+        rows = await _in_thread(self._executor, self._events.load, self._task, 0, _AGENTS_OWN)
+        return tuple(Event(EventKind(row.kind), row.body) for row in rows)
+
+    async def append(self, kind: EventKind, body: JsonObject) -> None:
+        """Durable when it returns."""
+        await self.append_row(kind.value, body)
+
+    async def append_row(self, kind: str, body: JsonObject) -> None:
+        """A row of any kind, for progress and people who watch. Durable when it returns."""
+        arguments = (self._task, self._epoch, kind, body, self._now())
+        await _in_thread(self._executor, self._events.append, *arguments)
+
+
+class TaskInbox:
+    """Implements the agent's `Inbox`. Nobody writes these rows yet: comments on an issue with an active task
+    are refused as ALREADY_ACTIVE."""
+
+    def __init__(self, events: Events, task: TaskId, executor: Executor) -> None:
+        self._events, self._task, self._executor = events, task, executor
+
+    async def drain(self, after: int) -> tuple[Steering, ...]:
+        """What came in with an id above `after`, oldest first."""
+        rows = await _in_thread(self._executor, self._events.load, self._task, 0, (STEERING,))
+        said = (Steering(int(row.body["id"]), row.body["author"], row.body["text"]) for row in rows)
+        return tuple(sorted((one for one in said if one.id > after), key=lambda one: one.id))
+
+
+async def _in_thread(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
