@@ -1,0 +1,131 @@
+"""Effects once: everything that creates something on GitHub goes through here, and nothing else does.
+
+    planned -> look for it -> sending(epoch) -> create -> done(result)
+
+Races, and how each is closed:
+- Death after the request went out, before its answer was kept: the row says `sending`. The next run looks for
+  the effect. Found: kept. Not found: it may still be on its way, so it looks again when the request can't be
+  running any more (its timeout and EFFECT_SETTLE_S later), and only then sends again.
+- An answer that was lost (RetryLater from `create`): looked for at once; if it isn't there the error goes on,
+  and the next run does the above.
+- Two workers on one task: every change of the row checks the epoch; the older one is Superseded before it
+  sends. (It may have sent just before: that is the first case.)
+- Cancelled while a request is under way: the write is waited for at most WRITE_IN_FLIGHT_S and kept.
+
+Must never: create without a look before it, except under a key that this very run has just planned and looked
+for.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from bot.domain import limits
+from bot.domain.ids import TaskId
+from bot.errors import RetryLater, Superseded
+from bot.store.effects import Effect, Effects, EffectState
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class LedgerTimes:
+    """Seconds. `settle_s`: a request that went out so long ago is over, whatever became of it."""
+
+    settle_s: float = limits.GITHUB_TIMEOUT_S + limits.EFFECT_SETTLE_S
+    in_flight_s: float = limits.WRITE_IN_FLIGHT_S
+
+
+class Ledger:
+    """One for the worker's process. `now`: seconds since the epoch; `pause` waits so many seconds."""
+
+    def __init__(
+        self,
+        effects: Effects,
+        executor: Executor,
+        now: Callable[[], float],
+        times: LedgerTimes = LedgerTimes(),
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._effects, self._executor, self._now = effects, executor, now
+        self._times, self._pause = times, pause
+
+    async def ensure(
+        self, task: TaskId, epoch: int, key: str, find: Callable[[], T | None], create: Callable[[], T]
+    ) -> T:
+        """The effect `key` of the task, made if it isn't there. `find` and `create` block and return plain
+        JSON (tuples come back as lists); `find` must see what `create` made, by a marker.
+
+        Raises Superseded before anything is sent by a run that lost the task; RetryLater; what `find` and
+        `create` raise.
+        """
+        full = f"{task}:{key}"
+        effect = await self._call(self._effects.plan, task, epoch, full)
+        if effect.state is EffectState.DONE:
+            known: T = effect.result
+            return known
+        found = await self._look(effect, find)
+        if found is None:
+            found = await self._create(_Sending(task, epoch, full), find, create)
+        await self._call(self._effects.finish, task, epoch, full, found)
+        return found
+
+    async def _look(self, effect: Effect, find: Callable[[], T | None]) -> T | None:
+        found = await self._call(find)
+        if found is not None or effect.state is not EffectState.SENDING:
+            return found
+        left = (effect.sent_at or 0.0) + self._times.settle_s - self._now()
+        log.warning(
+            "an effect may be under way", effect=effect.key, epoch=effect.epoch, wait_s=max(0.0, left)
+        )
+        await self._pause(max(0.0, left))
+        return await self._call(find)
+
+    async def _create(self, sending: "_Sending", find: Callable[[], T | None], create: Callable[[], T]) -> T:
+        await self._call(self._effects.begin_sending, sending.task, sending.epoch, sending.key, self._now())
+        request = asyncio.get_running_loop().run_in_executor(self._executor, create)
+        request.add_done_callback(_consume)
+        try:
+            return await asyncio.shield(request)
+        except RetryLater:
+            found = await self._call(find)
+            if found is None:
+                raise
+            return found
+        except asyncio.CancelledError:
+            await self._keep_in_flight(sending, request)
+            raise
+
+    async def _keep_in_flight(self, sending: "_Sending", request: "asyncio.Future[Any]") -> None:
+        """What can't be kept now is found by the next run."""
+        done, _ = await asyncio.wait({request}, timeout=self._times.in_flight_s)
+        if not done or request.cancelled() or request.exception() is not None:
+            log.warning("a write was left in flight", effect=sending.key)
+            return
+        try:
+            arguments = (sending.task, sending.epoch, sending.key, request.result())
+            await self._call(self._effects.finish, *arguments)
+        except (Superseded, RetryLater) as error:
+            log.warning("a write was not kept", effect=sending.key, why=str(error))
+
+    async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+
+def _consume(request: "asyncio.Future[Any]") -> None:
+    """An answer that nobody waits for any more is not worth a warning of the loop."""
+    if not request.cancelled():
+        request.exception()
+
+
+@dataclass(frozen=True)
+class _Sending:
+    task: TaskId
+    epoch: int
+    key: str
