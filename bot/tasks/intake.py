@@ -1,0 +1,180 @@
+"""From a stored delivery to a task's row or a named verdict, once for each delivery.
+
+Must never: start anything for somebody whose permission GitHub did not name (law 6, law 9), or let one
+delivery that can't be decided hold up the others.
+
+Races, and how each is closed:
+- Two intakes decide one delivery: a task's row and the verdict are one transaction of the store; only the
+  leading worker runs an intake (`workers.py`), so nobody is told of a refusal twice.
+- Death between telling a refusal and recording it: told again, so `Refuser` looks before it writes.
+- GitHub does not answer: the delivery stays in its place and is asked about again, until INTAKE_GIVE_UP_S
+  after it came; then it is refused as PERMISSION_UNKNOWN.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+
+from bot.domain import limits
+from bot.domain.access import Permission, decide_access
+from bot.domain.ids import DeliveryId, InstallationId
+from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.tasks import RepositoryRef, TaskRequest
+from bot.domain.triggers import Decision, IgnoredDelivery, RefusedRequest, decide_trigger
+from bot.errors import ForPerson, PullwrightError, RetryLater
+from bot.store.deliveries import Deliveries, Delivery, Verdict
+
+_BATCH: Final = 64
+_AT_ONCE: Final = 4  # requests to GitHub
+
+log = structlog.get_logger()
+
+
+class Permissions(Protocol):
+    """Asks GitHub. Blocking."""
+
+    def fetch_permission(
+        self, installation: InstallationId, repository: RepositoryRef, login: str, user_id: int
+    ) -> Permission:
+        """What the person may do now; `user_id` 0: not known. Raises RetryLater, GitHubFault."""
+        ...
+
+
+class Refuser(Protocol):
+    """Tells a person. Blocking."""
+
+    def tell(self, refused: RefusedRequest) -> None:
+        """Once: looks whether it was told already. Briefly, and to strangers with a reaction at most. Raises
+        RetryLater, GitHubFault."""
+        ...
+
+
+@dataclass
+class Intake:
+    """One for the worker's process. `now`: seconds since the epoch."""
+
+    deliveries: Deliveries
+    permissions: Permissions
+    refuser: Refuser
+    handle: str
+    executor: Executor
+    now: Callable[[], float]
+    give_up_s: float = limits.INTAKE_GIVE_UP_S
+    _not_before: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+
+    async def decide_waiting(self) -> int:
+        """Decide what is stored; how many became tasks. Raises RetryLater when the database is away."""
+        count = _BATCH + len(self._not_before)
+        waiting: tuple[Delivery, ...] = await self._call(self.deliveries.waiting, count)
+        now = self.now()
+        due = [one for one in waiting if self._not_before.get(one.id, 0.0) <= now]
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def guarded(one: Delivery) -> bool:
+            async with gate:
+                return await self._decide_one(one)
+
+        return sum(await asyncio.gather(*(guarded(one) for one in due)))
+
+    async def _decide_one(self, delivery: Delivery) -> bool:
+        try:
+            started = await self._decide(delivery, _read(delivery, self.handle))
+        except RetryLater as error:
+            self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
+            log.warning("a delivery waits", delivery=delivery.id, why=str(error))
+            return False
+        self._not_before.pop(delivery.id, None)
+        return started
+
+    async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
+        if isinstance(decision, IgnoredDelivery):
+            await self._call(
+                self.deliveries.ignore, delivery.id, decision.reason, self.now(), decision.detail
+            )
+            return False
+        refusal = await self._check_access(delivery, decision)
+        if refusal is not None:
+            await self._refuse(delivery, _as_refused(decision, refusal))
+            return False
+        if isinstance(decision, RefusedRequest):
+            await self._refuse(delivery, decision)
+            return False
+        return await self._accept(delivery, decision)
+
+    async def _check_access(
+        self, delivery: Delivery, decision: TaskRequest | RefusedRequest
+    ) -> Refusal | None:
+        login, user_id = _person(decision)
+        try:
+            permission = await self._call(
+                self.permissions.fetch_permission,
+                decision.installation,
+                decision.repository,
+                login,
+                user_id,
+            )
+        except RetryLater:
+            if self.now() - delivery.received_at < self.give_up_s:
+                raise
+            return Refusal.PERMISSION_UNKNOWN
+        except ForPerson as error:
+            log.warning("permission unknown", delivery=delivery.id, why=str(error))
+            return Refusal.PERMISSION_UNKNOWN
+        return decide_access(permission)
+
+    async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
+        handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+        if handled.verdict is Verdict.TASK:
+            log.info("task accepted", delivery=delivery.id, task=request.task_id)
+            return True
+        if handled.verdict is Verdict.REFUSED:  # decided by the store in one transaction: told afterwards
+            await self._tell(delivery, _as_refused(request, Refusal(handled.reason)))
+        return False
+
+    async def _refuse(self, delivery: Delivery, refused: RefusedRequest) -> None:
+        await self._tell(delivery, refused)
+        await self._call(self.deliveries.refuse, delivery.id, refused.refusal, self.now(), refused.word)
+
+    async def _tell(self, delivery: Delivery, refused: RefusedRequest) -> None:
+        """Best effort: a refusal that can't be told is a refusal all the same."""
+        log.info("request refused", delivery=delivery.id, refusal=refused.refusal)
+        try:
+            await self._call(self.refuser.tell, refused)
+        except PullwrightError as error:
+            log.warning("a refusal was not told", delivery=delivery.id, why=str(error))
+
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
+
+
+def _read(delivery: Delivery, handle: str) -> Decision:
+    try:
+        payload = json.loads(delivery.body)
+    except (ValueError, RecursionError):
+        return IgnoredDelivery(Ignored.MALFORMED, "not JSON")
+    if not isinstance(payload, dict):
+        return IgnoredDelivery(Ignored.MALFORMED, "not an object")
+    return decide_trigger(delivery.event, payload, handle)
+
+
+def _person(decision: TaskRequest | RefusedRequest) -> tuple[str, int]:
+    if isinstance(decision, TaskRequest):
+        return decision.requested_by, decision.requested_by_id
+    return decision.login, 0
+
+
+def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:
+    """The person's missing right comes before anything else that is wrong with the request."""
+    return RefusedRequest(
+        refusal,
+        decision.installation,
+        decision.repository,
+        decision.issue,
+        decision.comment_id,
+        _person(decision)[0],
+    )

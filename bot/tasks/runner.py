@@ -1,0 +1,200 @@
+"""The worker: everything durable joined into one process, from its start to its end.
+
+Start: lock file, heartbeat's row, engine, then the loops. Loops survive their faults: a pass that fails is
+logged and tried again. End by SIGTERM: the loops stop, runs hand their tasks over, the row goes. End by
+fencing: runs are cancelled, nothing is written, the caller ends the process with an error.
+
+Only the leading worker (the first of the living by name) decides deliveries, reaps and reconciles. All admit.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from bot.domain import limits
+from bot.errors import RetryLater
+from bot.store.database import Database
+from bot.store.deliveries import Deliveries
+from bot.store.events import Events
+from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.workers import Workers
+from bot.tasks.admission import Admission
+from bot.tasks.engine import Engine
+from bot.tasks.intake import Intake, Permissions, Refuser
+from bot.tasks.reconcile import Reconciler
+from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
+from bot.tasks.workflow import Bookkeeping, Steps
+
+_FAULT_PAUSE_S: Final = 5.0  # after a pass that failed for a reason that nobody foresaw
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Seconds between two passes of each loop."""
+
+    intake_s: float = 0.5  # a person waits for the reaction
+    admission_s: float = 0.5
+    care_s: float = 5.0  # reaper and reconciler: as often as hearts beat
+    hand_over_s: float = limits.HAND_OVER_S
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """`id`: unique for each start, no path separators. `lock_dir`: on a local disk, the same for all workers
+    of the host."""
+
+    id: str
+    handle: str
+    lock_dir: Path
+    admission: AdmissionLimits
+    attempts: int = limits.TASK_ATTEMPTS
+    times: LifeTimes = field(default_factory=LifeTimes)
+    intervals: Intervals = field(default_factory=Intervals)
+
+
+@dataclass(frozen=True)
+class WorkerParts:
+    """What the worker is joined from. `executor`: the process's bounded pool for blocking calls; `now`:
+    seconds since the epoch."""
+
+    database: Database
+    engine: Engine
+    steps: Steps
+    permissions: Permissions
+    refuser: Refuser
+    executor: Executor
+    now: Callable[[], float]
+
+
+class WorkerEnd(StrEnum):
+    STOPPED = "stopped"  # everything was handed over
+    FENCED = "fenced"  # end the process now, with an error
+
+
+class Worker:
+    """One for each process; `run` once. The database is migrated by the caller."""
+
+    def __init__(self, settings: WorkerSettings, parts: WorkerParts) -> None:
+        self._settings, self._parts = settings, parts
+        database, engine, now, pool = parts.database, parts.engine, parts.now, parts.executor
+        tasks = Tasks(database)
+        self._tasks, self._workers = tasks, Workers(database)
+        self._books = Bookkeeping(
+            tasks, Events(database), parts.steps, pool, settings.id, now, attempts=settings.attempts
+        )
+        self._intake = Intake(
+            Deliveries(database), parts.permissions, parts.refuser, settings.handle, pool, now
+        )
+        self._admission = Admission(tasks, engine, settings.admission, now)
+        self._locks = HostLocks(settings.lock_dir)
+        self._reaper = Reaper(self._workers, tasks, engine, self._locks, settings.times, now)
+        self._reconciler = Reconciler(tasks, engine, self._books.open_execution, pool)
+        self._heartbeat = Heartbeat(self._workers, settings.id, settings.times, now)
+        self._arrived = asyncio.Event()  # set: something to admit
+        self._leads = False
+
+    async def run(self, stop: asyncio.Event) -> WorkerEnd:
+        """Work until `stop` is set, then hand everything over; or until fenced. Raises RetryLater when the
+        database is away at the start."""
+        settings = self._settings
+        self._locks.hold(settings.id)
+        await self._call(self._workers.register, settings.id, self._parts.now())
+        self._parts.engine.launch(self._books.open_execution)
+        log.info("worker started", worker=settings.id)
+        heart = asyncio.create_task(self._heartbeat.run_until_fenced())
+        loops = self._start_loops()
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({heart, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(stopped, *loops)
+        if heart.done():
+            log.error("worker fenced", worker=settings.id, why=heart.result())
+            await self._parts.engine.abandon()
+            return WorkerEnd.FENCED
+        await self._hand_over(heart)
+        return WorkerEnd.STOPPED
+
+    def _start_loops(self) -> list[asyncio.Task[None]]:
+        intervals = self._settings.intervals
+        passes = (
+            ("care", self._care, intervals.care_s, None),
+            ("intake", self._take_in, intervals.intake_s, None),
+            ("admission", self._admit, intervals.admission_s, self._arrived),
+        )
+        return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
+
+    async def _care(self) -> None:
+        living = await self._call(self._reaper.living)
+        self._leads = bool(living) and living[0] == self._settings.id
+        if self._leads:
+            await self._call(self._reaper.reap)
+            await self._reconciler.mend()
+
+    async def _take_in(self) -> None:
+        if self._leads and await self._intake.decide_waiting():
+            self._arrived.set()
+
+    async def _admit(self) -> None:
+        await self._call(self._admission.admit)
+
+    async def _hand_over(self, heart: asyncio.Task[str]) -> None:
+        """The heart beats until the runs have cleaned up: nobody else may begin before."""
+        await self._parts.engine.hand_over(self._settings.intervals.hand_over_s)
+        await _cancel(heart)
+        self._heartbeat.close()
+        await self._call(self._tasks.release, self._settings.id)
+        await self._call(self._workers.remove, self._settings.id)
+        self._locks.forget(self._settings.id)
+        log.info("worker stopped", worker=self._settings.id)
+
+    async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parts.executor, function, *arguments)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stop`. From the main thread, in the running loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def _repeat(
+    name: str, one_pass: Callable[[], Awaitable[None]], interval_s: float, wake: asyncio.Event | None
+) -> None:
+    """For ever, whatever happens in a pass: this is the edge of the process."""
+    while True:
+        pause = interval_s
+        try:
+            await one_pass()
+        except RetryLater as error:
+            log.warning("a pass waits", loop=name, why=str(error))
+            pause = max(interval_s, error.after_s)
+        except Exception:  # logged, and tried again
+            log.exception("a pass failed", loop=name)
+            pause = max(interval_s, _FAULT_PAUSE_S)
+        if wake is None:
+            await asyncio.sleep(pause)
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(wake.wait(), pause)
+        wake.clear()
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
