@@ -44,7 +44,9 @@ def create_check_run(hub: Hub, record: Repository, actor: Actor, body: Json) -> 
 
 def update_check_run(hub: Hub, record: Repository, run: CheckRun, actor: Actor, body: Json) -> None:
     if actor.app is None or actor.app is not run.suite.app:
-        raise Refused(403, "Invalid app_id `null` - check run can only be modified by the GitHub App that created it.")
+        raise Refused(
+            403, "Invalid app_id `null` - check run can only be modified by the GitHub App that created it."
+        )
     was_completed = run.status == "completed"
     _apply(hub, run, body)
     if run.status == "completed" and not was_completed:
@@ -105,7 +107,9 @@ def _check_output(output: object) -> None:
         raise unprocessable('Invalid request.\n\n"summary" wasn\'t supplied.')
     for key in ("summary", "text"):
         if len(output.get(key) or "") > TEXT_CHARACTERS:
-            raise unprocessable(f"Invalid request.\n\nOnly {TEXT_CHARACTERS} characters are allowed in {key}.")
+            raise unprocessable(
+                f"Invalid request.\n\nOnly {TEXT_CHARACTERS} characters are allowed in {key}."
+            )
     if len(output.get("annotations") or []) > ANNOTATIONS:
         raise unprocessable(f"Invalid request.\n\nNo more than {ANNOTATIONS} annotations are allowed.")
 

@@ -49,9 +49,7 @@ def _check_target(record: Repository, name: str, sha: str) -> None:
         raise unprocessable("Object does not exist")
 
 
-def after_ref_change(
-    hub: Hub, record: Repository, actor: Actor, name: str, before: str, after: str
-) -> None:
+def after_ref_change(hub: Hub, record: Repository, actor: Actor, name: str, before: str, after: str) -> None:
     """Webhooks of a moved, new or deleted ref, then the pull requests whose head it is."""
     record.pushed_at = hub.now()
     emit_push(hub, record, name, before, after, actor)
@@ -73,9 +71,7 @@ def after_ref_change(
             _synchronise(hub, record, thread, actor, before, after)
 
 
-def _synchronise(
-    hub: Hub, record: Repository, thread: Thread, actor: Actor, before: str, after: str
-) -> None:
+def _synchronise(hub: Hub, record: Repository, thread: Thread, actor: Actor, before: str, after: str) -> None:
     assert thread.pull is not None
     if after == ZERO_SHA:
         set_state(hub, record, thread, actor, "closed")

@@ -15,6 +15,7 @@ from bot.localhub.state import Hub
 
 _LABEL_COLOUR = "ededed"  # what GitHub gives a label that was named without being made first
 
+
 def next_number(record: Repository) -> int:
     """Issues and pull requests share one sequence."""
     return max(record.threads, default=0) + 1
@@ -146,4 +147,6 @@ def _check_text(text: object, resource: str, name: str, *, required: bool) -> No
     if not isinstance(text, str) or (required and not text.strip()):
         raise invalid(resource, name, "missing_field")
     if len(text) > BODY_CHARACTERS:
-        raise invalid(resource, name, "custom", f"{name} is too long (maximum is {BODY_CHARACTERS} characters)")
+        raise invalid(
+            resource, name, "custom", f"{name} is too long (maximum is {BODY_CHARACTERS} characters)"
+        )

@@ -18,7 +18,15 @@ from fastapi.responses import Response
 
 from bot.localhub.auth import ANONYMOUS, Caller, CallerKind, identify, require_permission, require_repository
 from bot.localhub.records import Actor, Comment, Json, Repository, RequestRecord, Thread
-from bot.localhub.replies import PAGE_SIZE, PAGE_SIZE_MAX, Refused, Reply, bad_credentials, forbidden, not_found
+from bot.localhub.replies import (
+    PAGE_SIZE,
+    PAGE_SIZE_MAX,
+    Refused,
+    Reply,
+    bad_credentials,
+    forbidden,
+    not_found,
+)
 from bot.localhub.shapes import API_PREFIX
 from bot.localhub.state import Hub
 
@@ -125,7 +133,9 @@ def install_routes(app: FastAPI, hub: Hub, routes: Sequence[Route]) -> None:
     for path, alternatives in by_path.items():
         endpoint = _endpoint(hub, {r.method: r for r in alternatives})
         app.add_route(API_PREFIX + path, endpoint, methods=[r.method for r in alternatives])
-    app.add_route(API_PREFIX + "/{rest:path}", _endpoint(hub, {}), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
+    app.add_route(
+        API_PREFIX + "/{rest:path}", _endpoint(hub, {}), methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
+    )
 
 
 def _endpoint(hub: Hub, routes: Mapping[str, Route]) -> Callable[[Request], Any]:
@@ -240,4 +250,3 @@ def _number(text: str | None, default: int, most: int | None) -> int:
     except ValueError:
         return default
     return number if most is None else min(number, most)
-

@@ -136,9 +136,7 @@ def _sees(hub: Hub, caller: Caller, repository: Repository) -> bool:
             chosen = token.repositories is None or repository.id in token.repositories
             return chosen and hub.covers(token.installation, repository)
         case CallerKind.APP:
-            return bool(caller.app) and any(
-                i.app is caller.app for i in hub.installations_for(repository)
-            )
+            return bool(caller.app) and any(i.app is caller.app for i in hub.installations_for(repository))
         case _:
             assert_never(caller.kind)
 

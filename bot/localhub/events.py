@@ -23,9 +23,7 @@ EVENTS: Final = (
 )
 
 
-def emit(
-    hub: Hub, record: Repository, event: str, actor: Actor, payload: Json
-) -> None:
+def emit(hub: Hub, record: Repository, event: str, actor: Actor, payload: Json) -> None:
     """Send an event of a repository to every App that is installed on it and subscribed."""
     body = {**payload, "repository": payload.get("repository", repository(hub, record))}
     body["sender"] = user(hub, actor.account)
@@ -50,7 +48,9 @@ def emit_installation(hub: Hub, place: Installation, actor: Actor) -> None:
         "app_id": app.id,
         "deliveries_url": api(hub, "/app/hook/deliveries"),
     }
-    _send(hub, place, "ping", {"zen": "Keep it logically awesome.", "hook_id": app.hook_id, "hook": hook}, None)
+    _send(
+        hub, place, "ping", {"zen": "Keep it logically awesome.", "hook_id": app.hook_id, "hook": hook}, None
+    )
     repositories = [
         {
             "id": r.id,
@@ -71,7 +71,9 @@ def emit_installation(hub: Hub, place: Installation, actor: Actor) -> None:
     _send(hub, place, "installation", payload, None)
 
 
-def emit_thread(hub: Hub, record: Repository, thread: Thread, action: str, actor: Actor, **extra: object) -> None:
+def emit_thread(
+    hub: Hub, record: Repository, thread: Thread, action: str, actor: Actor, **extra: object
+) -> None:
     """`issues` or `pull_request`, whichever the thread is."""
     if thread.pull:
         payload: Json = {
@@ -91,9 +93,7 @@ def emit_check_run(
     emit(hub, record, "check_run", actor, {"action": action, "check_run": shown, **extra})
 
 
-def emit_push(
-    hub: Hub, record: Repository, ref: str, before: str, after: str, actor: Actor
-) -> None:
+def emit_push(hub: Hub, record: Repository, ref: str, before: str, after: str, actor: Actor) -> None:
     """`push` with up to 20 commits (GitHub's cap is 2,048)."""
     git = record.git
     created, deleted = before == ZERO_SHA, after == ZERO_SHA
@@ -155,7 +155,10 @@ def _send(hub: Hub, place: Installation, event: str, payload: Json, repository_i
         return
     body = dict(payload)
     if event not in ("installation", "ping"):
-        body["installation"] = {"id": place.id, "node_id": node_id("MDIzOkludGVncmF0aW9uSW5zdGFsbGF0aW9u", place.id)}
+        body["installation"] = {
+            "id": place.id,
+            "node_id": node_id("MDIzOkludGVncmF0aW9uSW5zdGFsbGF0aW9u", place.id),
+        }
     raw = json.dumps(body, separators=(",", ":")).encode()
     guid = hub.new_guid()
     action = payload.get("action")

@@ -18,7 +18,7 @@ from dulwich.objects import Commit, ObjectID
 from dulwich.protocol import ReceivableProtocol
 from dulwich.refs import Ref
 from dulwich.repo import Repo
-from dulwich.server import DictBackend, ReceivePackHandler, UploadPackHandler
+from dulwich.server import BackendRepo, DictBackend, ReceivePackHandler, UploadPackHandler
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
@@ -203,7 +203,8 @@ def _handler(
     service: str, repo: Repo, source: BytesIO, out: BytesIO, advertise: bool = False
 ) -> UploadPackHandler | ReceivePackHandler:
     kind = _Upload if service == _UPLOAD else ReceivePackHandler
-    backend = DictBackend({"/": repo})
+    served: dict[str, BackendRepo] = {"/": repo}
+    backend = DictBackend(served)
     proto = ReceivableProtocol(source.read, out.write)
     return kind(backend, ["/"], proto, stateless_rpc=True, advertise_refs=advertise)
 
@@ -217,7 +218,5 @@ def _logged(hub: Hub, request: Request, caller: Caller, answer: Response) -> Res
     query = f"?{request.url.query}" if request.url.query else ""
     path = request.url.path + query
     with hub.lock:
-        hub.requests.append(
-            RequestRecord(request.method, path, answer.status_code, caller.kind.value, login)
-        )
+        hub.requests.append(RequestRecord(request.method, path, answer.status_code, caller.kind.value, login))
     return answer

@@ -251,7 +251,10 @@ class GitStore:
 
     def _only_in(self, head: str, base: str) -> Iterator[str]:
         walker = Walker(
-            self._repo.object_store, [ObjectID(head.encode())], exclude=[ObjectID(base.encode())], reverse=True
+            self._repo.object_store,
+            [ObjectID(head.encode())],
+            exclude=[ObjectID(base.encode())],
+            reverse=True,
         )
         return (entry.commit.id.decode() for entry in walker)
 

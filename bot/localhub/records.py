@@ -191,7 +191,9 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)
     threads: dict[int, Thread] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
-    signed_commits: set[str] = field(default_factory=set)  # made by REST with an App's token: shown as verified
+    signed_commits: set[str] = field(
+        default_factory=set
+    )  # made by REST with an App's token: shown as verified
 
     @property
     def full_name(self) -> str:

@@ -5,7 +5,15 @@ import json
 from bot.localhub.api import ANYBODY, APP, INSTALLATION, Call, Route
 from bot.localhub.events import redeliver
 from bot.localhub.records import App, Delivery, Installation, Json, Repository, Role
-from bot.localhub.replies import CREATED, NO_CONTENT, Refused, Reply, bad_credentials, not_found, unprocessable
+from bot.localhub.replies import (
+    CREATED,
+    NO_CONTENT,
+    Refused,
+    Reply,
+    bad_credentials,
+    not_found,
+    unprocessable,
+)
 from bot.localhub.shapes import (
     app,
     collaborator,
@@ -186,7 +194,9 @@ def get_own_user(call: Call) -> Reply:
 def get_rate_limit(call: Call) -> Reply:
     limit = {"limit": 5000, "remaining": 5000, "reset": int(call.hub.clock()) + 3600, "used": 0}
     names = ("core", "search", "graphql", "integration_manifest")
-    return Reply({"resources": {n: {**limit, "resource": n} for n in names}, "rate": {**limit, "resource": "core"}})
+    return Reply(
+        {"resources": {n: {**limit, "resource": n} for n in names}, "rate": {**limit, "resource": "core"}}
+    )
 
 
 def get_repository(call: Call) -> Reply:
@@ -211,7 +221,9 @@ def check_collaborator(call: Call) -> Reply:
     account = call.hub.account(str(call.params["username"]))
     if account is None:
         raise not_found()
-    explicit = account.login.lower() in call.repository.collaborators or account.id == call.repository.owner.id
+    explicit = (
+        account.login.lower() in call.repository.collaborators or account.id == call.repository.owner.id
+    )
     if not explicit:
         raise not_found()
     return NO_CONTENT
@@ -239,4 +251,3 @@ ROUTES = (
     Route("GET", _REPO + "/collaborators/{username}", check_collaborator, _METADATA),
     Route("GET", _REPO + "/collaborators/{username}/permission", get_permission, _METADATA),
 )
-

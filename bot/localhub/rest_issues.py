@@ -34,7 +34,11 @@ def create_issue(call: Call) -> Reply:
     body = call.json()
     text = body.get("body")
     thread = act.open_issue(
-        call.hub, call.repository, call.actor, str(body.get("title") or ""), None if text is None else str(text)
+        call.hub,
+        call.repository,
+        call.actor,
+        str(body.get("title") or ""),
+        None if text is None else str(text),
     )
     act.add_labels(call.hub, call.repository, thread, call.actor, _names(body.get("labels", [])))
     return Reply(issue(call.hub, call.repository, thread), CREATED)

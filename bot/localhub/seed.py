@@ -16,7 +16,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from bot.localhub import actions_threads as act
 from bot.localhub.events import EVENTS, emit_installation, redeliver
 from bot.localhub.gitstore import GitStore, Signature
-from bot.localhub.records import Account, AccountKind, Actor, App, Installation, Json, Repository, Role, Thread
+from bot.localhub.records import (
+    Account,
+    AccountKind,
+    Actor,
+    App,
+    Installation,
+    Json,
+    Repository,
+    Role,
+    Thread,
+)
 from bot.localhub.rest_app import delivery_item
 from bot.localhub.shapes_checks import check_run
 from bot.localhub.shapes_threads import comment, issue, pull_request
@@ -269,5 +279,3 @@ class Seed:
 def _reactions(thread: Thread) -> dict[str, list[Any]]:
     places = {"0": thread.reactions, **{str(c.id): c.reactions for c in thread.comments}}
     return {place: [[r.account.login, r.content] for r in items] for place, items in places.items()}
-
-

@@ -36,9 +36,7 @@ def build_app(hub: Hub, control_token: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.middleware("http")
-    async def only_loopback(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
+    async def only_loopback(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
         if (request.url.hostname or "") not in _LOOPBACK:
             return PlainTextResponse("This hub answers to loopback names only.", 403)
         return await proceed(request)
@@ -143,5 +141,3 @@ def serve(hub: Hub, port: int = 0, control_token: str = "", ready: Path | None =
         server.run(sockets=[listener])
     finally:
         hub.close()
-
-
