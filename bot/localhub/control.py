@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, Response
 from bot.localhub.replies import Refused
 from bot.localhub.seed import NewApp, Seed
 
-TOKEN_HEADER: Final = "X-Hub-Control"
+TOKEN_HEADER: Final = "X-Hub-Control"  # noqa: S105 - a header's name
 _METHODS: Final = (
     "add_person",
     "set_webhook",

@@ -102,9 +102,9 @@ def delete_comment(call: Call) -> Reply:
 def _require_author_or_write(call: Call, author_id: int) -> None:
     """A person may edit what is theirs, or anything with the write role; an App's permission was checked."""
     account = call.actor.account
-    if call.caller.kind is CallerKind.PERSON and account.id != author_id:
-        if call.hub.role(account, call.repository) < Role.WRITE:
-            raise forbidden("Must have admin rights to Repository.")
+    own = call.caller.kind is not CallerKind.PERSON or account.id == author_id
+    if not own and call.hub.role(account, call.repository) < Role.WRITE:
+        raise forbidden("Must have admin rights to Repository.")
 
 
 def _reactions(call: Call) -> list[Reaction]:

@@ -65,9 +65,9 @@ def get_pull(call: Call) -> Reply:
 def edit_pull(call: Call) -> Reply:
     thread, pull = _pull(call)
     account = call.actor.account
-    if call.caller.kind is CallerKind.PERSON and account.id != thread.author.id:
-        if call.hub.role(account, call.repository) < Role.WRITE:
-            raise forbidden("Must have push access to repository")
+    own = call.caller.kind is not CallerKind.PERSON or account.id == thread.author.id
+    if not own and call.hub.role(account, call.repository) < Role.WRITE:
+        raise forbidden("Must have push access to repository")
     body = call.json()
     if isinstance(body.get("base"), str) and body["base"] != pull.base_ref:
         actions_git.change_base(call.hub, call.repository, thread, call.actor, body["base"])

@@ -73,7 +73,7 @@ class Seed:
         hub = self.hub
         key = load_pem_public_key(new.public_key_pem.encode())
         if not isinstance(key, RSAPublicKey):
-            raise ValueError("an App's key is RSA")
+            raise ValueError("an App's key is RSA")  # noqa: TRY004 - wrong content, not a wrong type
         with hub.lock:
             app = App(
                 hub.new_id("app"),

@@ -4,7 +4,6 @@ Only requests whose Host is a loopback name are answered, so that no web page ca
 """
 
 import json
-import os
 import socket
 import threading
 import time
@@ -136,7 +135,7 @@ def serve(hub: Hub, port: int = 0, control_token: str = "", ready: Path | None =
     if ready is not None:
         part = ready.with_name(ready.name + ".part")
         part.write_text(json.dumps({"url": hub.base_url, "api_url": hub.base_url + API_PREFIX}))
-        os.replace(part, ready)
+        part.replace(ready)
     try:
         server.run(sockets=[listener])
     finally:
