@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     repository_tasks: int = Field(
         limits.REPOSITORY_TASKS, description="Tasks that run at once for one repository.", ge=1
     )
+    installation_tasks: int = Field(
+        limits.INSTALLATION_TASKS, description="Tasks that run at once for one installation.", ge=1
+    )
     turns: int = Field(limits.AGENT_TURNS, description="Model answers for one task.", ge=1)
     tokens: int = Field(
         limits.AGENT_TOKENS, description="Tokens for one task, input and output together.", ge=1000
@@ -172,20 +175,28 @@ class Settings(BaseSettings):
         return self.private_key.get_secret_value()
 
     @property
+    def toolchain_paths(self) -> tuple[Path, ...]:
+        return tuple(Path(name) for name in self.toolchains)
+
+    @property
+    def literal_secrets(self) -> tuple[str, ...]:
+        """Every secret value that we were given, so that no text ever shows one."""
+        given = (self.openai_api_key, self.private_key, *self.webhook_secrets)
+        return tuple(secret.get_secret_value() for secret in given if len(secret.get_secret_value()) >= 8)
+
+    @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the one database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'pullwright.db'}"
 
 
-def host_environment(own: frozenset[str]) -> dict[str, str]:
-    """The environment to hand to a child process: all of ours, but of `PULLWRIGHT_*` only the names in `own`.
-
-    For the demo, whose bot must not meet the operator's own database, key or address.
-    """
+def host_environment(own: frozenset[str] | None) -> dict[str, str]:
+    """The environment to hand to a child process: all of ours (None), or of `PULLWRIGHT_*` only the names in
+    `own`: for the demo, whose bot must not meet the operator's own database, key or address."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("PULLWRIGHT_") or name in own
+        if own is None or not name.startswith("PULLWRIGHT_") or name in own
     }
 
 

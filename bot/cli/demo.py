@@ -1,9 +1,9 @@
 """`pullwright demo`: the whole way from a comment to a proven pull request, on this machine.
 
-Starts a GitHub on localhost, the receiver and the worker as processes of their own, exactly as an operator would
-run them, then plays the two people: one opens an issue, one comments. Everything lies in one folder that is
-removed at the end. Must never reach for the operator's own database, key or settings: only the model's settings
-and those of the host (egress, toolchains, budgets) are handed on.
+Starts a GitHub on localhost, the receiver and the worker as processes of their own, exactly as an operator
+would run them, then plays the two people: one opens an issue, one comments. Everything lies in one folder that
+is removed at the end. Must never reach for the operator's own database, key or settings: only the model's
+settings and those of the host (egress, toolchains, budgets) are handed on.
 """
 
 import json
@@ -79,7 +79,7 @@ def run_demo(options: DemoOptions) -> int:
 
 
 def _choose_model(console: Console, project: Project) -> Path | None:
-    """The first line that a person sees: which model works. Returns the recording, or None for a real model."""
+    """The first line that a person sees: which model works. Returns the recording; None: a real model."""
     environment = host_environment(_HANDED_ON)
     if environment.get("OPENAI_API_KEY"):
         server = environment.get("OPENAI_BASE_URL") or "OpenAI"
@@ -102,7 +102,7 @@ def _choose_model(console: Console, project: Project) -> Path | None:
 def _data_dir() -> Iterator[Path]:
     """Below /var/tmp: on disk (a workspace's layers would fill a /tmp in memory), passable for the sandbox's
     user and readable by nobody else."""
-    folder = Path(tempfile.mkdtemp(prefix="pullwright-demo-", dir="/var/tmp"))  # noqa: S108 - made by mkdtemp
+    folder = Path(tempfile.mkdtemp(prefix="pullwright-demo-", dir="/var/tmp"))
     folder.chmod(0o711)
     try:
         yield folder
@@ -113,7 +113,12 @@ def _data_dir() -> Iterator[Path]:
 def _start_hub(supervisor: Supervisor, data_dir: Path) -> _Hub:
     token, ready = secrets.token_hex(16), data_dir / "hub.json"
     arguments = ["hub", "--data-dir", str(data_dir / "hub"), "--port-file", str(ready)]
-    supervisor.start("hub", arguments, {**host_environment(frozenset()), "PULLWRIGHT_HUB_TOKEN": token}, data_dir / "hub.log")
+    supervisor.start(
+        "hub",
+        arguments,
+        {**host_environment(frozenset()), "PULLWRIGHT_HUB_TOKEN": token},
+        data_dir / "hub.log",
+    )
     supervisor.wait_until(ready.exists, "The GitHub on localhost", _START_WITHIN_S)
     address = json.loads(ready.read_text())
     return _Hub(address["url"], address["api_url"], HubControl(address["url"], token))

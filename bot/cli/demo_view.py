@@ -104,7 +104,9 @@ def print_result(console: Console, result: DemoResult) -> None:
             Syntax(result.diff.rstrip() or "(empty)", "diff", theme="ansi_dark", background_color="default")
         )
     elif result.ending:
-        console.print(Panel(Markdown(result.ending), title="the last comment on the issue", border_style="yellow"))
+        console.print(
+            Panel(Markdown(result.ending), title="the last comment on the issue", border_style="yellow")
+        )
     console.print(Rule("time by phase", style="dim"))
     console.print(phase_table(result.phases, result.total_seconds))
     style = "bold green" if result.tier == "A" else "bold yellow"

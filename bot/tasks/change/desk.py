@@ -1,21 +1,31 @@
 """What every phase of a change works with: the services of the process, and one task's own things.
 
-Blocking calls (GitHub, database) go through `call`, one bounded executor for the process.
+Blocking calls (GitHub, database) go through `call`, one bounded executor for the process. What a phase learns
+goes through `learn` and is on disk when that returns, fenced by the task's epoch.
 """
 
+import asyncio
+import functools
+from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bot.agent.contract import Clock
 from bot.domain.budget import Budget
-from bot.forge.forge import Forge
+from bot.domain.tasks import TaskRequest
+from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
-from bot.repos.contract import Repos
+from bot.repos.contract import FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import EgressPolicy, Sandbox
+from bot.store.events import Events
+from bot.store.tasks import Taken, Tasks
+from bot.tasks.change.facts import ChangeFacts, render_facts
+from bot.tasks.ledger import Ledger
 
 T = TypeVar("T")
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,4 +52,81 @@ class Services:
     forge: Forge
     model: Model
     clock: Clock
+    tasks: Tasks
+    events: Events
+    ledger: Ledger
     executor: Executor
+
+
+@dataclass
+class Desk:
+    """One phase of one task. `facts` is what is known now; `files` is the base tree once it was listed."""
+
+    services: Services
+    taken: Taken
+    facts: ChangeFacts
+    github: RepositoryForge
+    _files: dict[str, tuple[FileMode, str]] | None = None
+
+    @property
+    def request(self) -> TaskRequest:
+        return self.taken.request
+
+    @property
+    def key(self) -> RepoKey:
+        return RepoKey(self.request.installation, self.request.repository.id)
+
+    async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Run something that blocks, in the process's bounded executor."""
+        work = functools.partial(function, *arguments, **named)
+        return await asyncio.get_running_loop().run_in_executor(self.services.executor, work)
+
+    async def learn(self, **changes: Any) -> None:
+        """New facts, on disk when it returns. Raises Superseded."""
+        self.facts = replace(self.facts, **changes)
+        await self.call(self.services.tasks.save_facts, self.taken, render_facts(self.facts))
+
+    async def note(self, kind: str, body: JsonObject) -> None:
+        """One event row. Raises Superseded."""
+        now = self.services.clock.now()
+        await self.call(self.services.events.append, self.taken.id, self.taken.epoch, kind, body, now)
+
+    async def fetch_remote(self) -> Remote:
+        """Where to fetch from, with a token that can read this repository and nothing else."""
+        token = await self.call(
+            self.services.forge.fetch_token, self.request.installation, self.request.repository.id
+        )
+        return Remote(self._clone_url, token)
+
+    async def push_remote(self) -> Remote:
+        """Where to push, with a token that can write this repository's content and nothing else."""
+        token = await self.call(
+            self.services.forge.push_token, self.request.installation, self.request.repository.id
+        )
+        return Remote(self._clone_url, token)
+
+    @property
+    def _clone_url(self) -> str:
+        return f"{self.services.settings.web_url}/{self.request.repository.full_name}.git"
+
+    async def base_files(self) -> dict[str, tuple[FileMode, str]]:
+        """Every path of the base tree with its mode and blob."""
+        if self._files is None:
+            self._files = await self.services.repos.list_tree(self.key, self.facts.base_tree)
+        return self._files
+
+    async def read_base(self, paths: tuple[str, ...]) -> dict[str, str]:
+        """Texts of regular files of the base tree; missing, binary and special ones are left out."""
+        files = await self.base_files()
+        wanted = {
+            path: files[path][1]
+            for path in paths
+            if path in files and files[path][0] in (FileMode.REGULAR, FileMode.EXECUTABLE)
+        }
+        blobs = await self.services.repos.read_blobs(self.key, tuple(set(wanted.values())))
+        texts: dict[str, str] = {}
+        for path, blob in wanted.items():
+            content = blobs.get(blob)
+            if content is not None and b"\0" not in content:
+                texts[path] = content.decode("utf-8", "replace")
+        return texts

@@ -1,0 +1,52 @@
+"""`pullwright serve`: the webhook receiver; with `--worker` a worker beside it as a second process.
+
+When it listens, `receiver.json` in the data directory holds its address: with port 0 nobody else knows it.
+"""
+
+import json
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from bot.cli.supervise import Supervisor
+from bot.compose import build_webhook
+from bot.log import configure_log
+from bot.settings import Settings, host_environment, load_settings
+
+
+def run_serve(with_worker: bool) -> int:
+    """Serve until SIGTERM. Raises SettingsFault before anything is started."""
+    configure_log()
+    settings = load_settings()
+    if with_worker:
+        return _serve_both()
+    listener = socket.create_server((settings.host, settings.port))
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    write_whole(settings.data_dir / "receiver.json", json.dumps({"url": _url(settings, listener)}))
+    config = uvicorn.Config(
+        build_webhook(settings), log_config=None, access_log=False, server_header=False, ws="none"
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The whole file or none of it: whoever waits for it reads all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def _serve_both() -> int:
+    """Two processes on one database; when one ends, both end, and whoever supervises us starts us again."""
+    environment = host_environment(None)
+    with Supervisor() as supervisor:
+        supervisor.start("worker", ["worker"], environment)
+        supervisor.start("receiver", ["serve"], environment)
+        return supervisor.run_until_signal()
+
+
+def _url(settings: Settings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}"

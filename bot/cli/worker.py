@@ -1,0 +1,29 @@
+"""`pullwright worker`: intake, admission and the tasks themselves, until SIGTERM hands everything over.
+
+When it is ready, `worker.json` in the data directory says so.
+"""
+
+import asyncio
+import json
+
+from bot.cli.serve import write_whole
+from bot.compose import open_worker
+from bot.log import configure_log
+from bot.settings import load_settings
+from bot.tasks.runner import WorkerEnd, stop_on_signals
+
+
+def run_worker() -> int:
+    """Exit code 0 after a hand-over, 1 when it was taken for dead. Raises SettingsFault, SandboxUnavailable."""
+    configure_log()
+    return asyncio.run(_run())
+
+
+async def _run() -> int:
+    settings = load_settings()
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with open_worker(settings) as worker:
+        write_whole(settings.data_dir / "worker.json", json.dumps({"ready": True}))
+        end = await worker.run(stop)
+    return 0 if end is WorkerEnd.STOPPED else 1

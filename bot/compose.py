@@ -1,0 +1,150 @@
+"""The composition root: the one place where everything is built and joined. Decides nothing itself.
+
+`build_webhook` needs the database only; `open_worker` everything. Nothing here reads the environment.
+"""
+
+import asyncio
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from bot.domain.budget import Budget
+from bot.forge.forge import Forge, ForgeSettings
+from bot.llm.chat import DEFAULT_BASE_URL, ChatServer, open_chat_model
+from bot.llm.contract import Model
+from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
+from bot.llm.retry import RetryPolicy
+from bot.repos.git_repos import GitRepos
+from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
+from bot.sandbox.contract import EgressPolicy
+from bot.sandbox.registries import effective_registry_hosts
+from bot.settings import Settings
+from bot.store.database import Database
+from bot.store.deliveries import Inbox
+from bot.store.effects import Effects
+from bot.store.events import Events
+from bot.store.migrations import migrate
+from bot.store.tasks import AdmissionLimits, Tasks
+from bot.tasks.change.desk import ChangeSettings, Services
+from bot.tasks.change.steps import ChangeSteps
+from bot.tasks.engine_dbos import DbosEngine
+from bot.tasks.ledger import Ledger
+from bot.tasks.refuser import GitHubDesk
+from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
+from bot.webhook.receiver import build_receiver
+
+_THREADS = 16  # blocking calls at once: four tasks with a few each, intake, heartbeats
+
+
+class SystemClock:
+    """The agent's `Clock`."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+def open_database(settings: Settings) -> Database:
+    """The database, at this version's schema. Raises SettingsFault when it is newer."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.store_url)
+    migrate(database)
+    return database
+
+
+def build_webhook(settings: Settings) -> FastAPI:
+    """The receiver's application."""
+    keys = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
+    return build_receiver(Inbox(open_database(settings)), keys, time.time)
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+    """A worker that is ready to run. Raises SettingsFault, SandboxUnavailable (never a weaker sandbox)."""
+    async with AsyncExitStack() as stack:
+        sandbox = BubblewrapSandbox(
+            SandboxSettings(
+                state_dir=settings.data_dir / "sandbox",
+                uid=settings.sandbox_uid,
+                bwrap=settings.bwrap,
+                toolchains=tuple(settings.toolchain_paths),
+            )
+        )
+        database = open_database(settings)
+        stack.callback(database.close)
+        forge = Forge(
+            ForgeSettings(
+                settings.api_url, settings.app_id, settings.private_key_pem, settings.write_spacing_s
+            )
+        )
+        stack.callback(forge.close)
+        executor = ThreadPoolExecutor(_THREADS, "blocking")
+        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        model = await stack.enter_async_context(_open_model(settings))
+        services = Services(
+            settings=await _change_settings(settings),
+            repos=GitRepos(settings.data_dir / "repos", sandbox.owner_uid),
+            sandbox=sandbox,
+            forge=forge,
+            model=model,
+            clock=SystemClock(),
+            tasks=Tasks(database),
+            events=Events(database),
+            ledger=Ledger(Effects(database), executor, time.time),
+            executor=executor,
+        )
+        worker_id = f"worker-{secrets.token_hex(6)}"
+        github = GitHubDesk(forge, settings.handle)
+        yield Worker(
+            WorkerSettings(
+                worker_id,
+                settings.handle,
+                settings.data_dir / "workers",
+                AdmissionLimits(settings.fleet_tasks, settings.repository_tasks, settings.installation_tasks),
+            ),
+            WorkerParts(
+                database=database,
+                engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
+                steps=ChangeSteps(services),
+                permissions=github,
+                refuser=github,
+                executor=executor,
+                now=time.time,
+            ),
+        )
+
+
+@asynccontextmanager
+async def _open_model(settings: Settings) -> AsyncIterator[Model]:
+    if settings.recording is not None:
+        text = settings.recording.read_text(encoding="utf-8")
+        yield RecordedModel(parse_recording(text, settings.recording.name))
+        return
+    server = ChatServer(
+        settings.model,
+        settings.openai_api_key.get_secret_value(),
+        settings.openai_base_url or DEFAULT_BASE_URL,
+    )
+    policy = RetryPolicy(asyncio.sleep, random.random)
+    async with open_chat_model(server, policy, time.time) as model:
+        yield RecordingModel(model, settings.record_to) if settings.record_to else model
+
+
+async def _change_settings(settings: Settings) -> ChangeSettings:
+    registries = await asyncio.to_thread(effective_registry_hosts)
+    hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
+    bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
+    return ChangeSettings(
+        handle=settings.handle,
+        web_url=settings.web_url.rstrip("/"),
+        data_dir=settings.data_dir,
+        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
+        setup_command=settings.setup_command,
+        test_command=settings.test_command,
+        budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),
+        secrets=settings.literal_secrets,
+    )

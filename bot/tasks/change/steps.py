@@ -1,0 +1,119 @@
+"""The six phases of a change, joined: implements `workflow.Steps`.
+
+Each phase may run again after a death, so each looks for what it did before: facts in the task's row, effects in
+the ledger, trees and commits in the cache (the same arguments give the same ids).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.agent.contract import Deferred
+from bot.domain.outcomes import Outcome
+from bot.domain.tasks import Phase
+from bot.store.tasks import Taken
+from bot.tasks.change.accept import accept
+from bot.tasks.change.desk import Desk, Services
+from bot.tasks.change.environment import open_verifier, prepare
+from bot.tasks.change.facts import parse_facts
+from bot.tasks.change.progress import Progress
+from bot.tasks.change.publish import publish
+from bot.tasks.change.report import edit_progress, report
+from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
+from bot.tasks.change.rows import RowKind
+from bot.tasks.change.work import keep_end, open_work_tree, run_agent
+from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
+
+
+@dataclass(frozen=True)
+class ChangeSteps:
+    """One for the worker's process."""
+
+    services: Services
+
+    async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
+        """See `workflow.Steps`. Phases are noted with their times, for people who watch."""
+        async with self._desk(task) as desk:
+            await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "begun"})
+            end = await self._run(desk, phase)
+            await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "ended"})
+            return end
+
+    async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
+        """Tell people in the tracking comment, which is made if the task died before it had one."""
+        async with self._desk(task) as desk:
+            await accept(desk)
+            await desk.learn(outcome=outcome.value, detail=detail)
+            await report(desk)
+
+    async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:
+        match phase:
+            case Phase.ACCEPT:
+                await accept(desk)
+                return Next(Phase.PREPARE)
+            case Phase.PREPARE:
+                await prepare(desk)
+                return Next(Phase.WORK)
+            case Phase.WORK:
+                return await self._work(desk)
+            case Phase.VERIFY:
+                return await self._verify(desk)
+            case Phase.PUBLISH:
+                await publish(desk)
+                return Next(Phase.REPORT)
+            case Phase.REPORT:
+                await report(desk)
+                return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
+            case _:
+                assert_never(phase)
+
+    async def _work(self, desk: Desk) -> PhaseEnd:
+        async with open_verifier(desk) as verifier, open_work_tree(desk) as work, _progress(desk) as progress:
+            end = await keep_end(desk, await run_agent(desk, work, verifier, progress))
+            await desk.learn(plan=tuple((step.step, step.status.value) for step in progress.steps))
+        match end:
+            case None:
+                return Next(Phase.VERIFY)
+            case Deferred(until):
+                return Waiting(until)
+            case Outcome():
+                await desk.learn(outcome=end.value)
+                return Next(Phase.REPORT)
+
+    async def _verify(self, desk: Desk) -> PhaseEnd:
+        async with open_verifier(desk) as verifier, _progress(desk) as progress:
+            submission = desk.facts.submission
+            tests = submission.regression_tests if submission else ()
+            evidence = await verifier.verify(desk.facts.tree, tests, progress.command_ended)
+        decision = decide_round(evidence, desk.facts.round)
+        await desk.learn(evidence=evidence, round=desk.facts.round + 1)
+        match decision:
+            case Publish():
+                return Next(Phase.PUBLISH)
+            case WorkAgain(feedback):
+                await desk.learn(feedback=feedback)
+                return Next(Phase.WORK)
+            case HandOver():
+                await desk.learn(outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
+                return Next(Phase.REPORT)
+
+    @asynccontextmanager
+    async def _desk(self, task: Taken) -> AsyncIterator[Desk]:
+        request = task.request
+        place = (request.installation, request.repository.id, request.repository.full_name)
+        github = self.services.forge.repository(*place)
+        try:
+            yield Desk(self.services, task, parse_facts(task.facts), github)
+        finally:
+            github.close()
+
+
+def _progress(desk: Desk) -> Progress:
+    async def keep(body: dict[str, object]) -> None:
+        await desk.note(RowKind.LINES, body)
+
+    async def edit(progress: Progress) -> None:
+        await edit_progress(desk, progress)
+
+    return Progress(keep, edit, desk.facts.spent)
