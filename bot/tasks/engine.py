@@ -72,10 +72,10 @@ class Execution(Protocol):
 
 
 class Engine(Protocol):
-    """Every method but `hand_over` blocks. Raises RetryLater when the database is away."""
+    """What is not async blocks. Raises RetryLater when the database is away."""
 
-    def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
-        """Begin to execute runs, on the event loop of the calling thread. Once in a process."""
+    async def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
+        """Begin to execute runs, on the running event loop. Once in a process."""
         ...
 
     def enqueue(self, run: RunId) -> None:

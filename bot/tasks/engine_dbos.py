@@ -65,9 +65,10 @@ class DbosEngine:
         self._closing = False
 
     # -- executing ------------------------------------------------------------------------------------------
-    def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
+    async def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
         """See `Engine`. Makes and migrates the engine's own tables."""
         _relay_log()
+        await _in_thread(self._prepare)
         DBOS(
             config={
                 "name": _APPLICATION,
@@ -81,11 +82,17 @@ class DbosEngine:
         )
         self._register(open_execution)
         DBOS.launch()
-        DBOS.register_queue(
-            _QUEUE,
-            worker_concurrency=self._slots,
-            polling_interval_sec=_POLL_S,
-            on_conflict="always_update",
+
+    def _prepare(self) -> None:
+        """The queue is there before the launch: one that comes later is noticed a second later."""
+        DBOS.migrate(self._url)
+        self._ask(
+            lambda client: client.register_queue(
+                _QUEUE,
+                worker_concurrency=self._slots,
+                polling_interval_sec=_POLL_S,
+                on_conflict="always_update",
+            )
         )
 
     def _register(self, open_execution: Callable[[RunId], Execution]) -> None:
@@ -211,7 +218,7 @@ def _parse_run(row: WorkflowStatus) -> Run:
 
 
 async def _in_thread(work: Callable[[], None]) -> None:
-    """A thread of its own: while the library is destroyed it waits for this loop, and ends the loop's pool."""
+    """A thread of its own: the library waits for this loop meanwhile, and ends the loop's pool."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 

@@ -111,7 +111,7 @@ class Worker:
         settings = self._settings
         self._locks.hold(settings.id)
         await self._call(self._workers.register, settings.id, self._parts.now())
-        self._parts.engine.launch(self._books.open_execution)
+        await self._parts.engine.launch(self._books.open_execution)
         log.info("worker started", worker=settings.id)
         heart = asyncio.create_task(self._heartbeat.run_until_fenced())
         loops = self._start_loops()

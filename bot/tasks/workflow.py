@@ -299,8 +299,9 @@ class TaskExecution:
 
     async def _cancellable(self, work: Coroutine[Any, Any, T]) -> T:
         """Await `work` as a task of its own, so that a hand-over cancels it and not the whole workflow."""
-        self._work = asyncio.create_task(work)
+        current = asyncio.create_task(work)
+        self._work = current
         try:
-            return await self._work
+            return await current
         finally:
             self._work = None

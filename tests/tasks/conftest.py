@@ -1,0 +1,97 @@
+"""A folder with a real database, and real worker processes that end with the test."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.tasks import TaskStatus
+from bot.store.database import Database
+from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.migrations import migrate
+from bot.store.tasks import Tasks, TaskView
+from tests.store.requests import request
+from tests.tasks.world import Elsewhere
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
+    migrate(opened)
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Lab:
+    """One database, one GitHub, any number of workers."""
+
+    folder: Path
+    database: Database
+    elsewhere: Elsewhere
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return self.database.url
+
+    def start(self, worker: str, **script: Any) -> "subprocess.Popen[bytes]":
+        line = json.dumps({"folder": str(self.folder), "worker": worker, **script})
+        with (self.folder / "workers.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.tasks.worker_process", line],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def queue(self, *comments: int, repository: int = 10) -> None:
+        """One accepted task for each comment, each on an issue of its own."""
+        for comment in comments:
+            name = DeliveryId(f"d-{comment}")
+            store_batch(self.database, [Delivery(name, "issue_comment", b"{}", time.time())])
+            wanted = request(comment, issue=comment, repository=repository)
+            Deliveries(self.database).accept(name, wanted, time.time())
+
+    def task(self, comment: int) -> TaskView:
+        view = Tasks(self.database).find(TaskId(f"t-{comment}"))
+        assert view is not None
+        return view
+
+    def wait(self, what: Callable[[], object]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not what():
+            if time.monotonic() > deadline:
+                pytest.fail(f"never happened; the workers say:\n{self.log()}")
+            time.sleep(0.03)
+
+    def wait_finished(self, *comments: int) -> None:
+        self.wait(lambda: all(self.task(one).status is TaskStatus.FINISHED for one in comments))
+
+    def log(self) -> str:
+        return (self.folder / "workers.log").read_text()[-8000:]
+
+
+@pytest.fixture
+def lab(tmp_path: Path, database: Database) -> Iterator[Lab]:
+    made = Lab(tmp_path, database, Elsewhere(tmp_path / "github.db"))
+    yield made
+    for process in made.processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
