@@ -20,11 +20,13 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
+from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.ids import TaskId
@@ -69,6 +71,10 @@ class DbosEngine:
         """See `Engine`. Makes and migrates the engine's own tables."""
         _relay_log()
         await _in_thread(self._prepare)
+        with _translated():
+            self._launch(open_execution)
+
+    def _launch(self, open_execution: Callable[[RunId], Execution]) -> None:
         DBOS(
             config={
                 "name": _APPLICATION,
@@ -85,7 +91,8 @@ class DbosEngine:
 
     def _prepare(self) -> None:
         """The queue is there before the launch: one that comes later is noticed a second later."""
-        DBOS.migrate(self._url)
+        with _translated():
+            DBOS.migrate(self._url)
         self._ask(
             lambda client: client.register_queue(
                 _QUEUE,
@@ -203,10 +210,18 @@ class DbosEngine:
                 lazy=True,
                 retry_connection_errors=False,
             )
-        try:
+        with _translated():
             return question(self._client)
-        except SQLAlchemyError as error:
-            raise RetryLater(f"the engine's database did not answer: {error}", 1.0) from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise RetryLater(f"the engine's database did not answer: {error}", 1.0) from error
+    except dbos_error.DBOSException as error:
+        raise Bug(f"the engine refuses: {error}") from error
 
 
 def _parse_run(row: WorkflowStatus) -> Run:

@@ -103,7 +103,6 @@ class Worker:
         self._reconciler = Reconciler(tasks, engine, self._books.open_execution, pool)
         self._heartbeat = Heartbeat(self._workers, settings.id, settings.times, now)
         self._arrived = asyncio.Event()  # set: something to admit
-        self._leads = False
 
     async def run(self, stop: asyncio.Event) -> WorkerEnd:
         """Work until `stop` is set, then hand everything over; or until fenced. Raises RetryLater when the
@@ -137,15 +136,18 @@ class Worker:
         return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
 
     async def _care(self) -> None:
-        living = await self._call(self._reaper.living)
-        self._leads = bool(living) and living[0] == self._settings.id
-        if self._leads:
+        if await self._leads():
             await self._call(self._reaper.reap)
             await self._reconciler.mend()
 
     async def _take_in(self) -> None:
-        if self._leads and await self._intake.decide_waiting():
+        if await self._leads() and await self._intake.decide_waiting():
             self._arrived.set()
+
+    async def _leads(self) -> bool:
+        """Asked before every pass, so that two leaders overlap for one pass at most."""
+        living = await self._call(self._reaper.living)
+        return bool(living) and living[0] == self._settings.id
 
     async def _admit(self) -> None:
         await self._call(self._admission.admit)

@@ -9,6 +9,7 @@ the epoch.
 Races, and how each is closed:
 - Two executions of one task (a worker that was taken for dead): taking raises the epoch, every write checks
   it, the older one ends silently with its next write.
+- A run of an older segment is resumed after the task was admitted again: it sees the newer segment and stops.
 - A death between a phase's end and its record: the phase is done again, so phases are idempotent.
 - A death while people are told of a failure: the row `ending` says that it is over; it is told again, the
   effect is there once.
@@ -219,6 +220,9 @@ class TaskExecution:
         return await self._record(taken, end)
 
     async def _take(self) -> Taken:
+        view = await self._books.call(self._books.tasks.find, self._run.task)
+        if view is None or view.segment != self._run.segment:
+            raise Superseded(f"{self._run} is not the task's newest segment")
         self._taken = await self._books.call(self._books.tasks.take, self._run.task, self._books.worker)
         log.info("task taken", task=self._run.task, epoch=self._taken.epoch, phase=self._taken.phase)
         return self._taken

@@ -20,6 +20,7 @@ from bot.store.deliveries import Deliveries, Delivery, store_batch
 from bot.store.migrations import migrate
 from bot.store.tasks import Tasks, TaskView
 from tests.store.requests import request
+from tests.tasks.payloads import comment_payload
 from tests.tasks.world import Elsewhere
 
 ROOT = Path(__file__).parents[2]
@@ -68,10 +69,27 @@ class Lab:
             wanted = request(comment, issue=comment, repository=repository)
             Deliveries(self.database).accept(name, wanted, time.time())
 
+    def deliver(self, *comments: int, again: str = "") -> None:
+        """A stored delivery for each comment, not decided yet."""
+        batch = [
+            Delivery(
+                DeliveryId(f"d-{one}{again}"), "issue_comment", comment_payload(one, issue=one), time.time()
+            )
+            for one in comments
+        ]
+        store_batch(self.database, batch)
+
+    @property
+    def newest(self) -> "subprocess.Popen[bytes]":
+        return self.processes[-1]
+
     def task(self, comment: int) -> TaskView:
-        view = Tasks(self.database).find(TaskId(f"t-{comment}"))
+        view = self.find(comment)
         assert view is not None
         return view
+
+    def find(self, comment: int) -> TaskView | None:
+        return Tasks(self.database).find(TaskId(f"t-{comment}"))
 
     def wait(self, what: Callable[[], object]) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -81,7 +99,11 @@ class Lab:
             time.sleep(0.03)
 
     def wait_finished(self, *comments: int) -> None:
-        self.wait(lambda: all(self.task(one).status is TaskStatus.FINISHED for one in comments))
+        def finished(one: int) -> bool:
+            view = self.find(one)
+            return view is not None and view.status is TaskStatus.FINISHED
+
+        self.wait(lambda: all(finished(one) for one in comments))
 
     def log(self) -> str:
         return (self.folder / "workers.log").read_text()[-8000:]

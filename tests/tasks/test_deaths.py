@@ -14,11 +14,11 @@ from tests.tasks.world import PHASES
 def restart_until_finished(lab: Lab, comment: int, **script: object) -> int:
     """Start a worker again whenever it was killed; how often it died."""
     for deaths in count():
-        process = lab.start(f"w{deaths}", **script)
-        lab.wait(lambda: process.poll() is not None or lab.task(comment).status is TaskStatus.FINISHED)
-        if process.poll() is None:
+        lab.start(f"w{deaths}", **script)
+        lab.wait(lambda: lab.newest.poll() is not None or lab.task(comment).status is TaskStatus.FINISHED)
+        if lab.newest.poll() is None:
             return deaths
-        assert process.returncode == -signal.SIGKILL, lab.log()
+        assert lab.newest.returncode == -signal.SIGKILL, lab.log()
     raise AssertionError
 
 
@@ -108,10 +108,16 @@ def test_a_cancelled_task_stops_within_its_phase_and_its_row_is_closed(lab: Lab)
     assert latest.status is RunStatus.CANCELLED
 
 
-def test_no_more_tasks_run_at_once_than_the_limits_say(lab: Lab) -> None:
-    lab.queue(1, 2, 3, 4, 5)
+def test_two_workers_make_each_delivery_one_task_and_run_no_more_at_once_than_the_limits_say(
+    lab: Lab,
+) -> None:
     lab.start("w1", fleet=2)
+    lab.start("w2", fleet=2)
+    lab.deliver(1, 2, 3, 4, 5)
+    lab.deliver(1, 2, again="x")
     lab.wait_finished(1, 2, 3, 4, 5)
+    assert all(lab.elsewhere.noted(f"t-{n}", Phase.ACCEPT, "ended") for n in range(1, 6))
+    assert len(lab.elsewhere.sequence("begun")) == 5 * len(PHASES)
     running: set[str] = set()
     for task, phase, what in lab.elsewhere.sequence():
         if (phase, what) == (Phase.ACCEPT, "begun"):

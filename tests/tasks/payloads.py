@@ -1,0 +1,20 @@
+"""Webhook payloads, only the parts that decide."""
+
+import json
+from typing import Any
+
+
+def comment_payload(
+    comment: int = 11, issue: int = 3, text: str = "@agent fix this", **issue_parts: Any
+) -> bytes:
+    at = "2026-03-01T00:00:00Z"
+    person = {"id": 7, "login": "ada", "type": "User"}
+    body = {
+        "action": "created",
+        "installation": {"id": 100},
+        "repository": {"id": 10, "full_name": "octo/r", "default_branch": "main"},
+        "sender": person,
+        "issue": {"number": issue, "title": "It breaks", "body": "", "state": "open", **issue_parts},
+        "comment": {"id": comment, "body": text, "created_at": at, "updated_at": at, "user": person},
+    }
+    return json.dumps(body).encode()

@@ -1,0 +1,185 @@
+"""Effects once: looked for, sent under an epoch, kept."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.domain.ids import TaskId
+from bot.errors import GitHubFault, RetryLater, Superseded
+from bot.store.database import Database
+from bot.store.effects import Effects, EffectState
+from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
+from bot.tasks.ledger import Ledger, LedgerTimes
+from tests.store.requests import request
+
+TASK = TaskId("t-1")
+
+
+@dataclass
+class Comments:
+    """GitHub's side of one comment. `late`: searches that do not see it yet."""
+
+    written: list[int] = field(default_factory=list)
+    searches: int = 0
+    late: int = 0
+    error: Exception | None = None
+    gate: threading.Event | None = None
+
+    def find(self) -> dict[str, int] | None:
+        self.searches += 1
+        return {"id": self.written[0]} if self.written and self.searches > self.late else None
+
+    def create(self) -> dict[str, int]:
+        if self.gate is not None:
+            self.gate.wait(10)
+        if self.error is not None:
+            raise self.error
+        self.written.append(len(self.written) + 1)
+        return {"id": self.written[-1]}
+
+
+@dataclass
+class Room:
+    tasks: Tasks
+    effects: Effects
+    executor: ThreadPoolExecutor
+    pauses: list[float] = field(default_factory=list)
+
+    def ledger(self, times: LedgerTimes | None = None) -> Ledger:
+        async def pause(seconds: float) -> None:
+            self.pauses.append(seconds)
+
+        return Ledger(self.effects, self.executor, time.time, times or LedgerTimes(), pause)
+
+    def take(self) -> Taken:
+        return self.tasks.take(TASK, "w")
+
+    async def ensure(self, taken: Taken, comments: Comments) -> dict[str, int]:
+        return await self.ledger().ensure(TASK, taken.epoch, "comment", comments.find, comments.create)
+
+    def state(self) -> EffectState:
+        effect = self.effects.find(f"{TASK}:comment")
+        assert effect is not None
+        return effect.state
+
+
+@pytest.fixture
+def room(database: Database) -> Iterator[Room]:
+    with database.write() as connection:
+        insert_task(connection, request(1), 1.0)
+    tasks = Tasks(database)
+    tasks.admit(AdmissionLimits(1, 1, 1), 2.0)
+    with ThreadPoolExecutor(4) as executor:
+        yield Room(tasks, Effects(database), executor)
+
+
+async def test_made_once_and_remembered_by_every_later_run(room: Room) -> None:
+    comments = Comments()
+    assert await room.ensure(room.take(), comments) == {"id": 1}
+    assert await room.ensure(room.take(), comments) == {"id": 1}
+    assert (comments.written, comments.searches) == ([1], 1)
+
+
+async def test_what_is_there_already_is_not_made(room: Room) -> None:
+    comments = Comments(written=[41])
+    assert await room.ensure(room.take(), comments) == {"id": 41}
+    assert comments.written == [41]
+
+
+async def test_after_a_death_in_flight_the_effect_is_found_and_not_sent_again(room: Room) -> None:
+    dead = room.take()
+    room.effects.plan(TASK, dead.epoch, f"{TASK}:comment")
+    room.effects.begin_sending(TASK, dead.epoch, f"{TASK}:comment", time.time())
+    comments = Comments(written=[5])
+    assert await room.ensure(room.take(), comments) == {"id": 5}
+    assert (comments.written, room.pauses) == ([5], [])
+
+
+async def test_an_effect_that_shows_late_is_waited_for_before_anything_is_sent(room: Room) -> None:
+    dead = room.take()
+    room.effects.plan(TASK, dead.epoch, f"{TASK}:comment")
+    room.effects.begin_sending(TASK, dead.epoch, f"{TASK}:comment", time.time())
+    comments = Comments(written=[5], late=1)
+    assert await room.ensure(room.take(), comments) == {"id": 5}
+    assert comments.written == [5]
+    assert len(room.pauses) == 1
+    assert 40 < room.pauses[0] <= 50, "a request's timeout and the time to settle"
+
+
+async def test_after_two_empty_searches_it_is_sent_again(room: Room) -> None:
+    dead = room.take()
+    room.effects.plan(TASK, dead.epoch, f"{TASK}:comment")
+    room.effects.begin_sending(TASK, dead.epoch, f"{TASK}:comment", time.time() - 100)
+    comments = Comments()
+    assert await room.ensure(room.take(), comments) == {"id": 1}
+    assert (comments.searches, room.pauses) == (2, [0.0])
+
+
+async def test_a_lost_answer_is_looked_for_at_once(room: Room) -> None:
+    comments = Comments(error=RetryLater("connection dropped", 5.0), late=1)
+    comments.written.append(9)  # it had arrived
+    assert await room.ensure(room.take(), comments) == {"id": 9}
+    assert room.state() is EffectState.DONE
+
+
+async def test_a_passing_fault_goes_on_and_the_next_run_looks_first(room: Room) -> None:
+    comments = Comments(error=RetryLater("503", 5.0))
+    with pytest.raises(RetryLater):
+        await room.ensure(room.take(), comments)
+    assert room.state() is EffectState.SENDING
+    comments.error, comments.written = None, [3]
+    assert await room.ensure(room.take(), comments) == {"id": 3}
+
+
+async def test_a_refusal_goes_through(room: Room) -> None:
+    with pytest.raises(GitHubFault):
+        await room.ensure(room.take(), Comments(error=GitHubFault("no permission", status=403)))
+
+
+async def test_a_superseded_run_sends_nothing(room: Room) -> None:
+    old = room.take()
+    room.take()
+    comments = Comments()
+    with pytest.raises(Superseded):
+        await room.ensure(old, comments)
+    assert comments.written == []
+
+
+async def test_a_cancelled_run_waits_for_its_write_and_keeps_it(room: Room) -> None:
+    comments = Comments(gate=threading.Event())
+    assert comments.gate is not None
+    taken = room.take()
+    ensuring = asyncio.create_task(room.ensure(taken, comments))
+    while (effect := room.effects.find(f"{TASK}:comment")) is None or effect.state is EffectState.PLANNED:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
+    ensuring.cancel()
+    await asyncio.sleep(0.02)
+    assert not ensuring.done()
+    comments.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await ensuring
+    assert room.state() is EffectState.DONE
+
+
+async def test_a_write_that_takes_too_long_is_left_to_the_next_run(room: Room) -> None:
+    comments = Comments(gate=threading.Event())
+    assert comments.gate is not None
+    ledger = room.ledger(LedgerTimes(in_flight_s=0.05))
+    taken = room.take()
+    ensuring = asyncio.create_task(
+        ledger.ensure(TASK, taken.epoch, "comment", comments.find, comments.create)
+    )
+    while (effect := room.effects.find(f"{TASK}:comment")) is None or effect.state is EffectState.PLANNED:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
+    ensuring.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ensuring
+    assert room.state() is EffectState.SENDING
+    comments.gate.set()
