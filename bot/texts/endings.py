@@ -1,0 +1,119 @@
+"""The tracking comment when a task is over: one honest text for each named end (law 8). Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.evidence import Evidence
+from bot.domain.outcomes import Outcome
+from bot.texts.claims import drop_claims
+from bot.texts.evidence_table import render_remarks, render_runs, render_verdict
+from bot.texts.sanitise import fenced, sanitise_block, sanitise_line
+from bot.texts.size import fit
+
+_PATCH_CHARACTERS: Final = 40_000  # leaves room for the rest of the comment
+_AGAIN: Final = "Mention `{handle}` again to try once more."
+
+# Every outcome has one; tests see to it.
+_HEADLINES: Final = {
+    Outcome.PROVEN: "✅ {pull} is open: a test failed before the change and passes with it.",
+    Outcome.CHECKED: "☑️ {pull} is open: nothing broke, but no test shows the difference.",
+    Outcome.UNTESTED: "⚠️ {pull} is open as a draft: the tests of this repository could not be run.",
+    Outcome.UNVERIFIED: "❌ There is a change, but it did not stand the verification: no pull request.",
+    Outcome.NO_CHANGE_NEEDED: "🔎 I found nothing to change.",
+    Outcome.NEEDS_CLARIFICATION: "❓ I need an answer before I can go on:",
+    Outcome.BLOCKED: "✋ I could not do this.",
+    Outcome.DECLINED: "✋ The model declined to work on this.",
+    Outcome.OUT_OF_TURNS: "⏳ I stopped at a limit before I was done.",
+    Outcome.OUT_OF_TOKENS: "⏳ I stopped at a limit before I was done.",
+    Outcome.OUT_OF_MONEY: "⏳ I stopped at a limit before I was done.",
+    Outcome.OUT_OF_TIME: "⏳ I stopped at a limit before I was done.",
+    Outcome.MODEL_MISBEHAVED: "❌ The model did not get anywhere, so I stopped it.",
+    Outcome.MODEL_UNAVAILABLE: "❌ The model can't be used at the moment.",
+    Outcome.NO_SANDBOX: "❌ I did not start: no sandbox works on my host, and I never work without one.",
+    Outcome.SETUP_FAILED: "❌ The repository's set-up failed in the sandbox, so I could not start.",
+    Outcome.REPOSITORY_UNUSABLE: "❌ I can't use this repository as it is.",
+    Outcome.ACCESS_LOST: "❌ I may not do this (any more).",
+    Outcome.BRANCH_TAKEN: "❌ Somebody else has moved my branch, so I left it alone.",
+    Outcome.STOPPED: "⏹️ Stopped.",
+    Outcome.CRASHED: "❌ Something went wrong on my side.",
+}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a task ended. `detail` is the harness's sentence; `summary` and `questions` are the model's words.
+    `patch`: the change so far as a unified diff, empty when there is none or it is a pull request."""
+
+    outcome: Outcome
+    detail: str
+    handle: str
+    summary: str = ""
+    questions: tuple[str, ...] = ()
+    pull_url: str = ""
+    pull_number: int = 0
+    evidence: Evidence | None = None
+    patch: str = ""
+    spent: str = ""
+    marker: str = ""
+
+
+def render_ending(ending: Ending) -> str:
+    """Headline, why, what was measured, the patch so far, what to do next, the named end."""
+    words, _ = drop_claims(ending.summary)
+    evidence = ending.evidence
+    pull = f"#{ending.pull_number}" if ending.pull_number else ending.pull_url
+    with_evidence = evidence if evidence is not None and not ending.pull_url else None
+    sections = [
+        _HEADLINES[ending.outcome].format(pull=pull),
+        sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
+        f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
+        "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
+        render_verdict(with_evidence) if with_evidence else "",
+        render_remarks(with_evidence) if with_evidence else "",
+        _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",
+        _patch(ending.patch),
+        _next_step(ending),
+    ]
+    head = "\n\n".join(section for section in sections if section)
+    footer = " ".join(part for part in (f"Ended as `{ending.outcome.value}`.", ending.spent) if part)
+    return fit(head, f"\n\n<sub>{footer}</sub>\n{ending.marker}\n")
+
+
+def _tells_detail(ending: Ending) -> bool:
+    """A pull request tells its own story; a verification's reason stands in its verdict."""
+    return bool(ending.detail) and not ending.pull_url and ending.evidence is None
+
+
+def _next_step(ending: Ending) -> str:
+    again = _AGAIN.format(handle=f"@\u200b{ending.handle}")
+    match ending.outcome:
+        case Outcome.PROVEN | Outcome.CHECKED | Outcome.UNTESTED | Outcome.STOPPED:
+            return ""
+        case Outcome.NEEDS_CLARIFICATION:
+            return f"Answer here, and {again[0].lower()}{again[1:]}"
+        case Outcome.NO_CHANGE_NEEDED | Outcome.BLOCKED | Outcome.DECLINED | Outcome.UNVERIFIED:
+            return f"If something is missing in the issue, add it. {again}"
+        case Outcome.OUT_OF_TURNS | Outcome.OUT_OF_TOKENS | Outcome.OUT_OF_MONEY | Outcome.OUT_OF_TIME:
+            return f"A smaller or more exact request helps; the operator can raise the limit. {again}"
+        case Outcome.SETUP_FAILED:
+            return f"Mend the set-up, or name one in `.github/pullwright.yml` (`setup:`). {again}"
+        case Outcome.NO_SANDBOX | Outcome.MODEL_UNAVAILABLE:
+            return f"The operator has to mend this. {again}"
+        case _:
+            return again
+
+
+def _patch(patch: str) -> str:
+    """The work so far, folded: nothing is lost."""
+    if not patch.strip():
+        return ""
+    cut = patch if len(patch) <= _PATCH_CHARACTERS else patch[:_PATCH_CHARACTERS] + "\n[… cut]"
+    return _folded("The change so far, as a patch", fenced(cut, "diff"))
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in sanitise_block(text, 3_000).splitlines())
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>" if content else ""

@@ -1,0 +1,131 @@
+"""Sentences and tables about tests, from the harness's records alone (law 3). Pure.
+
+The words are chosen with care: "failed before and passes after", never "fixed"; a selection is named when not the
+whole suite ran; what could not be measured is said first.
+"""
+
+from typing import Final, assert_never
+
+from bot.domain.evidence import Evidence, RunPurpose, RunRecord, Tier
+from bot.texts.sanitise import code, fenced, sanitise_line
+
+_SHOWN: Final = 20  # ids of one kind; evidence.json has all of them
+
+_PURPOSE: Final = {
+    RunPurpose.BASELINE: "untouched base",
+    RunPurpose.TESTS_ONLY: "base + only the tests of this change",
+    RunPurpose.WHOLE_PATCH: "base + the whole change",
+    RunPurpose.INTEGRITY_TESTS_ONLY: "the same, test set-up restored: only the tests",
+    RunPurpose.INTEGRITY_WHOLE: "the same, test set-up restored: the whole change",
+    RunPurpose.CANARY: "a test that must fail, put in by the harness",
+    RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
+    RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",
+}
+
+
+def render_verdict(evidence: Evidence) -> str:
+    """What was measured, in one or two sentences."""
+    match evidence.tier:
+        case Tier.A:
+            count = len(evidence.proofs)
+            tests = "a test of this change" if count == 1 else f"{count} tests of this change"
+            verbs = ("fails", "passes") if count == 1 else ("fail", "pass")
+            return (
+                f"**Proven (tier A).** On the untouched code {tests} {verbs[0]}, with the change "
+                f"{'it' if count == 1 else 'they'} {verbs[1]}; nothing that passed before fails now."
+            )
+        case Tier.B:
+            return f"**Checked, not proven (tier B).** {sanitise_line(evidence.reason)}"
+        case Tier.C:
+            return f"**Not tested (tier C).** {sanitise_line(evidence.reason)} Review it as untested code."
+        case Tier.D:
+            return f"**Not verified (tier D).** {sanitise_line(evidence.reason)}"
+        case _:
+            assert_never(evidence.tier)
+
+
+def render_runs(evidence: Evidence) -> str:
+    """Every test run as a row; runs that differ in nothing but their time share one."""
+    if not evidence.runs:
+        return ""
+    lines = [
+        "| tree | runs | passed | failed | errors | skipped | exit | seconds |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for group in _groups(evidence.runs):
+        run = group[0]
+        ended = str(run.exit_code) if run.exit_code is not None else sanitise_line(run.ended_by, 20)
+        seconds = " / ".join(f"{one.seconds:.1f}" for one in group)
+        lines.append(
+            f"| {_PURPOSE[run.purpose]} | {len(group)} | {run.passed} | {run.failed} | {run.errors} "
+            f"| {run.skipped} | {ended} | {seconds} |"
+        )
+    return "\n".join(lines)
+
+
+def render_proofs(evidence: Evidence) -> str:
+    """Which tests failed before and pass after, with what they said before."""
+    if not evidence.proofs:
+        return ""
+    lines = ["| test | untouched code | with the change |", "|---|---|---|"]
+    for proof in evidence.proofs[:_SHOWN]:
+        lines.append(
+            f"| {_cell(proof.test_id)} | failed {proof.failures_before} of {proof.runs_before} "
+            f"| passed {proof.passes_after} of {proof.runs_after} |"
+        )
+    if len(evidence.proofs) > _SHOWN:
+        lines.append(f"| … and {len(evidence.proofs) - _SHOWN} more | | |")
+    first = evidence.proofs[0]
+    if first.message_before.strip():
+        message = fenced(first.message_before[:1_500], "text")
+        lines += [
+            "",
+            f"<details><summary>What {_cell(first.test_id)} said before</summary>\n",
+            message,
+            "\n</details>",
+        ]
+    return "\n".join(lines)
+
+
+def render_remarks(evidence: Evidence) -> str:
+    """What a reader must see beside the verdict: failing before, flaky, broken, missing, notes."""
+    parts = [f"- {sanitise_line(note, 500)}" for note in evidence.notes]
+    parts += _ids("Broken by the change", evidence.regressions)
+    parts += _ids("Not in the report any more", evidence.missing)
+    parts += _ids("Failed before already, not touched", evidence.failing_before)
+    parts += _ids("Flaky: not the same result each time", evidence.flaky)
+    return "\n".join(parts)
+
+
+def render_reproduce(evidence: Evidence) -> str:
+    """How a person checks it by hand."""
+    if not evidence.command:
+        return ""
+    return f"Test command: {code(evidence.command)} (runner: {evidence.runner})."
+
+
+def _groups(runs: tuple[RunRecord, ...]) -> list[list[RunRecord]]:
+    groups: list[list[RunRecord]] = []
+    for run in runs:
+        same = next((group for group in groups if _print(group[0]) == _print(run)), None)
+        if same is None:
+            groups.append([run])
+        else:
+            same.append(run)
+    return groups
+
+
+def _print(run: RunRecord) -> tuple[object, ...]:
+    counts = (run.passed, run.failed, run.errors, run.skipped)
+    return (run.purpose, run.tree, run.command, run.exit_code, run.ended_by, *counts)
+
+
+def _ids(title: str, ids: tuple[str, ...]) -> list[str]:
+    if not ids:
+        return []
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return [f"- {title}: {', '.join(code(one) for one in ids[:_SHOWN])}{more}"]
+
+
+def _cell(text: str) -> str:
+    return code(text).replace("|", "\\|")

@@ -1,0 +1,86 @@
+"""The pull request: what and why in the model's words, what was measured in the harness's. Pure."""
+
+from dataclasses import dataclass
+
+from bot.domain import limits
+from bot.domain.evidence import Evidence
+from bot.texts.claims import drop_claims
+from bot.texts.evidence_table import (
+    render_proofs,
+    render_remarks,
+    render_reproduce,
+    render_runs,
+    render_verdict,
+)
+from bot.texts.sanitise import sanitise_block, sanitise_line
+from bot.texts.size import fit
+
+
+@dataclass(frozen=True)
+class PullText:
+    """Everything that the text says. `evidence_sha256`: of the signed evidence.json."""
+
+    title: str
+    summary: str
+    root_cause: str
+    risks: str
+    issue: int
+    requested_by: str
+    evidence: Evidence
+    evidence_sha256: str
+    setup_note: str  # "" or why a detected set-up was left out
+    spent: str  # as render_spent gives it
+    marker: str
+
+
+def render_pull_title(title: str, issue: int) -> str:
+    return sanitise_line(title, limits.TITLE_CHARACTERS) or f"Change for issue #{issue}"
+
+
+def render_pull_body(text: PullText) -> str:
+    """At most BODY_CHARACTERS; the closing keyword and the marker are never cut."""
+    evidence = text.evidence
+    summary, dropped = _told(text.summary)
+    cause, more = _told(text.root_cause)
+    risks, most = _told(text.risks)
+    left_out = dropped + more + most
+    sections = [
+        summary,
+        f"**Cause.** {cause}" if cause else "",
+        "### What was measured",
+        render_verdict(evidence),
+        render_proofs(evidence),
+        _folded("All test runs", render_runs(evidence)),
+        render_remarks(evidence),
+        text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
+        render_reproduce(evidence),
+        f"### Look twice\n\n{risks}" if risks else "",
+        _left_out(left_out),
+    ]
+    head = "\n\n".join(section for section in sections if section)
+    return fit(head, _footer(text))
+
+
+def _footer(text: PullText) -> str:
+    base = text.evidence.base_commit[:10]
+    return (
+        f"\n\nFixes #{text.issue}\n\n---\n<sub>Requested by {sanitise_line(text.requested_by, 60)} in #{text.issue}. "
+        f"Base `{base}`, tested tree `{text.evidence.patch_tree[:10]}`, evidence `{text.evidence_sha256[:16]}`. "
+        f"{text.spent}</sub>\n{text.marker}\n"
+    )
+
+
+def _told(text: str) -> tuple[str, int]:
+    kept, dropped = drop_claims(text)
+    return sanitise_block(kept), dropped
+
+
+def _left_out(count: int) -> str:
+    if not count:
+        return ""
+    what = "One sentence" if count == 1 else f"{count} sentences"
+    return f"<sub>{what} of the model about test results left out: only what was measured is said here.</sub>"
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>" if content else ""

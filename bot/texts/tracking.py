@@ -1,0 +1,59 @@
+"""The one comment that a task keeps up to date: state, plan, time, cost. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from bot.domain.budget import Spent
+from bot.domain.tasks import Phase
+from bot.texts.sanitise import sanitise_line
+
+_DOING: Final = {
+    Phase.ACCEPT: "starting",
+    Phase.PREPARE: "preparing the repository and its environment",
+    Phase.WORK: "working on it",
+    Phase.VERIFY: "verifying the change in fresh sandboxes",
+    Phase.PUBLISH: "publishing",
+    Phase.REPORT: "writing the report",
+}
+_MARKS: Final = {"completed": "x", "in_progress": " ", "pending": " "}
+
+
+@dataclass(frozen=True)
+class TrackingState:
+    """A task that runs. `plan`: (step, status) in the model's words."""
+
+    phase: Phase
+    round: int
+    plan: tuple[tuple[str, str], ...]
+    spent: Spent
+    notes: tuple[str, ...]
+    marker: str
+
+
+def render_tracking(state: TrackingState) -> str:
+    """While the task runs."""
+    again = f" (round {state.round + 1})" if state.round else ""
+    lines = [f"👀 I am {_DOING[state.phase]}{again}."]
+    if state.plan:
+        lines += ["", *(_step(*step) for step in state.plan)]
+    lines += [f"\n- {sanitise_line(note, 600)}" for note in state.notes]
+    if state.spent.turns:
+        lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
+    return "\n".join([*lines, "", state.marker, ""])
+
+
+def render_spent(spent: Spent) -> str:
+    """Replies, tokens, money and minutes in one line; an unknown price is said as such."""
+    tokens = f"{spent.tokens / 1000:.0f}k tokens" if spent.tokens >= 1000 else f"{spent.tokens} tokens"
+    money = f"${spent.cost_usd:.2f}" if spent.priced else "price unknown"
+    if spent.priced and not spent.cost_usd:
+        money = "nothing paid"
+    minutes = f"{spent.seconds / 60:.0f} min" if spent.seconds >= 90 else f"{spent.seconds:.0f} s"
+    replies = "1 model reply" if spent.turns == 1 else f"{spent.turns} model replies"
+    return f"{replies}, {tokens}, {money}, {minutes}."
+
+
+def _step(step: str, status: str) -> str:
+    text = sanitise_line(step, 200)
+    mark = _MARKS.get(status, " ")
+    return f"- [{mark}] **{text}**" if status == "in_progress" else f"- [{mark}] {text}"

@@ -1,0 +1,141 @@
+"""What people read, as it is rendered. Snapshots show the whole; the rules are asserted beside them."""
+
+from dataclasses import replace
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from bot.domain import limits
+from bot.domain.budget import Spent
+from bot.domain.evidence import Evidence, Tier
+from bot.domain.outcomes import Outcome, Refusal
+from bot.domain.tasks import Phase
+from bot.texts.checks import render_check
+from bot.texts.commit_message import render_commit_message
+from bot.texts.endings import Ending, render_ending
+from bot.texts.markers import refusal_marker, tracking_marker
+from bot.texts.pull_request import render_pull_body, render_pull_title
+from bot.texts.refusals import render_refusal
+from bot.texts.tracking import TrackingState, render_spent, render_tracking
+from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
+
+PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = '```'\n+a = 1\n"
+
+
+@pytest.mark.parametrize("evidence", [PROVEN, CHECKED, UNTESTED], ids=lambda one: one.tier.value)
+def test_a_pull_request(evidence: Evidence, snapshot: SnapshotAssertion) -> None:
+    assert render_pull_body(replace(PULL, evidence=evidence)) == snapshot
+
+
+def test_a_pull_request_says_only_what_was_measured_and_calls_nobody() -> None:
+    body = render_pull_body(PULL)
+    assert "All tests pass" not in body
+    assert "One sentence of the model about test results left out" in body
+    assert "@everyone" not in body
+    assert body.count("Fixes #") == 1
+    assert body.endswith(f"{PULL.marker}\n")
+
+
+def test_a_very_long_pull_request_keeps_its_keyword_and_marker() -> None:
+    huge = replace(PROVEN, notes=tuple(f"note {n} " + "x" * 400 for n in range(500)))
+    body = render_pull_body(replace(PULL, evidence=huge))
+    assert len(body) <= limits.BODY_CHARACTERS
+    assert "the rest was cut" in body
+    assert "Fixes #7" in body
+    assert PULL.marker in body
+    assert body.count("<details>") == body.count("</details>")
+
+
+def test_a_title_is_one_short_line() -> None:
+    assert render_pull_title("A\ntitle @bob", 7) == "A title @\u200bbob"
+    assert render_pull_title(" \u202e ", 7) == "Change for issue #7"
+    assert len(render_pull_title("x" * 500, 7)) <= limits.TITLE_CHARACTERS + 1
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_end_has_its_text(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
+    opened = outcome in (Outcome.PROVEN, Outcome.CHECKED, Outcome.UNTESTED)
+    text = render_ending(
+        Ending(
+            outcome,
+            "The harness says why.",
+            "agent",
+            summary="I looked. The tests pass.",
+            questions=("Which one?",) if outcome is Outcome.NEEDS_CLARIFICATION else (),
+            pull_url="http://hub/pull/8" if opened else "",
+            pull_number=8 if opened else 0,
+            evidence=BROKEN if outcome is Outcome.UNVERIFIED else None,
+            patch=PATCH if outcome in (Outcome.UNVERIFIED, Outcome.OUT_OF_TURNS) else "",
+            spent="6 model replies.",
+            marker=tracking_marker(TASK),
+        )
+    )
+    assert f"Ended as `{outcome.value}`." in text
+    assert "The tests pass" not in text
+    assert text == snapshot
+
+
+def test_a_patch_can_not_end_its_block() -> None:
+    text = render_ending(Ending(Outcome.BLOCKED, "", "agent", patch=PATCH))
+    assert "````diff" in text
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_every_refusal_is_short(refusal: Refusal, snapshot: SnapshotAssertion) -> None:
+    text = render_refusal(refusal, "eve", "agent", "review")
+    assert len(text) < 300
+    assert "@" not in text
+    assert text == snapshot
+
+
+def test_the_tracking_comment(snapshot: SnapshotAssertion) -> None:
+    plan = (("Look at `worked`", "completed"), ("Write a test @bob", "in_progress"), ("Mend it", "pending"))
+    spent = Spent(turns=3, input_tokens=12_000, output_tokens=900, cost_usd=0.034, seconds=200)
+    state = TrackingState(Phase.WORK, 1, plan, spent, ("No test command was found.",), tracking_marker(TASK))
+    assert render_tracking(state) == snapshot
+    assert render_tracking(replace(state, plan=(), spent=Spent(), notes=(), round=0)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("spent", "said"),
+    [
+        (Spent(turns=1, input_tokens=500, seconds=3), "1 model reply, 500 tokens, nothing paid, 3 s."),
+        (
+            Spent(turns=9, input_tokens=90_000, priced=False, seconds=600),
+            "9 model replies, 90k tokens, price unknown, 10 min.",
+        ),
+    ],
+)
+def test_cost_is_said_or_said_to_be_unknown(spent: Spent, said: str) -> None:
+    assert render_spent(spent) == said
+
+
+@pytest.mark.parametrize(
+    ("tier", "conclusion"),
+    [(Tier.A, "success"), (Tier.B, "neutral"), (Tier.C, "neutral"), (Tier.D, "failure")],
+)
+def test_only_what_is_proven_is_green(tier: Tier, conclusion: str) -> None:
+    assert render_check(replace(PROVEN, tier=tier), "{}", "0" * 64).conclusion == conclusion
+
+
+def test_a_check_fits_and_holds_the_record_when_there_is_room(snapshot: SnapshotAssertion) -> None:
+    check = render_check(PROVEN, '{"tier": "A"}', "0" * 64)
+    assert (check.title, check.summary, check.text) == snapshot
+    assert render_check(PROVEN, "x" * 70_000, "0" * 64).text == ""
+
+
+def test_a_commit_message(snapshot: SnapshotAssertion) -> None:
+    message = render_commit_message(
+        "Count night shifts", "An end before the start. " * 10 + "\n\nAll tests pass.", 7, "ada", 9
+    )
+    assert message == snapshot
+    assert "tests pass" not in message
+    assert max(map(len, message.splitlines())) <= 90
+
+
+def test_one_refusal_for_a_person_an_issue_and_a_reason() -> None:
+    marker = refusal_marker(7, "Eve", Refusal.LOCKED)
+    assert marker == refusal_marker(7, "eve", Refusal.LOCKED)
+    assert (
+        len({marker, refusal_marker(8, "eve", Refusal.LOCKED), refusal_marker(7, "bob", Refusal.LOCKED)}) == 3
+    )
