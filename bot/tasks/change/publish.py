@@ -1,0 +1,180 @@
+"""Publish: commit, push, pull request, check run. Each is there once, whatever dies.
+
+Races, and how each is closed:
+- Death after the push: the same tree, parent, message and time give the same commit, and the ledger finds the
+  branch at it.
+- Somebody else has the branch's name: a second name with the task's id; if that is taken too, the end is
+  BRANCH_TAKEN, and nothing of theirs is touched (the push is compare-and-swap on "absent").
+- The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
+"""
+
+import hashlib
+from datetime import datetime
+
+from bot.domain.access import decide_access
+from bot.domain.evidence import Evidence, Tier
+from bot.domain.ids import CommitSha
+from bot.domain.outcomes import Outcome
+from bot.errors import Bug, GitHubFault, RepositoryFault
+from bot.forge.checks import CheckContent
+from bot.forge.pulls import NewPull
+from bot.tasks.change.desk import Desk
+from bot.tasks.change.facts import SubmissionFacts
+from bot.texts.branch import render_branch, render_second_branch
+from bot.texts.checks import CHECK_NAME, render_check
+from bot.texts.commit_message import render_commit_message
+from bot.texts.markers import pull_marker
+from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
+from bot.texts.redact import redact
+from bot.texts.tracking import render_spent
+from bot.verify.evidence_file import render_evidence
+from bot.verify.signature import sign_evidence
+
+OUTCOME_OF_TIER = {
+    Tier.A: Outcome.PROVEN,
+    Tier.B: Outcome.CHECKED,
+    Tier.C: Outcome.UNTESTED,
+    Tier.D: Outcome.UNVERIFIED,
+}
+
+
+class BranchTaken(RepositoryFault):
+    """Both names of our branch belong to somebody else."""
+
+
+async def publish(desk: Desk) -> None:
+    """From the verified tree to the open pull request. Raises BranchTaken, GitHubFault, RepositoryFault."""
+    evidence, submission = desk.facts.evidence, desk.facts.submission
+    if evidence is None or submission is None:
+        raise Bug("nothing to publish: the phase before left no evidence")
+    await _check_access(desk)
+    if not desk.facts.commit:
+        await desk.learn(commit=await _commit(desk, evidence, submission))
+    if not desk.facts.branch:
+        await desk.learn(branch=await _push(desk, submission))
+    record = render_evidence(evidence)
+    sha256 = hashlib.sha256(record).hexdigest()
+    await desk.call(_keep_evidence, desk, record)
+    await desk.learn(evidence_sha256=sha256)
+    pull = await _open_pull(desk, evidence, submission)
+    await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
+    await _report_check(desk, evidence, record.decode())
+
+
+async def _check_access(desk: Desk) -> None:
+    request = desk.request
+    permission = await desk.call(
+        desk.github.threads.fetch_permission, request.requested_by, request.requested_by_id
+    )
+    if decide_access(permission) is not None:
+        raise GitHubFault(
+            f"{request.requested_by} has no write access to this repository any more.",
+            "Somebody with write access can ask again.",
+        )
+
+
+async def _commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
+    request = desk.request
+    message = render_commit_message(
+        submission.title,
+        redact(submission.summary, desk.services.settings.secrets),
+        request.issue,
+        request.requested_by,
+        request.requested_by_id,
+    )
+    when = int(datetime.fromisoformat(request.requested_at).timestamp())
+    return await desk.services.repos.commit(
+        desk.key, evidence.patch_tree, desk.facts.base_commit, message, when
+    )
+
+
+async def _push(desk: Desk, submission: SubmissionFacts) -> str:
+    """The branch that now holds our commit."""
+    first = render_branch(desk.request.issue, submission.title)
+    for branch in (first, render_second_branch(first, desk.taken.id)):
+        holder = await desk.call(desk.github.refs.find_branch, branch)
+        if holder is None or holder == desk.facts.commit:
+            await _ensure_branch(desk, branch)
+            return branch
+    raise BranchTaken(
+        f"Somebody else has both `{first}` and its second name.", "Delete or rename one of them."
+    )
+
+
+async def _ensure_branch(desk: Desk, branch: str) -> None:
+    """Read back on GitHub before it is believed."""
+    holder = await desk.call(desk.github.refs.find_branch, branch)
+    if holder == desk.facts.commit:
+        return
+    remote = await desk.push_remote()
+    await desk.services.repos.push(desk.key, remote, f"refs/heads/{branch}", desk.facts.commit, None)
+    holder = await desk.call(desk.github.refs.find_branch, branch)
+    if holder != desk.facts.commit:
+        raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
+
+
+async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> dict[str, object]:
+    pulls, marker, facts = desk.github.pulls, pull_marker(desk.taken.id), desk.facts
+    setup = facts.setup
+    text = PullText(
+        title=submission.title,
+        summary=redact(submission.summary, desk.services.settings.secrets),
+        root_cause=redact(submission.root_cause, desk.services.settings.secrets),
+        risks=redact(submission.risks, desk.services.settings.secrets),
+        issue=desk.request.issue,
+        requested_by=desk.request.requested_by,
+        evidence=evidence,
+        evidence_sha256=facts.evidence_sha256,
+        setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
+        spent=render_spent(facts.spent),
+        marker=marker,
+    )
+    new = NewPull(
+        title=render_pull_title(submission.title, desk.request.issue),
+        body=render_pull_body(text),
+        head=facts.branch,
+        base=desk.request.repository.default_branch,
+        draft=evidence.tier not in (Tier.A, Tier.B),
+    )
+
+    def find() -> dict[str, object] | None:
+        found = pulls.find_pull(facts.branch, marker)
+        return {"number": found.number, "url": found.url} if found else None
+
+    def create() -> dict[str, object]:
+        made = pulls.create_pull(new)
+        return {"number": made.number, "url": made.url}
+
+    ledger = desk.services.ledger
+    return await ledger.ensure(desk.taken.id, desk.taken.epoch, "pull-request", find, create)
+
+
+async def _report_check(desk: Desk, evidence: Evidence, record: str) -> None:
+    """The evidence on the head of the pull request, as a check run."""
+    checks, facts = desk.github.checks, desk.facts
+    text = render_check(evidence, record, facts.evidence_sha256)
+    content = CheckContent(
+        "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
+    )
+
+    def find() -> dict[str, object] | None:
+        found = checks.find_check(facts.commit, CHECK_NAME, desk.taken.id)
+        return {"id": found.id} if found else None
+
+    def create() -> dict[str, object]:
+        return {"id": checks.create_check(facts.commit, CHECK_NAME, desk.taken.id, content).id}
+
+    ledger = desk.services.ledger
+    await ledger.ensure(desk.taken.id, desk.taken.epoch, "check-run", find, create)
+
+
+def _keep_evidence(desk: Desk, record: bytes) -> None:
+    """The whole record with its signature, below the data directory."""
+    settings = desk.services.settings
+    folder = settings.data_dir / "evidence" / desk.taken.id
+    folder.mkdir(parents=True, exist_ok=True)
+    signed = sign_evidence(settings.data_dir / "keys", record)
+    for name, content in (("evidence.json", record), ("evidence.json.sig", signed)):
+        part = folder / f"{name}.part"
+        part.write_bytes(content)
+        part.replace(folder / name)
