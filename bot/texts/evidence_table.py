@@ -77,10 +77,11 @@ def render_proofs(evidence: Evidence) -> str:
         lines.append(f"| … and {len(evidence.proofs) - _SHOWN} more | | |")
     first = evidence.proofs[0]
     if first.message_before.strip():
+        which = "it" if len(evidence.proofs) == 1 else "the first of them"
         message = fenced(first.message_before[:1_500], "text")
         lines += [
             "",
-            f"<details><summary>What {_cell(first.test_id)} said before</summary>\n",
+            f"<details><summary>What {which} said before</summary>\n",
             message,
             "\n</details>",
         ]
