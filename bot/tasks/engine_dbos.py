@@ -152,10 +152,14 @@ class DbosEngine:
         DBOS.destroy(destroy_registry=True)
         mine = tuple(run.id for run in self.unfinished() if run.worker == self._worker)
         self.take_over(mine)
+        self.close()
+        log.info("engine stopped", worker=self._worker, queued_again=[str(run) for run in mine])
+
+    def close(self) -> None:
+        """Let go of the database. For an engine that was never launched; `hand_over` does it too."""
         if self._client is not None:
             self._client.destroy()
         self._database.dispose()
-        log.info("runs handed over", worker=self._worker, runs=[str(run) for run in mine])
 
     # -- asking and telling ---------------------------------------------------------------------------------
     def enqueue(self, run: RunId) -> None:

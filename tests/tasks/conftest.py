@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from bot.domain.ids import DeliveryId, TaskId
@@ -29,10 +32,24 @@ DEADLINE_S = 30.0
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
+    """SQLite, or a new PostgreSQL database on the server that TEST_POSTGRES_URL names (`postgresql://u@h:p`)."""
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if server is None:
+        with closing(_migrated(f"sqlite:///{tmp_path / 'pullwright.db'}")) as opened:
+            yield opened
+        return
+    name = f"t_{uuid.uuid4().hex}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name}".encode())
+        with closing(_migrated(f"{server}/{name}")) as opened:
+            yield opened
+        connection.execute(f"drop database {name} with (force)".encode())
+
+
+def _migrated(url: str) -> Database:
+    opened = Database(url)
     migrate(opened)
-    yield opened
-    opened.close()
+    return opened
 
 
 @dataclass
@@ -49,7 +66,7 @@ class Lab:
         return self.database.url
 
     def start(self, worker: str, **script: Any) -> "subprocess.Popen[bytes]":
-        line = json.dumps({"folder": str(self.folder), "worker": worker, **script})
+        line = json.dumps({"folder": str(self.folder), "url": self.url, "worker": worker, **script})
         with (self.folder / "workers.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.tasks.worker_process", line],

@@ -1,6 +1,7 @@
 """Workers die in every way; the task goes on, and everything outside is there once."""
 
 import signal
+from contextlib import closing
 from itertools import count
 
 from bot.domain.outcomes import Outcome
@@ -97,15 +98,15 @@ def test_a_cancelled_task_stops_within_its_phase_and_its_row_is_closed(lab: Lab)
     lab.queue(1)
     lab.start("w1", hang=["work"])
     lab.wait(lambda: lab.elsewhere.noted("t-1", Phase.WORK, "begun"))
-    engine = DbosEngine(lab.url, "outside", 1)
-    engine.cancel(lab.task(1).id)
+    with closing(DbosEngine(lab.url, "outside", 1)) as engine:
+        engine.cancel(lab.task(1).id)
+        latest = engine.find_latest(lab.task(1).id)
+    assert latest is not None
+    assert latest.status is RunStatus.CANCELLED
     lab.wait_finished(1)
     lab.wait(lambda: lab.elsewhere.noted("t-1", Phase.WORK, "cleaned up") == ["w1"])
     assert lab.task(1).outcome == Outcome.STOPPED
     assert lab.elsewhere.told("t-1") == [Outcome.STOPPED]
-    latest = engine.find_latest(lab.task(1).id)
-    assert latest is not None
-    assert latest.status is RunStatus.CANCELLED
 
 
 def test_two_workers_make_each_delivery_one_task_and_run_no_more_at_once_than_the_limits_say(

@@ -92,7 +92,7 @@ class Silent:
 
 async def work(script: dict[str, Any]) -> WorkerEnd:
     folder, worker = Path(script["folder"]), script["worker"]
-    url = f"sqlite:///{folder / 'pullwright.db'}"
+    url = script["url"]
     database = Database(url)
     migrate(database)
     executor = ThreadPoolExecutor(8)
@@ -122,6 +122,4 @@ async def work(script: dict[str, Any]) -> WorkerEnd:
 
 
 if __name__ == "__main__":
-    end = asyncio.run(work(json.loads(sys.argv[1])))
-    sys.stdout.flush()
-    os._exit(0 if end is WorkerEnd.STOPPED else 3)
+    sys.exit(0 if asyncio.run(work(json.loads(sys.argv[1]))) is WorkerEnd.STOPPED else 3)
