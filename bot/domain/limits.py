@@ -11,6 +11,9 @@ MIB: Final = 1024 * KIB
 # -- webhook ----------------------------------------------------------------------------------------------
 WEBHOOK_BODY_BYTES: Final = 25 * MIB  # GitHub's own maximum for a payload
 INBOX_BATCH_ROWS: Final = 64  # deliveries in one commit: bounds the wait behind a slow disk
+INBOX_WAITING: Final = 2_000  # deliveries before the writer: a second's worth; more is refused with 503
+WEBHOOK_BUFFER_BYTES: Final = 256 * MIB  # all bodies being read, before their signature is known: ten of the largest
+WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 
 # -- the repository's own file ----------------------------------------------------------------------------
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
@@ -53,13 +56,15 @@ PROXY_CONNECT_TIMEOUT_S: Final = 20
 PROXY_TASK_BYTES: Final = 4096 * MIB  # through the proxy for one set-up
 
 # -- repositories -----------------------------------------------------------------------------------------
-FETCH_TIMEOUT_S: Final = 600
+FETCH_TIMEOUT_S: Final = 600  # the largest repositories at depth 1 over a slow line
+GIT_CHILD_S: Final = 300  # any work on objects without a network: 200,000 files take under a minute
 GIT_CHILD_MEMORY_BYTES: Final = 2048 * MIB  # a 2.6 MB repository with a blob bomb took 1.2 GB: contained here
 BLOB_BYTES: Final = 50 * MIB  # larger blobs are not fetched (GitHub refuses files over 100 MB)
 TREE_FILES: Final = 200_000
 TREE_BYTES: Final = 4096 * MIB
 TREE_DEPTH: Final = 64  # recursion in tree building fails at about 1,000
 PATH_BYTES: Final = 1024
+SNAPSHOT_BYTES: Final = 200 * MIB  # changed files of one work tree together; a change is a few kilobytes
 PATCH_FILES: Final = 100  # a reviewable change; larger ones are almost always an accident
 PATCH_FILE_BYTES: Final = 1 * MIB  # one changed file
 DIFF_LINES_PER_FILE: Final = 20_000  # difflib is near quadratic: 1.1 s here, 3.9 s at twice as much

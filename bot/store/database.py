@@ -4,12 +4,21 @@ SQLite as its library ships it answers 100 writes a second with seconds of p99, 
 luck: here it runs in WAL mode with synchronous FULL, every transaction begins IMMEDIATE, so that no reader is
 turned into a writer half-way, and waits for a lock as long as the engine beside it does.
 
-Library errors are translated: a lock that is not had in time is RetryLater, everything else is a Bug.
+Library errors are translated: a lock that is not had in time is RetryLater, everything else is a Bug. Their
+texts never hold a statement's values: those are people's words and whole payloads.
+
+Races, and how each is closed:
+- Two writers on SQLite: `write` begins IMMEDIATE in words. The driver by itself begins before the first INSERT,
+  UPDATE or DELETE only: what was read, or created, before that would stand outside of the transaction.
+- Two processes open a new SQLite file: turning to WAL does not wait for a lock, so it is tried again.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -18,30 +27,48 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from bot.errors import Bug, RetryLater
 
-_BUSY_MS = 30_000  # longer than any transaction of ours or the engine's
+_BUSY_MS: Final = 30_000  # longer than any transaction of ours or the engine's
+_WAL_TRIES: Final = 100
+_WAL_PAUSE_S: Final = 0.05
 
 
 def open_engine(url: str) -> Engine:
     """An engine with the settings above. The folder of a SQLite file is made."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        return sa.create_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=20, max_overflow=0)
+    engine = sa.create_engine(url, pool_size=20, max_overflow=0, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: object, _record: object) -> None:
-        connection.isolation_level = "IMMEDIATE"  # type: ignore[attr-defined]
-        for pragma in (
-            f"busy_timeout={_BUSY_MS}",
-            "foreign_keys=ON",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-        ):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+    def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        connection.execute("PRAGMA foreign_keys=ON")
+        _turn_to_wal(connection)
+        connection.execute("PRAGMA synchronous=FULL")
 
     return engine
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> None:
+    """The file stays in this mode: only the first opening does anything. Raises RetryLater."""
+    for _ in range(_WAL_TRIES):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise RetryLater(f"the database did not open: {error}", 1.0) from error
+            time.sleep(_WAL_PAUSE_S)
+        else:
+            return
+    raise RetryLater("the database stayed locked by another process that opens it", 1.0)
+
+
+def storable(text: str) -> str:
+    """Text that every database takes: JSON may name halves of characters and NUL, which UTF-8 columns refuse."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class Database:
@@ -53,9 +80,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Commits at the end, rolls back on any exception. IntegrityError goes through: it is an answer."""
+        """Commits at the end, rolls back on any exception. Within this room IntegrityError goes through: it is
+        an answer there, and no caller outside sees it. Raises RetryLater, Bug."""
         try:
             with self.engine.begin() as connection:
+                if connection.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
         except IntegrityError:
             raise
@@ -66,6 +96,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        """Committed rows; each statement sees its own moment. Raises RetryLater, Bug."""
         try:
             with self.engine.connect() as connection:
                 yield connection

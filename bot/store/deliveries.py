@@ -5,7 +5,9 @@ request is answered after the commit that holds its row. A commit costs a disk f
 thousands a second possible (benchmarks/inbox.py).
 
 Races, and how each is closed:
-- The same delivery twice, at once or later: the id is the primary key, the second is told "known".
+- The same delivery twice, at once or later, at one receiver or two: the id is the primary key and a conflict
+  is no error, so the second is told "known" and nothing else in its batch is held up.
+- The receiver ends while a batch is being written: it is waited for, and what still waits is written.
 - The same comment under another delivery id: the task's id is derived from the comment, so the insert fails
   and the delivery is marked ALREADY_HANDLED.
 - A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
@@ -13,19 +15,19 @@ Races, and how each is closed:
 """
 
 import asyncio
-import contextlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain import limits
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import TaskRequest
-from bot.errors import Bug
-from bot.store.database import Database
+from bot.errors import Bug, RetryLater
+from bot.store.database import Database, storable
 from bot.store.schema import delivery, task
 from bot.store.tasks import insert_task
 
@@ -68,34 +70,46 @@ class Inbox:
     _waiting: list[tuple[Delivery, "asyncio.Future[Stored]"]] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _writer: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _closing: bool = field(default=False, init=False)
 
     async def __aenter__(self) -> "Inbox":
+        self._closing = False
         self._writer = asyncio.create_task(self._write_batches())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Whoever waits gets an answer: what has gathered is written first."""
+        self._closing = True
+        self._wake.set()
         if self._writer is not None:
-            self._writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._writer
-        for _delivery, future in self._waiting:
-            future.cancel()
+            await self._writer
+            self._writer = None
 
     async def store(self, received: Delivery) -> Stored:
-        """Durable when it returns. Raises RetryLater (the database is busy), Bug."""
-        if self._writer is None:
+        """Durable when it returns. A caller that is cancelled may still have been stored: GitHub's redelivery
+        finds it known. Raises RetryLater (the database is busy, too much waits already), Bug."""
+        if self._writer is None or self._closing:
             raise Bug("the inbox is not open")
+        if len(self._waiting) >= limits.INBOX_WAITING:
+            raise RetryLater("too many deliveries wait for the disk", 1.0)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((received, future))
         self._wake.set()
         return await future
 
+    def check(self) -> None:
+        """Could a delivery be stored now? Blocking. Raises RetryLater, Bug (the table is not there)."""
+        if self._writer is None or self._closing:
+            raise RetryLater("the inbox is not open", 1.0)
+        with self.database.read() as connection:
+            connection.execute(sa.select(delivery.c.id).limit(1)).first()
+
     async def _write_batches(self) -> None:
-        while True:
+        while self._waiting or not self._closing:
             await self._wake.wait()
             batch = self._waiting[: limits.INBOX_BATCH_ROWS]
             del self._waiting[: len(batch)]
-            if not self._waiting:
+            if not self._waiting and not self._closing:
                 self._wake.clear()
             if batch:
                 await self._write(batch)
@@ -116,27 +130,20 @@ class Inbox:
 
 def store_batch(database: Database, batch: list[Delivery]) -> set[DeliveryId]:
     """Insert what is new in one transaction; returns the ids that were there before."""
+    first = {one.id: one for one in reversed(batch)}  # of the same id twice, the one that came first
+    rows = [
+        {"id": name, "event": one.event, "body": one.body, "received_at": one.received_at, "state": "stored"}
+        for name, one in sorted(first.items())  # one order for all receivers: no two wait for each other
+    ]
     with database.write() as connection:
-        # A write first: on SQLite it takes the lock, so that what is read stays true.
-        connection.execute(delivery.update().where(sa.false()).values(state="stored"))
-        found = connection.execute(
-            sa.select(delivery.c.id).where(delivery.c.id.in_([one.id for one in batch]))
-        ).scalars()
-        known = {DeliveryId(name) for name in found}
-        new = {one.id: one for one in batch if one.id not in known}
-        if new:
-            rows = [
-                {
-                    "id": one.id,
-                    "event": one.event,
-                    "body": one.body,
-                    "received_at": one.received_at,
-                    "state": "stored",
-                }
-                for one in new.values()
-            ]
-            connection.execute(delivery.insert(), rows)
-    return known
+        insert = _insert_for(connection)
+        statement = insert(delivery).values(rows).on_conflict_do_nothing().returning(delivery.c.id)
+        new = set(connection.execute(statement).scalars())
+    return {name for name in first if name not in new}
+
+
+def _insert_for(connection: sa.Connection) -> "type[postgresql.Insert] | type[sqlite.Insert]":
+    return postgresql.Insert if connection.dialect.name == "postgresql" else sqlite.Insert
 
 
 class Deliveries:
@@ -174,6 +181,8 @@ class Deliveries:
 
     def _refuse_second(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
         with self._database.write() as connection:
+            if not _is_waiting(connection, delivery_id):
+                return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
             same = connection.execute(sa.select(task.c.id).where(task.c.id == request.task_id)).first()
             handled = (
                 Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
@@ -223,7 +232,7 @@ def _close(
             state="done",
             verdict=handled.verdict.value,
             reason=handled.reason,
-            detail=detail[:500],
+            detail=storable(detail)[:500],
             task=handled.task,
             handled_at=now,
         )

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.ids import TaskId
+from bot.errors import Bug
 from bot.store.database import Database
 from bot.store.schema import effect
 from bot.store.tasks import fence
@@ -49,12 +50,12 @@ class Effects:
             return _effect(found)
 
     def begin_sending(self, task: TaskId, epoch: int, key: str, now: float) -> None:
-        """Recorded before the request goes out. Raises Superseded."""
+        """Recorded before the request goes out. Raises Superseded; Bug when it was never planned or is done."""
         values = {"state": EffectState.SENDING.value, "epoch": epoch, "sent_at": now}
         self._change(task, epoch, key, values)
 
     def finish(self, task: TaskId, epoch: int, key: str, result: Any) -> None:
-        """It is there; `result` is what is needed of it later. Raises Superseded."""
+        """It is there; `result` is what is needed of it later, plain JSON. Raises Superseded, Bug as above."""
         values = {"state": EffectState.DONE.value, "epoch": epoch, "result": json.dumps(result)}
         self._change(task, epoch, key, values)
 
@@ -66,7 +67,11 @@ class Effects:
     def _change(self, task: TaskId, epoch: int, key: str, values: dict[str, Any]) -> None:
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            connection.execute(effect.update().where(effect.c.key == key).values(**values))
+            of_this_task = (effect.c.key == key, effect.c.task == task)
+            still_open = effect.c.state != EffectState.DONE.value
+            changed = connection.execute(effect.update().where(*of_this_task, still_open).values(**values))
+            if changed.rowcount != 1:
+                raise Bug(f"the effect {key} of {task} is done, or was never planned")
 
 
 def _effect(row: Any) -> Effect:

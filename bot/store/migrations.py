@@ -1,8 +1,8 @@
 """Brings the database to this version's schema: numbered steps, each applied once, all in one transaction.
 
-Races: two processes start at once. On SQLite an IMMEDIATE transaction lets one in, on PostgreSQL an advisory
-lock does. The second finds the version row and does nothing. A database that is newer than this program is
-refused: an older program would write rows that the newer one does not expect.
+Races: two processes start at once. On SQLite `write` is an IMMEDIATE transaction that lets one in, on PostgreSQL
+an advisory lock does. The second waits, finds the version row and does nothing. A database that is newer than
+this program is refused: an older program would write rows that the newer one does not expect.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,8 @@ _LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
 
 
 def _first(connection: Connection) -> None:
+    """The tables of the first release. A later change of schema.py needs a step of its own here, and this one
+    then names its tables as they were."""
     metadata.create_all(connection)
 
 
@@ -30,11 +32,6 @@ def migrate(database: Database) -> int:
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        else:
-            # The first write takes the lock: nobody else looks while we decide.
-            connection.execute(
-                sa.text("create table if not exists schema_version (version integer primary key)")
-            )
         schema_version.create(connection, checkfirst=True)
         found = connection.execute(sa.select(sa.func.max(schema_version.c.version))).scalar() or 0
         if found > len(MIGRATIONS):

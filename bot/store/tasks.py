@@ -6,6 +6,8 @@ Races, and how each is closed:
 - Two loops admit at once: admission is one transaction that holds the write lock (SQLite) or the rows
   (PostgreSQL: an advisory lock), so limits are counted once.
 - Two requests for one issue: the partial unique index on `active_key`.
+- A write that is still on its way while its run waits or hands over, and the task is admitted again: waiting and
+  releasing raise the epoch, so it is Superseded and not taken for a write of the next run.
 """
 
 import json
@@ -19,7 +21,7 @@ from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import Bug, Superseded
-from bot.store.database import Database
+from bot.store.database import Database, storable
 from bot.store.schema import task
 
 JsonObject = dict[str, Any]
@@ -166,8 +168,10 @@ class Tasks:
         self._fenced(taken, facts=json.dumps(facts))
 
     def wait(self, taken: Taken, until: float | None) -> None:
-        """Free the slot; the task stays active. `until` None: until somebody wakes it. Raises Superseded."""
-        self._fenced(taken, status=TaskStatus.WAITING.value, next_at=until, worker="", attempts=0)
+        """Free the slot; the task stays active. `until` (seconds since the epoch): admitted again then; None:
+        after `requeue`. Raises Superseded."""
+        values = {"status": TaskStatus.WAITING.value, "next_at": until, "worker": "", "attempts": 0}
+        self._fenced(taken, **values, epoch=task.c.epoch + 1)
 
     def finish(self, taken: Taken, outcome: Outcome, detail: str, now: float) -> None:
         """The end, with its name. Raises Superseded."""
@@ -175,7 +179,7 @@ class Tasks:
             taken,
             status=TaskStatus.FINISHED.value,
             outcome=outcome.value,
-            detail=detail[:2000],
+            detail=storable(detail)[:2000],
             finished_at=now,
             worker="",
         )
@@ -184,15 +188,23 @@ class Tasks:
         """Hand over what a worker holds (SIGTERM, or its death): admitted, held by nobody, its epoch raised
         so that the old run can write no more."""
         with self._database.write() as connection:
-            ids = connection.execute(
-                sa.select(task.c.id).where(task.c.worker == worker, task.c.status == _RUNNING)
+            released = connection.execute(
+                task.update()
+                .where(task.c.worker == worker, task.c.status == _RUNNING)
+                .values(worker="", epoch=task.c.epoch + 1)
+                .returning(task.c.id)
             ).scalars()
-            held = tuple(TaskId(name) for name in ids)
-            if held:
-                connection.execute(
-                    task.update().where(task.c.id.in_(held)).values(worker="", epoch=task.c.epoch + 1)
-                )
-            return held
+            return tuple(sorted(TaskId(name) for name in released))
+
+    def requeue(self, task_id: TaskId) -> bool:
+        """A waiting task is queued again now (somebody replied); False when it does not wait."""
+        with self._database.write() as connection:
+            changed = connection.execute(
+                task.update()
+                .where(task.c.id == task_id, task.c.status == TaskStatus.WAITING.value)
+                .values(status=TaskStatus.QUEUED.value, next_at=None)
+            )
+            return changed.rowcount == 1
 
     def running(self) -> tuple[TaskView, ...]:
         return self._views(task.c.status == _RUNNING)

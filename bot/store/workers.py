@@ -1,7 +1,12 @@
-"""Workers' heartbeats: who is alive, and whose tasks wait for somebody else."""
+"""Workers' heartbeats: who is alive, and whose tasks wait for somebody else.
+
+Race: a worker that was declared dead beats again. Its row is gone, so its beat says False and it stops itself.
+"""
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from bot.errors import Bug
 from bot.store.database import Database
 from bot.store.schema import worker
 
@@ -13,8 +18,13 @@ class Workers:
         self._database = database
 
     def register(self, worker_id: str, now: float) -> None:
-        with self._database.write() as connection:
-            connection.execute(worker.insert().values(id=worker_id, started_at=now, beat_at=now))
+        """Alive from now (seconds since the epoch). Raises Bug when the id was used before: two processes with
+        one id would take each other's tasks."""
+        try:
+            with self._database.write() as connection:
+                connection.execute(worker.insert().values(id=worker_id, started_at=now, beat_at=now))
+        except IntegrityError as error:
+            raise Bug(f"the worker id {worker_id} is taken") from error
 
     def beat(self, worker_id: str, now: float) -> bool:
         """False when the row is gone: somebody has declared us dead."""

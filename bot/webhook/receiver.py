@@ -6,14 +6,17 @@
 | signed, known delivery id | 200 |
 | signed, an event that is never acted on | 202, stored with its reason later by the intake |
 | no or wrong signature | 401, one short line in the log, nothing stored, the body not shown |
-| headers missing | 400 |
+| headers missing, body cut short | 400 |
 | body over WEBHOOK_BODY_BYTES | 413 before it is read to the end |
-| database busy | 503: GitHub shows the delivery as failed, it can be redelivered |
+| body slower than WEBHOOK_READ_S | 408 |
+| database busy, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
+| GET /healthz | 200 while the process answers |
+| GET /readyz | 200 when the inbox could store, else 503 |
 
 Must never: answer 2xx before the commit (law 1), or log a body.
 """
 
-import re
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -21,24 +24,23 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from bot.domain import limits
-from bot.domain.ids import DeliveryId
-from bot.errors import RetryLater
-from bot.store.deliveries import Delivery, Inbox, Stored
+from bot.errors import Bug, RetryLater
+from bot.store.deliveries import Inbox, Stored
+from bot.webhook.body import Bodies, BodyRefused
+from bot.webhook.payload import read_delivery
 from bot.webhook.signature import is_signed
 
 log = structlog.get_logger()
 
-_DELIVERY_ID = re.compile(r"[A-Za-z0-9-]{1,100}")  # GitHub sends a UUID
-_EVENT = re.compile(r"[a-z_]{1,100}")
+_SIGNATURE = "x-hub-signature-256"
 
 
-class _TooLarge(Exception):
-    """The body is over the cap."""
-
-
-def build_receiver(inbox: Inbox, secrets: tuple[bytes, ...], now: Callable[[], float]) -> FastAPI:
-    """The application. `secrets` is never empty: the settings refuse to start without one (law 9)."""
+def build_receiver(
+    inbox: Inbox, secrets: tuple[bytes, ...], now: Callable[[], float], bodies: Bodies | None = None
+) -> FastAPI:
+    """The application. `secrets` is never empty: the settings refuse to start without one (law 9). `now`:
+    seconds since the epoch; `bodies`: None for the product's bounds."""
+    bounds = bodies or Bodies()
 
     @asynccontextmanager
     async def opened(_app: FastAPI) -> AsyncIterator[None]:
@@ -49,44 +51,44 @@ def build_receiver(inbox: Inbox, secrets: tuple[bytes, ...], now: Callable[[], f
 
     async def receive(request: Request) -> Response:
         try:
-            body = await _read_body(request)
-        except _TooLarge:
-            return _answer(413, f"The body is larger than {limits.WEBHOOK_BODY_BYTES} bytes.")
-        if not is_signed(body, request.headers.get("x-hub-signature-256", ""), secrets):
-            log.warning("webhook.bad_signature", bytes=len(body))
-            return _answer(401, "The signature does not fit. Check the webhook secret.")
-        name, event = request.headers.get("x-github-delivery", ""), request.headers.get("x-github-event", "")
-        if not _DELIVERY_ID.fullmatch(name) or not _EVENT.fullmatch(event):
-            return _answer(400, "X-GitHub-Delivery and X-GitHub-Event are needed.")
-        try:
-            stored = await inbox.store(Delivery(DeliveryId(name), event, body, now()))
-        except RetryLater as fault:
-            log.warning("webhook.not_stored", delivery=name, reason=str(fault))
-            return _answer(503, "Not stored. Redeliver it.")
-        log.info("webhook.stored", delivery=name, github_event=event, known=stored is Stored.KNOWN)
-        return JSONResponse(
-            {"delivery": name, "stored": stored.value}, 200 if stored is Stored.KNOWN else 202
-        )
+            async with bounds.reading(request) as body:
+                if not is_signed(body, request.headers.get(_SIGNATURE, ""), secrets):
+                    log.warning("webhook.bad_signature", bytes=len(body))
+                    return _answer(401, "The signature does not fit. Check the webhook secret.")
+                return await _store(inbox, request, body, now())
+        except BodyRefused as refused:
+            log.warning("webhook.body_refused", status=refused.status)
+            return _answer(refused.status, refused.message)
 
     async def health(_request: Request) -> Response:
         return JSONResponse({"ok": True})
 
+    async def ready(_request: Request) -> Response:
+        try:
+            await asyncio.to_thread(inbox.check)
+        except (RetryLater, Bug) as fault:
+            log.warning("webhook.not_ready", reason=str(fault))
+            return _answer(503, "The database does not answer.")
+        return JSONResponse({"ready": True})
+
     app.add_route("/webhook", receive, methods=["POST"])
     app.add_route("/healthz", health, methods=["GET"])
+    app.add_route("/readyz", ready, methods=["GET"])
     return app
 
 
-async def _read_body(request: Request) -> bytes:
-    """At most the cap, whatever Content-Length says."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.WEBHOOK_BODY_BYTES:
-        raise _TooLarge
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limits.WEBHOOK_BODY_BYTES:
-            raise _TooLarge
-    return bytes(body)
+async def _store(inbox: Inbox, request: Request, body: bytes, now: float) -> Response:
+    delivery = read_delivery(request.headers, body, now)
+    if delivery is None:
+        return _answer(400, "X-GitHub-Delivery and X-GitHub-Event are needed.")
+    try:
+        stored = await inbox.store(delivery)
+    except RetryLater as fault:
+        log.warning("webhook.not_stored", delivery=delivery.id, reason=str(fault))
+        return _answer(503, "Not stored. Redeliver it.")
+    known = stored is Stored.KNOWN
+    log.info("webhook.stored", delivery=delivery.id, github_event=delivery.event, known=known)
+    return JSONResponse({"delivery": delivery.id, "stored": stored.value}, 200 if known else 202)
 
 
 def _answer(status: int, message: str) -> Response:
