@@ -104,13 +104,16 @@ _FAULT_OUTCOMES: Final[tuple[tuple[type[ForPerson], Outcome], ...]] = (
     (RepositoryFault, Outcome.REPOSITORY_UNUSABLE),
     (ModelFault, Outcome.MODEL_UNAVAILABLE),
     (RecordingMismatch, Outcome.MODEL_UNAVAILABLE),
-    (GitHubFault, Outcome.ACCESS_LOST),
 )
+_ACCESS_STATUSES: Final = (401, 403, 404, 410, 451)  # what GitHub says to those who may not, or not any more
 
 
 def decide_outcome(error: Exception) -> tuple[Outcome, str]:
     """The end that an error of a phase means, and the words for people. A fault that nobody foresaw says only
     its kind: its text may hold anything."""
+    if isinstance(error, GitHubFault):
+        lost = error.status in _ACCESS_STATUSES
+        return (Outcome.ACCESS_LOST if lost else Outcome.REPOSITORY_UNUSABLE), str(error)
     if isinstance(error, ForPerson):
         for kind, outcome in _FAULT_OUTCOMES:
             if isinstance(error, kind):

@@ -187,6 +187,7 @@ async def test_passing_faults_that_do_not_pass_are_an_end(room: Room) -> None:
         (RepositoryFault("too large"), Outcome.REPOSITORY_UNUSABLE),
         (ModelFault("bad key"), Outcome.MODEL_UNAVAILABLE),
         (GitHubFault("gone", status=404), Outcome.ACCESS_LOST),
+        (GitHubFault("not processable", status=422), Outcome.REPOSITORY_UNUSABLE),
         (Bug("impossible"), Outcome.CRASHED),
         (ForModel("leaked"), Outcome.CRASHED),
         (ZeroDivisionError("secret"), Outcome.CRASHED),
