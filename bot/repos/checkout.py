@@ -1,0 +1,101 @@
+"""A tree as plain files, made once: raw bytes, no filters, no attributes, names checked, made whole or not at all.
+
+Races: two tasks want the same tree: each writes a folder of its own, the rename of the second finds the first's
+and throws its own away. Must never follow a link: every file is made by O_EXCL below folders that were made here.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+
+from dulwich.objects import S_ISGITLINK
+from dulwich.repo import Repo
+
+from bot.domain import limits
+from bot.domain.paths import UnsafePath, parse_repo_path
+from bot.errors import RepositoryFault
+from bot.repos.cache import entries, open_cache, read_blob
+
+
+def materialise(cache: Path, tree: str, folder: str, owner: int | None) -> str:
+    """The folder `<folder>/<tree>` with the plain files, owned by `owner` when we are root."""
+    target = Path(folder) / tree
+    if target.is_dir():
+        return str(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{tree}.{secrets.token_hex(6)}.part")
+    try:
+        with open_cache(cache) as repo:
+            _write(repo, tree, part, owner)
+        _rename(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return str(target)
+
+
+def _rename(part: Path, target: Path) -> None:
+    try:
+        part.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+
+
+def _write(repo: Repo, tree: str, root: Path, owner: int | None) -> None:
+    files = entries(repo, tree)
+    if len(files) > limits.TREE_FILES:
+        raise RepositoryFault(f"The tree has {len(files)} files; at most {limits.TREE_FILES} can be used.")
+    made: set[str] = set()
+    _make_folder(root, owner)
+    size = 0
+    for raw, (mode, sha) in sorted(files.items()):
+        path = _checked(raw)
+        parent = ""
+        for part in path.split("/")[:-1]:
+            parent = f"{parent}/{part}" if parent else part
+            if parent not in made:
+                _make_folder(root / parent, owner)
+                made.add(parent)
+        if S_ISGITLINK(mode):
+            _make_folder(root / path, owner)
+            made.add(path)
+            continue
+        content = read_blob(repo, sha.decode())
+        if content is None:
+            continue  # too large to be fetched: the work does without it
+        size += len(content)
+        if size > limits.TREE_BYTES:
+            raise RepositoryFault(f"The tree is larger than {limits.TREE_BYTES // limits.MIB} MiB.")
+        _make_file(root / path, mode, content, owner)
+
+
+def _checked(raw: bytes) -> str:
+    try:
+        return parse_repo_path(raw.decode("utf-8"))
+    except (UnsafePath, UnicodeDecodeError) as error:
+        raise RepositoryFault(
+            f"The repository has a file whose name can't be used: {raw!r:.150}.", "Rename it."
+        ) from error
+
+
+def _make_folder(path: Path, owner: int | None) -> None:
+    os.mkdir(path, 0o755)  # noqa: PTH102 - fails when it is there, whatever it is
+    os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the umask is; the sandbox's user reads it
+    if owner is not None:
+        os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _make_file(path: Path, mode: int, content: bytes, owner: int | None) -> None:
+    if stat.S_ISLNK(mode):
+        os.symlink(content, bytes(path))  # noqa: PTH211 - the target is bytes
+    else:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), 0o755 if mode & 0o100 else 0o644)
+    if owner is not None:
+        os.chown(path, owner, owner, follow_symlinks=False)

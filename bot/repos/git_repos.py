@@ -1,0 +1,210 @@
+"""Host-side git: implements `contract.Repos`. Every method is one short-lived child process (`child.py`).
+
+The child gets an empty environment and its request on stdin; it is killed when it takes too long or when we are
+cancelled. Its answer is believed as far as its shape goes; what it says about content is ids.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import bot
+from bot.domain import limits
+from bot.domain.ids import CommitSha, RepoPath, TreeSha
+from bot.errors import Bug, RepositoryFault, RetryLater
+from bot.repos import walk
+from bot.repos.contract import (
+    BaseCommit,
+    FileMode,
+    Identity,
+    Remote,
+    RepoKey,
+    Snapshot,
+    TreeChange,
+    View,
+)
+
+IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.github.com")
+"""Author and committer of our commits; GitHub shows the pusher beside it."""
+
+
+@dataclass(frozen=True)
+class GitRepos:
+    """`owner_uid`: who owns the plain files (the sandbox's user) when we are root; None: ourselves."""
+
+    state_dir: Path
+    owner_uid: int | None = None
+    identity: Identity = IDENTITY
+
+    async def fetch(
+        self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha | None = None
+    ) -> BaseCommit:
+        """See `contract.Repos`."""
+        arguments = {"url": remote.url, "token": remote.token, "ref": ref, "commit": commit}
+        found = await self._ask(key, "fetch", arguments, limits.FETCH_TIMEOUT_S)
+        return BaseCommit(CommitSha(found["commit"]), TreeSha(found["tree"]))
+
+    async def materialise(self, key: RepoKey, tree: TreeSha) -> Path:
+        """See `contract.Repos`. One that is there costs no process."""
+        folder = self._folder(key) / "templates"
+        if (folder / tree).is_dir():
+            return folder / tree
+        self._make_passable(folder)
+        arguments = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
+        return Path(await self._ask(key, "materialise", arguments))
+
+    async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
+        """See `contract.Repos`."""
+        argv = view.wrap([sys.executable, "-I", "-S", walk.__file__, str(view.root)])
+        found = await self._ask(key, "snapshot", {"base": base, "argv": argv})
+        return Snapshot(
+            TreeSha(found["tree"]), tuple(map(_change, found["changes"])), tuple(found["left_out"])
+        )
+
+    async def changes(self, key: RepoKey, old: TreeSha, new: TreeSha) -> tuple[TreeChange, ...]:
+        if old == new:
+            return ()
+        return tuple(map(_change, await self._ask(key, "changes", {"old": old, "new": new})))
+
+    async def derive(self, key: RepoKey, base: TreeSha, changes: tuple[TreeChange, ...]) -> TreeSha:
+        """See `contract.Repos`."""
+        if not changes:
+            return base
+        plain = [asdict(change) for change in changes]
+        return TreeSha(await self._ask(key, "derive", {"base": base, "changes": plain}))
+
+    async def store_blob(self, key: RepoKey, content: bytes) -> str:
+        """See `contract.Repos`."""
+        return str(await self._ask(key, "store_blob", {"content": base64.b64encode(content).decode()}))
+
+    async def read_blobs(self, key: RepoKey, blobs: tuple[str, ...]) -> dict[str, bytes]:
+        if not blobs:
+            return {}
+        found = await self._ask(key, "read_blobs", {"blobs": list(blobs)})
+        return {sha: base64.b64decode(content) for sha, content in found.items()}
+
+    async def list_tree(self, key: RepoKey, tree: TreeSha) -> dict[str, tuple[FileMode, str]]:
+        """See `contract.Repos`."""
+        found = await self._ask(key, "list_tree", {"tree": tree})
+        return {path: (FileMode(_mode(mode)), sha) for path, (mode, sha) in found.items()}
+
+    async def diff(self, key: RepoKey, old: TreeSha, new: TreeSha) -> str:
+        """See `contract.Repos`."""
+        return "" if old == new else str(await self._ask(key, "diff", {"old": old, "new": new}))
+
+    async def commit(
+        self, key: RepoKey, tree: TreeSha, parent: CommitSha, message: str, when: int
+    ) -> CommitSha:
+        """See `contract.Repos`."""
+        who = [self.identity.name, self.identity.email, when]
+        arguments = {"tree": tree, "parent": parent, "message": message, "identity": who}
+        return CommitSha(await self._ask(key, "commit", arguments))
+
+    async def push(
+        self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha, expected: CommitSha | None
+    ) -> None:
+        """See `contract.Repos`."""
+        arguments = {
+            "remote": [remote.url, remote.token],
+            "ref": ref,
+            "commit": commit,
+            "expected": expected,
+        }
+        await self._ask(key, "push", arguments, limits.FETCH_TIMEOUT_S)
+
+    async def forget(self, key: RepoKey, trees: tuple[TreeSha, ...]) -> None:
+        """See `contract.Repos`."""
+        for tree in trees:
+            folder = self._folder(key) / "templates" / tree
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    # -- the child ------------------------------------------------------------------------------------------
+    def _folder(self, key: RepoKey) -> Path:
+        return self.state_dir / str(key.installation) / str(key.repository)
+
+    def _make_passable(self, folder: Path) -> None:
+        """The sandbox's user goes through our folders to its templates, and can list none of them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in (folder, *folder.parents):
+            if one == self.state_dir.parent:
+                return
+            one.chmod(0o711)
+
+    async def _ask(
+        self, key: RepoKey, operation: str, arguments: dict[str, Any], timeout_s: float = limits.GIT_CHILD_S
+    ) -> Any:
+        """One operation in a child. Raises RepositoryFault, RetryLater, Bug."""
+        cache = self._folder(key) / "cache.git"
+        request = json.dumps({"operation": operation, "cache": str(cache), "arguments": arguments})
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot.repos.child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_child_environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                output, said = await process.communicate(request.encode())
+        except TimeoutError as error:
+            raise RetryLater(f"git took longer than {timeout_s:.0f} s to {operation}", 30.0) from error
+        finally:
+            await _end(process)
+        if process.returncode != 0 or not output:
+            tail = said[-2_000:].decode(errors="replace")
+            raise Bug(f"the git child ended with {process.returncode} during {operation}: {tail}")
+        return _result(json.loads(output))
+
+
+def _result(answer: dict[str, Any]) -> Any:
+    match answer.get("fault"):
+        case None:
+            return answer["result"]
+        case "retry":
+            raise RetryLater(answer["message"], answer["after_s"])
+        case "repository":
+            raise RepositoryFault(answer["message"], answer["remedy"])
+        case _:
+            raise Bug(answer["message"])
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """The child and all that it started are gone when this returns."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        await process.wait()
+
+
+def _child_environment() -> dict[str, str]:
+    """Empty, but for where Python finds us. No HOME: no configuration is read."""
+    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent",
+            "GIT_CONFIG_NOSYSTEM": "1", "PYTHONPATH": str(Path(bot.__file__).parents[1]),
+            "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+
+
+def _change(body: dict[str, Any]) -> TreeChange:
+    old, new = body["old_mode"], body["new_mode"]
+    return TreeChange(
+        RepoPath(body["path"]),
+        FileMode(_mode(old)) if old else None,
+        body["old_blob"],
+        FileMode(_mode(new)) if new else None,
+        body["new_blob"],
+    )
+
+
+def _mode(mode: str) -> str:
+    """Old repositories have 100664 and the like: what git itself does with them."""
+    return mode if mode in ("100644", "100755", "120000", "160000") else "100644"

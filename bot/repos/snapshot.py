@@ -1,0 +1,172 @@
+"""Keeps a work tree: starts the walker, believes nothing that it says unchecked, makes a tree of the cache.
+
+What the base's own `.gitignore` files name is left out unless it is tracked; rules that the work added do not count.
+"""
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from dulwich.ignore import IgnoreFilter, read_ignore_patterns
+from dulwich.objects import Blob
+from dulwich.repo import Repo
+
+from bot.domain import limits
+from bot.domain.paths import UnsafePath, parse_repo_path
+from bot.errors import RepositoryFault
+from bot.repos.cache import entries, locked_cache, read_blob
+from bot.repos.trees import apply, compare
+
+_LEFT_OUT_SHOWN = 50  # sentences; the rest is counted
+
+
+def snapshot(cache: Path, base: str, argv: list[str]) -> dict[str, Any]:
+    """`argv` starts the walker in the sandbox's view. The tree, the changes, what was left out."""
+    with locked_cache(cache) as repo:
+        reading = _Reading(repo, entries(repo, base))
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": "/usr/bin:/bin"},
+        ) as process:
+            if process.stdin is None or process.stdout is None or process.stderr is None:
+                raise RepositoryFault("The walk could not be started.")
+            try:
+                reading.read(process.stdin, process.stdout)
+            except (BrokenPipeError, ValueError) as error:
+                process.kill()
+                said = process.stderr.read()[-500:].decode(errors="replace")
+                raise RepositoryFault(f"The work tree could not be read: {said or error}") from error
+        tree = apply(repo, base, reading.changes())
+        return {
+            "tree": tree,
+            "changes": compare(reading.base, entries(repo, tree)) if tree != base else [],
+            "left_out": reading.left_out_shown(),
+        }
+
+
+@dataclass
+class _Reading:
+    repo: Repo
+    base: dict[bytes, tuple[int, bytes]]
+    found: dict[str, tuple[str, str]] = field(default_factory=dict)  # changed or new: mode, blob
+    seen: set[str] = field(default_factory=set)
+    left_out: list[str] = field(default_factory=list)
+    _filters: list[tuple[str, IgnoreFilter]] = field(default_factory=list)
+
+    def read(self, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+        """The whole conversation. Raises ValueError, BrokenPipeError, RepositoryFault."""
+        self._filters = list(_ignore_filters(self.repo, self.base))
+        named = {
+            path.decode(): [f"{mode:06o}", sha.decode()]
+            for path, (mode, sha) in self.base.items()
+            if _is_text(path)
+        }
+        caps = {
+            "depth": limits.TREE_DEPTH,
+            "files": limits.TREE_FILES,
+            "file_bytes": limits.BLOB_BYTES,
+            "bytes": limits.SNAPSHOT_BYTES,
+        }
+        stdin.write(json.dumps({"base": named, "caps": caps}).encode() + b"\n")
+        stdin.flush()
+        while True:
+            line = json.loads(stdout.readline())
+            match line["t"]:
+                case "end":
+                    return
+                case "error":
+                    raise RepositoryFault(f"The work tree could not be read: {line['why']}.")
+                case "same":
+                    self.seen.add(line["p"])
+                case "ask":
+                    wanted = self._wants(line["p"], is_folder=line["d"])
+                    stdin.write(b"1\n" if wanted else b"0\n")
+                    stdin.flush()
+                case "left":
+                    self.seen.add(line["p"])  # tracked: stays as it is in the base
+                    self.left_out.append(f"{line['p']!a:.200} was left out: {line['why']}.")
+                case "file" | "link":
+                    self._keep(line, _read_exactly(stdout, line["n"]))
+                case _:
+                    raise ValueError(f"the walker said {line['t']!r}")
+
+    def changes(self) -> list[dict[str, Any]]:
+        made: list[dict[str, Any]] = [
+            {"path": path, "new_mode": mode, "new_blob": blob} for path, (mode, blob) in self.found.items()
+        ]
+        for raw in self.base:
+            if _is_text(raw) and raw.decode() not in self.seen and raw.decode() not in self.found:
+                made.append({"path": raw.decode(), "new_mode": None, "new_blob": None})
+        return made
+
+    def left_out_shown(self) -> list[str]:
+        more = len(self.left_out) - _LEFT_OUT_SHOWN
+        return self.left_out[:_LEFT_OUT_SHOWN] + ([f"{more} more paths were left out."] if more > 0 else [])
+
+    def _keep(self, line: dict[str, Any], content: bytes) -> None:
+        path = str(line["p"])
+        try:
+            parse_repo_path(path)
+        except UnsafePath as error:
+            self.left_out.append(f"{error}.")
+            return
+        blob = Blob.from_string(content)
+        self.repo.object_store.add_object(blob)
+        mode = "120000" if line["t"] == "link" else str(line["m"])
+        self.found[path] = (mode, blob.id.decode())
+
+    def _wants(self, path: str, *, is_folder: bool) -> bool:
+        """Not in the base: unsafe names are said once, ignored ones are nothing to talk about."""
+        try:
+            parse_repo_path(path)
+        except UnsafePath as error:
+            self.left_out.append(f"{error}.")
+            return False
+        return not self._is_ignored(path + ("/" if is_folder else ""))
+
+    def _is_ignored(self, path: str) -> bool:
+        """The innermost `.gitignore` that says something decides."""
+        for folder, rules in reversed(self._filters):
+            if path.startswith(folder):
+                said = rules.is_ignored(path[len(folder) :])
+                if said is not None:
+                    return said
+        return False
+
+
+def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:
+    """Outermost first: (folder with a slash, or empty; its rules)."""
+    import io
+
+    found = []
+    for path, (mode, sha) in base.items():
+        if path.rsplit(b"/", 1)[-1] != b".gitignore" or mode & 0o170000 != 0o100000 or not _is_text(path):
+            continue
+        content = read_blob(repo, sha.decode())
+        if content is None or len(content) > limits.MIB:
+            continue
+        folder = path.decode()[: -len(".gitignore")]
+        found.append((folder, IgnoreFilter(list(read_ignore_patterns(io.BytesIO(content))))))
+    return sorted(found, key=lambda one: one[0].count("/"))
+
+
+def _read_exactly(stdout: IO[bytes], size: int) -> bytes:
+    if not 0 <= size <= limits.BLOB_BYTES + 1:
+        raise ValueError("the walker announced a size over the cap")
+    content = stdout.read(size)
+    if len(content) != size:
+        raise ValueError("the walker stopped in the middle of a file")
+    return content
+
+
+def _is_text(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

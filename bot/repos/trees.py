@@ -1,0 +1,135 @@
+"""Reading trees and making new ones out of old ones. Everything is objects of the cache; no file is looked at."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from dulwich.object_store import commit_tree_changes
+from dulwich.objects import Blob, ObjectID
+from dulwich.repo import Repo
+
+from bot.domain.paths import UnsafePath, parse_repo_path
+from bot.errors import Bug
+from bot.repos.cache import entries, locked_cache, open_cache, read_blob
+
+Change = dict[str, Any]  # a TreeChange as JSON
+
+
+def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
+    """Path to (mode, id); names that are no UTF-8 are left out: no tool can name them."""
+    with open_cache(cache) as repo:
+        return {
+            path.decode(): (_mode(mode), sha.decode())
+            for path, (mode, sha) in entries(repo, tree).items()
+            if _is_text(path)
+        }
+
+
+def changes(cache: Path, old: str, new: str) -> list[Change]:
+    with open_cache(cache) as repo:
+        return compare(entries(repo, old), entries(repo, new))
+
+
+def compare(old: dict[bytes, tuple[int, bytes]], new: dict[bytes, tuple[int, bytes]]) -> list[Change]:
+    """Every path that differs, sorted."""
+    found = []
+    for path in sorted(old.keys() | new.keys()):
+        before, after = old.get(path), new.get(path)
+        if before == after or not _is_text(path):
+            continue
+        found.append(
+            {
+                "path": path.decode(),
+                "old_mode": _mode(before[0]) if before else None,
+                "old_blob": before[1].decode() if before else None,
+                "new_mode": _mode(after[0]) if after else None,
+                "new_blob": after[1].decode() if after else None,
+            }
+        )
+    return found
+
+
+def derive(cache: Path, base: str, changes: list[Change]) -> str:
+    """The tree of `base` with the changes applied."""
+    with locked_cache(cache) as repo:
+        return apply(repo, base, changes)
+
+
+def apply(repo: Repo, base: str, changes: list[Change]) -> str:
+    """Set or delete each path. A file that takes the place of a folder takes all of it, and the other way
+    round; git's own trees can't say anything else."""
+    if not changes:
+        return base
+    have = entries(repo, base)
+    wanted: dict[bytes, tuple[int, bytes] | None] = {}
+    for change in changes:
+        path = _checked(change["path"]).encode()
+        new = change["new_blob"]
+        wanted[path] = (int(change["new_mode"], 8), new.encode()) if new else None
+    for path, new in list(wanted.items()):
+        if new is not None:
+            _clear_way(path, have, wanted)
+    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None and path in have]
+    made = [(path, new[0], ObjectID(new[1])) for path, new in sorted(wanted.items()) if new is not None]
+    # Deletions first: a folder must be gone before a file takes its name.
+    tree = ObjectID(base.encode())
+    for edits in (gone, made):
+        tree = commit_tree_changes(repo.object_store, tree, edits) if edits else tree
+    return tree.decode()
+
+
+def _clear_way(
+    path: bytes, have: dict[bytes, tuple[int, bytes]], wanted: dict[bytes, tuple[int, bytes] | None]
+) -> None:
+    parts = path.split(b"/")
+    for depth in range(1, len(parts)):
+        parent = b"/".join(parts[:depth])
+        if parent in have and parent not in wanted:
+            wanted[parent] = None
+    for other in have:
+        if other.startswith(path + b"/") and other not in wanted:
+            wanted[other] = None
+
+
+def store_blob(cache: Path, content: str) -> str:
+    """`content` in base64; the blob's id."""
+    with locked_cache(cache) as repo:
+        blob = Blob.from_string(base64.b64decode(content))
+        repo.object_store.add_object(blob)
+        return blob.id.decode()
+
+
+def read_blobs(cache: Path, blobs: list[str]) -> dict[str, str]:
+    """Id to content in base64; those that are not here are left out."""
+    with open_cache(cache) as repo:
+        found = {sha: read_blob(repo, sha) for sha in blobs}
+    return {sha: base64.b64encode(content).decode() for sha, content in found.items() if content is not None}
+
+
+def _checked(path: str) -> str:
+    try:
+        return parse_repo_path(path)
+    except UnsafePath as error:
+        raise Bug(f"a change names a path that was never checked: {error}") from error
+
+
+def _mode(mode: int) -> str:
+    return f"{mode:06o}"
+
+
+def _is_text(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
+    "list_tree": list_tree,
+    "changes": changes,
+    "derive": derive,
+    "store_blob": store_blob,
+    "read_blobs": read_blobs,
+}
