@@ -1,20 +1,27 @@
 """The inbox: on disk before it is answered, decided once."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
+from bot.domain import limits
 from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Refusal
+from bot.errors import Bug, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Inbox, Stored, Verdict, store_batch
 from bot.store.migrations import migrate
 from bot.store.schema import delivery, task
 from tests.store.requests import request
+
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def received(name: str, at: float = 1.0) -> Delivery:
@@ -77,38 +84,108 @@ def _store_until_killed(url: str, pipe: "multiprocessing.connection.Connection")
     asyncio.run(go())
 
 
-def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'pullwright.db'}"
-    migrate(Database(url))
+def test_what_was_answered_is_there_after_a_kill(database: Database) -> None:
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    writer = multiprocessing.get_context("spawn").Process(target=_store_until_killed, args=(url, theirs))
+    writer = SPAWN.Process(target=_store_until_killed, args=(database.url, theirs))
     writer.start()
+    theirs.close()
     answered = [ours.recv() for _ in range(20)]
     os.kill(writer.pid or 0, signal.SIGKILL)
     writer.join()
-    theirs.close()
-    while ours.poll():
-        try:
+    with contextlib.suppress(EOFError):
+        while True:
             answered.append(ours.recv())
-        except EOFError:
-            break
-    database = Database(url)
     with database.read() as connection:
         stored = set(connection.execute(sa.select(delivery.c.id)).scalars())
-    database.close()
     assert {f"d{number}" for number in answered} <= stored
 
 
-def test_two_processes_migrate_at_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'new.db'}"
-    context = multiprocessing.get_context("spawn")
-    starters = [context.Process(target=_migrate, args=(url,)) for _ in range(3)]
+async def test_two_receivers_that_get_the_same_deliveries_store_each_once(database: Database) -> None:
+    other = Database(database.url)
+    names = [f"d{n}" for n in range(100)]
+    async with Inbox(database) as one, Inbox(other) as two:
+        forwards = [one.store(received(name)) for name in names]
+        backwards = [two.store(received(name)) for name in reversed(names)]
+        answers = await asyncio.gather(*forwards, *backwards)
+    other.close()
+    assert answers.count(Stored.NEW) == answers.count(Stored.KNOWN) == 100
+    assert len(Deliveries(database).waiting(1000)) == 100
+
+
+async def test_whoever_waits_when_the_inbox_closes_is_answered(database: Database) -> None:
+    async with Inbox(database) as inbox:
+        waiting = [asyncio.ensure_future(inbox.store(received(f"d{n}"))) for n in range(200)]
+        await asyncio.sleep(0)
+    assert {await one for one in waiting} == {Stored.NEW}
+    assert len(Deliveries(database).waiting(1000)) == 200
+    with pytest.raises(Bug):
+        await inbox.store(received("late"))
+
+
+async def test_more_than_the_disk_can_take_is_refused_at_once(database: Database) -> None:
+    async with Inbox(database) as inbox:
+        count = limits.INBOX_WAITING + 5
+        answers = await asyncio.gather(
+            *(inbox.store(received(f"d{n}")) for n in range(count)), return_exceptions=True
+        )
+    refused = [one for one in answers if isinstance(one, RetryLater)]
+    assert len(refused) == 5
+    assert len(Deliveries(database).waiting(count)) == limits.INBOX_WAITING
+
+
+async def test_one_caller_that_goes_away_does_not_hold_up_the_others(database: Database) -> None:
+    async with Inbox(database) as inbox:
+        gone = asyncio.ensure_future(inbox.store(received("gone")))
+        stays = asyncio.ensure_future(inbox.store(received("stays")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        assert await stays is Stored.NEW
+
+
+def test_two_intakes_make_one_task_of_one_delivery(database: Database) -> None:
+    store_batch(database, [received(f"d{n}") for n in range(20)])
+    deliveries = Deliveries(database)
+    with ThreadPoolExecutor(4) as pool:
+        handled = list(
+            pool.map(
+                lambda n: deliveries.accept(DeliveryId(f"d{n % 20}"), request(n % 20 + 1, issue=n % 20), 5.0),
+                range(80),
+            )
+        )
+    assert [one.verdict for one in handled].count(Verdict.TASK) == 20
+    assert {one.reason for one in handled} == {"", Ignored.ALREADY_HANDLED}
+    assert {deliveries.handled(DeliveryId(f"d{n}")).verdict for n in range(20)} == {Verdict.TASK}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("detail", ["half a character: \ud800", "nothing: \0", "\U0001f600" * 400])
+def test_no_text_of_a_payload_keeps_a_delivery_from_being_decided(database: Database, detail: str) -> None:
+    store_batch(database, [received("d1")])
+    Deliveries(database).ignore(DeliveryId("d1"), Ignored.MALFORMED, 5.0, detail)
+    assert Deliveries(database).waiting(10) == ()
+
+
+def test_an_error_of_the_database_does_not_quote_the_payload(database: Database) -> None:
+    words = {"event": "x", "body": b"WORDS", "received_at": 1.0, "state": "stored", "reason": "WORDS"}
+    statement = "insert into delivery (id, event, body, received_at, state, reason) values "
+    broken = sa.text(statement + "(null, :event, :body, :received_at, 'x', :reason, 1)")
+    with pytest.raises((Bug, RetryLater)) as caught, database.write() as connection:
+        connection.execute(broken, {name: words[name] for name in ("event", "body", "received_at", "reason")})
+    assert "WORDS" not in str(caught.value)
+
+
+def test_many_processes_that_start_at_once_migrate_once(url: str) -> None:
+    barrier = SPAWN.Barrier(4)  # at once: nobody is held up by imports
+    starters = [SPAWN.Process(target=_migrate, args=(url, barrier)) for _ in range(4)]
     for starter in starters:
         starter.start()
     for starter in starters:
         starter.join()
-    assert [starter.exitcode for starter in starters] == [0, 0, 0]
+    assert [starter.exitcode for starter in starters] == [0] * 4
+    with contextlib.closing(Database(url)) as database:
+        assert migrate(database) == 1
 
 
-def _migrate(url: str) -> None:
-    assert migrate(Database(url)) == 1
+def _migrate(url: str, barrier: Any) -> None:
+    with contextlib.closing(Database(url)) as database:
+        barrier.wait()
+        assert migrate(database) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.ids import TaskId
-from bot.errors import SettingsFault, Superseded
+from bot.errors import Bug, SettingsFault, Superseded
 from bot.store.database import Database
 from bot.store.effects import Effect, Effects, EffectState
 from bot.store.events import Events
@@ -59,6 +59,27 @@ def test_effects_of_an_old_epoch_are_refused(database: Database, epoch: int) -> 
     ):
         with pytest.raises(Superseded):
             write()
+
+
+def test_an_effect_that_was_not_planned_or_is_done_is_a_bug_to_change(database: Database, epoch: int) -> None:
+    effects = Effects(database)
+    with pytest.raises(Bug, match="never planned"):
+        effects.begin_sending(TASK, epoch, "k", 1.0)
+    effects.plan(TASK, epoch, "k")
+    effects.finish(TASK, epoch, "k", 1)
+    with pytest.raises(Bug):
+        effects.begin_sending(TASK, epoch, "k", 1.0)
+    found = effects.find("k")
+    assert found is not None
+    assert found.result == 1
+
+
+def test_two_workers_can_not_have_one_id(database: Database) -> None:
+    workers = Workers(database)
+    workers.register("w1", 0.0)
+    with pytest.raises(Bug, match="w1"):
+        workers.register("w1", 1.0)
+    assert workers.alive(since=0.0) == ("w1",)
 
 
 def test_heartbeats_tell_the_living_from_the_dead(database: Database) -> None:

@@ -146,3 +146,73 @@ def test_what_a_worker_held_is_handed_over_and_it_can_write_no_more(database: Da
     with pytest.raises(Superseded):
         tasks.save_facts(old, {})
     assert take(tasks, worker="w2").epoch == 3
+
+
+def test_a_write_that_comes_after_its_run_waits_is_refused_even_when_the_task_runs_again(
+    database: Database,
+) -> None:
+    tasks = queue(database, request(1))
+    tasks.admit(WIDE, 1.0)
+    old = take(tasks)
+    tasks.wait(old, until=1.0)
+    tasks.admit(WIDE, 2.0)
+    with pytest.raises(Superseded):
+        Events(database).append(old.id, old.epoch, "reply", {}, 2.0)
+    assert take(tasks).epoch == old.epoch + 2
+
+
+def test_a_task_that_waits_for_a_person_comes_back_when_it_is_queued_again(database: Database) -> None:
+    tasks = queue(database, request(1))
+    tasks.admit(WIDE, 1.0)
+    assert not tasks.requeue(TaskId("t-1"))
+    tasks.wait(take(tasks), until=None)
+    assert tasks.admit(WIDE, 1e12) == ()
+    assert tasks.requeue(TaskId("t-1"))
+    assert not tasks.requeue(TaskId("t-1"))
+    assert [one.segment for one in tasks.admit(WIDE, 2.0)] == [2]
+
+
+def test_of_many_that_append_at_once_only_the_holder_of_the_last_epoch_goes_on(database: Database) -> None:
+    tasks = queue(database, request(1))
+    tasks.admit(WIDE, 1.0)
+    events = Events(database)
+    written: list[tuple[int, int]] = []
+
+    def work(worker: str) -> None:
+        taken = take(tasks, worker=worker)
+        for _ in range(10):
+            try:
+                written.append((events.append(taken.id, taken.epoch, "reply", {}, 2.0), taken.epoch))
+            except Superseded:
+                return
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seq for seq, _ in written) == list(range(1, len(written) + 1))
+    epochs = [epoch for _, epoch in sorted(written)]
+    assert epochs == sorted(epochs)
+    assert epochs.count(4) == 10
+
+
+def test_while_some_admit_and_some_finish_the_limits_hold_at_every_moment(database: Database) -> None:
+    tasks = queue(database, *(request(n, issue=n, repository=n % 3) for n in range(1, 31)))
+    most = AdmissionLimits(fleet=4, repository=2, installation=4)
+    seen: list[int] = []
+
+    def work(worker: str) -> None:
+        for _ in range(40):
+            for one in tasks.admit(most, 1.0):
+                seen.append(len(tasks.running()))
+                tasks.finish(tasks.take(one.task, worker), Outcome.PROVEN, "\ud800 \0", 2.0)
+
+    threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 30
+    assert max(seen) <= 4
+    assert all(view.outcome == "proven" for view in tasks.newest(100))

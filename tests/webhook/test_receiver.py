@@ -9,20 +9,12 @@ from starlette.testclient import TestClient
 from bot.domain import limits
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Inbox
-from bot.store.migrations import migrate
+from bot.webhook.body import Bodies
 from bot.webhook.receiver import build_receiver
 from bot.webhook.signature import sign
 
 SECRET = b"0123456789abcdef"
 BODY = b'{"action": "created"}'
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
-    migrate(opened)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -114,7 +106,39 @@ def test_the_other_secret_serves_too(client: TestClient) -> None:
     assert client.post("/webhook", content=BODY, headers=changed).status_code == 202
 
 
+@pytest.mark.parametrize("length", ["9" * 5_000, "\xb2", "-1"])
+def test_a_strange_length_is_no_crash(client: TestClient, length: str) -> None:
+    given = [(k, v.encode()) for k, v in headers().items()] + [("content-length", length.encode("latin-1"))]
+    assert client.post("/webhook", content=BODY, headers=given).status_code == 202  # type: ignore[arg-type]
+
+
+def test_all_bodies_together_stay_under_one_budget(database: Database) -> None:
+    bodies = Bodies(together=len(BODY))
+    with TestClient(build_receiver(Inbox(database), (SECRET,), lambda: 5.0, bodies)) as client:
+        assert client.post("/webhook", content=BODY + b" ", headers=headers(BODY + b" ")).status_code == 503
+        for number in range(3):  # what was given back can be used again
+            changed = headers(x_github_delivery=f"d{number}")
+            assert client.post("/webhook", content=BODY, headers=changed).status_code == 202
+    assert len(stored(database)) == 3
+
+
+def test_an_event_that_nobody_knows_is_stored_for_the_intake(client: TestClient, database: Database) -> None:
+    changed = headers(x_github_event="ping")
+    assert client.post("/webhook", content=BODY, headers=changed).status_code == 202
+    assert stored(database) == [BODY]
+
+
+def test_it_is_not_ready_while_the_database_has_no_tables(tmp_path: Path) -> None:
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with TestClient(build_receiver(Inbox(empty), (SECRET,), lambda: 5.0)) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert client.post("/webhook", content=BODY, headers=headers()).status_code == 503
+    empty.close()
+
+
 def test_health_and_nothing_else(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"ok": True}
+    assert client.get("/readyz").json() == {"ready": True}
     assert client.get("/webhook").status_code == 405
     assert client.get("/openapi.json").status_code == 404

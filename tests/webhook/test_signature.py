@@ -26,7 +26,7 @@ def test_without_a_secret_nothing_is_signed() -> None:
     assert not is_signed(BODY, sign(BODY, b""), (b"",))
 
 
-@given(st.text())
+@given(st.text(st.characters(exclude_categories=())))  # halves of characters too
 def test_no_header_raises_or_passes(header: str) -> None:
     assert not is_signed(BODY, header, (b"some other secret",))
 
