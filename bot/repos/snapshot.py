@@ -3,6 +3,8 @@
 What the base's own `.gitignore` files name is left out unless it is tracked; rules that the work added do not count.
 """
 
+import contextlib
+import io
 import json
 import subprocess
 from dataclasses import dataclass, field
@@ -26,27 +28,38 @@ def snapshot(cache: Path, base: str, argv: list[str]) -> dict[str, Any]:
     """`argv` starts the walker in the sandbox's view. The tree, the changes, what was left out."""
     with locked_cache(cache) as repo:
         reading = _Reading(repo, entries(repo, base))
-        with subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": "/usr/bin:/bin"},
-        ) as process:
-            if process.stdin is None or process.stdout is None or process.stderr is None:
-                raise RepositoryFault("The walk could not be started.")
-            try:
-                reading.read(process.stdin, process.stdout)
-            except (BrokenPipeError, ValueError) as error:
-                process.kill()
-                said = process.stderr.read()[-500:].decode(errors="replace")
-                raise RepositoryFault(f"The work tree could not be read: {said or error}") from error
+        _converse(argv, reading)
         tree = apply(repo, base, reading.changes())
         return {
             "tree": tree,
             "changes": compare(reading.base, entries(repo, tree)) if tree != base else [],
             "left_out": reading.left_out_shown(),
         }
+
+
+def _converse(argv: list[str], reading: "_Reading") -> None:
+    """Start the walker and take all that it says; it is dead when this returns."""
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    try:
+        if process.stdin is None or process.stdout is None:
+            raise RepositoryFault("The walk could not be started.")
+        reading.read(process.stdin, process.stdout)
+    except (BrokenPipeError, ValueError) as error:
+        said = process.stderr.read()[-500:].decode(errors="replace") if process.stderr else ""
+        raise RepositoryFault(f"The work tree could not be read: {said or error}") from error
+    finally:
+        process.kill()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):  # what we had still to say to it
+                if pipe is not None:
+                    pipe.close()
+        process.wait()
 
 
 @dataclass
@@ -141,8 +154,6 @@ class _Reading:
 
 def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:
     """Outermost first: (folder with a slash, or empty; its rules)."""
-    import io
-
     found = []
     for path, (mode, sha) in base.items():
         if path.rsplit(b"/", 1)[-1] != b".gitignore" or mode & 0o170000 != 0o100000 or not _is_text(path):
