@@ -165,11 +165,8 @@ def test_no_text_of_a_payload_keeps_a_delivery_from_being_decided(database: Data
 
 
 def test_an_error_of_the_database_does_not_quote_the_payload(database: Database) -> None:
-    words = {"event": "x", "body": b"WORDS", "received_at": 1.0, "state": "stored", "reason": "WORDS"}
-    statement = "insert into delivery (id, event, body, received_at, state, reason) values "
-    broken = sa.text(statement + "(null, :event, :body, :received_at, 'x', :reason, 1)")
-    with pytest.raises((Bug, RetryLater)) as caught, database.write() as connection:
-        connection.execute(broken, {name: words[name] for name in ("event", "body", "received_at", "reason")})
+    with pytest.raises(Bug) as caught, database.write() as connection:
+        connection.execute(sa.text("select :body, :odd"), {"body": "WORDS", "odd": object()})
     assert "WORDS" not in str(caught.value)
 
 
