@@ -103,6 +103,8 @@ FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 
 # -- verification -----------------------------------------------------------------------------------------
+REPORT_BYTES: Final = 64 * MIB  # 100,000 tests with short messages
+WHOLE_SUITE_S: Final = 20.0  # a slower suite is repeated for the changed test files only, and run whole once
 SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite
 BASELINE_RUNS: Final = 2  # tells flaky from stable
 FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2

@@ -1,0 +1,70 @@
+"""What a run of the tests changed against the baseline, for the model: differences first, then the evidence. Pure."""
+
+from typing import Final
+
+from bot.domain import limits
+from bot.domain.evidence import TestStatus
+from bot.verify.baseline import Baseline
+from bot.verify.report import TestReport
+
+_IDS_SHOWN: Final = 20
+
+
+def render_difference(
+    report: TestReport, baseline: Baseline, command: str, output: str, *, partial: bool
+) -> str:
+    """`partial`: only a selection ran, so what is not in the report is not missing."""
+    lines = [f"$ {command}", _totals(report)]
+    if report.problem:
+        lines.append(f"The run can't be trusted: {report.problem}.")
+    if baseline.problem:
+        lines.append(f"The untouched base could not be measured ({baseline.problem}); this is the run alone.")
+    broken = report.broken
+    new = broken - baseline.failing - baseline.flaky
+    lines += _section("Newly failing", new & baseline.passing)
+    lines += _section("Failing, not in the base (new tests)", new - baseline.passing)
+    lines += _section("Newly passing", report.ids(TestStatus.PASSED) & baseline.failing)
+    lines += _section("New tests that pass", report.ids(TestStatus.PASSED) - _known(baseline))
+    lines += _section("Newly skipped", report.ids(TestStatus.SKIPPED) & baseline.passing)
+    if not partial and not report.problem:
+        lines += _section("Not in the report any more", baseline.passing - frozenset(report.results))
+    lines += _section("Failed before already", broken & baseline.failing)
+    lines += _section("Flaky on the base", broken & baseline.flaky)
+    if not (new or broken) and not report.problem:
+        lines.append("Nothing fails that did not fail before.")
+    lines += _failures(report, sorted(new) or sorted(broken))
+    if not report.results:
+        lines += ["", "The end of its output:", output.strip()[-3_000:]]
+    return "\n".join(lines)
+
+
+def _totals(report: TestReport) -> str:
+    counts = [
+        (report.count(TestStatus.PASSED), "passed"),
+        (report.count(TestStatus.FAILED), "failed"),
+        (report.count(TestStatus.ERROR), "errors"),
+        (report.count(TestStatus.SKIPPED), "skipped"),
+    ]
+    return ", ".join(f"{count} {word}" for count, word in counts if count) or "no test ran"
+
+
+def _section(title: str, ids: frozenset[str]) -> list[str]:
+    if not ids:
+        return []
+    shown = sorted(ids)[:_IDS_SHOWN]
+    more = [f"  … and {len(ids) - len(shown)} more"] if len(ids) > len(shown) else []
+    return [f"{title} ({len(ids)}):", *(f"  {name}" for name in shown), *more]
+
+
+def _failures(report: TestReport, ids: list[str]) -> list[str]:
+    lines: list[str] = []
+    for name in ids[: limits.FAILURE_TESTS]:
+        text = report.results[name].message.strip().splitlines()
+        cut = text[: limits.FAILURE_LINES]
+        more = [f"[… {len(text) - len(cut)} lines more]"] if len(text) > len(cut) else []
+        lines += ["", f"--- {name}", *cut, *more]
+    return lines
+
+
+def _known(baseline: Baseline) -> frozenset[str]:
+    return baseline.passing | baseline.failing | baseline.flaky | baseline.skipped

@@ -1,0 +1,74 @@
+"""What the runs of a verification mean: proofs, regressions, missing tests. Pure.
+
+A proof is a test that failed in its call phase in every run without the code of the change, and passed in every
+run with it. An error in collection, import or set-up before the change proves nothing: any new test has that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.evidence import TestProof, TestStatus
+from bot.verify.baseline import Baseline
+from bot.verify.report import TestReport
+
+_MESSAGE_LINES = 12
+
+
+def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[TestProof, ...]:
+    """`before`: base and only the tests of the change; `after`: base and all of it."""
+    if not before or not after:
+        return ()
+    failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))
+    passed = frozenset.intersection(*(report.ids(TestStatus.PASSED) for report in after))
+    return tuple(
+        TestProof(
+            name,
+            len(before),
+            len(before),
+            len(after),
+            len(after),
+            "\n".join(before[0].results[name].message.strip().splitlines()[:_MESSAGE_LINES]),
+        )
+        for name in sorted(failed & passed)
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The whole change against the baseline. `suspects` failed or were skipped at least once and passed before;
+    whether the change is to blame is found out by running them alone."""
+
+    suspects: tuple[str, ...]
+    skipped: tuple[str, ...]
+    missing: tuple[str, ...]
+    new_failures: tuple[str, ...]  # tests that the base does not have, and that fail with the change
+    problem: str = ""
+
+
+def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partial: bool) -> Comparison:
+    """`partial`: only a selection ran, nothing is missing then."""
+    problem = next((report.problem for report in after if report.problem), "")
+    broken = frozenset[str]().union(*(report.broken for report in after))
+    skipped = frozenset[str]().union(*(report.ids(TestStatus.SKIPPED) for report in after))
+    seen = frozenset.intersection(*(frozenset(report.results) for report in after)) if after else frozenset()
+    known = baseline.passing | baseline.failing | baseline.skipped | baseline.flaky
+    missing = frozenset[str]() if partial else baseline.passing - seen
+    return Comparison(
+        tuple(sorted(broken & baseline.passing)),
+        tuple(sorted(skipped & baseline.passing)),
+        tuple(sorted(missing)),
+        tuple(sorted(broken - known)),
+        problem,
+    )
+
+
+def decide_blame(base: Sequence[TestReport], patch: Sequence[TestReport], name: str) -> bool:
+    """A new failure, run alone on both trees: the change is to blame when it passes each time without it and
+    fails at least once with it. Fails on the base as well, or passes alone on both: flaky."""
+    passes_before = all(_passed(report, name) for report in base)
+    return passes_before and any(not _passed(report, name) for report in patch)
+
+
+def _passed(report: TestReport, name: str) -> bool:
+    result = report.results.get(name)
+    return result is not None and result.status is TestStatus.PASSED

@@ -1,0 +1,130 @@
+"""The room's face: one verifier for one task: the baseline, the agent's test runs, the gate, the verification.
+
+Must never ask a model, and never report what it did not run.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.domain import limits
+from bot.domain.evidence import Evidence, RunPurpose
+from bot.domain.ids import TreeSha
+from bot.errors import ForModel
+from bot.repos.contract import Repos
+from bot.sandbox.contract import Sandbox
+from bot.verify.baseline import Baseline, decide_baseline
+from bot.verify.difference import render_difference
+from bot.verify.execute import TestBench, Told
+from bot.verify.gate import ChangedFile, check_change
+from bot.verify.runners import Runner, select
+from bot.verify.tiers import Findings, decide_tier
+from bot.verify.verification import Measured, Subject, Verification
+
+
+def _nothing_known() -> Baseline | None:
+    return None
+
+
+def _keep_nothing(_baseline: Baseline) -> None:
+    """The next verifier measures again."""
+
+
+@dataclass
+class Verifier:
+    """`load` and `keep` are the baseline's cache; without them it is measured for each verifier."""
+
+    repos: Repos
+    sandbox: Sandbox
+    subject: Subject
+    load: Callable[[], Baseline | None] = _nothing_known
+    keep: Callable[[Baseline], None] = _keep_nothing
+    _baseline: "asyncio.Task[Baseline] | None" = field(default=None, init=False)
+
+    # -- for the agent --------------------------------------------------------------------------------------
+    async def baseline(self, told: Told | None = None) -> Baseline:
+        """Measured once; whoever asks meanwhile waits for the same one."""
+        if self._baseline is None or (self._baseline.done() and self._baseline.cancelled()):
+            self._baseline = asyncio.create_task(self._measure_baseline(told))
+        return await asyncio.shield(self._baseline)
+
+    async def run_tests(self, tree: TreeSha, selection: tuple[str, ...]) -> str:
+        """The tests on `tree`, as a difference against the baseline. Raises ForModel when there are none."""
+        if self.subject.test.runner is Runner.NONE:
+            raise ForModel("No test command was found in this repository. Run what fits in the shell.")
+        command = select(self.subject.test, selection)
+        baseline = await self.baseline()
+        ran = await self._bench(None).run(RunPurpose.WHOLE_PATCH, tree, self.subject.environment, command)
+        return render_difference(ran.report, baseline, command.command, ran.output, partial=bool(selection))
+
+    async def check_gate(self, tree: TreeSha) -> tuple[str, ...]:
+        """Static faults of the change from the base to `tree`, each a sentence for the model."""
+        changes = await self.repos.changes(self.subject.key, self.subject.base_tree, tree)
+        ids = {blob for change in changes for blob in (change.old_blob, change.new_blob) if blob}
+        blobs = await self.repos.read_blobs(self.subject.key, tuple(sorted(ids)))
+        files = tuple(
+            ChangedFile(change, blobs.get(change.old_blob or ""), blobs.get(change.new_blob or ""))
+            for change in changes
+        )
+        return check_change(files)
+
+    async def close(self) -> None:
+        """End what still runs."""
+        if self._baseline is not None and not self._baseline.done():
+            self._baseline.cancel()
+            await asyncio.gather(self._baseline, return_exceptions=True)
+
+    # -- the verification -----------------------------------------------------------------------------------
+    async def verify(self, tree: TreeSha, told: Told | None = None) -> Evidence:
+        """Everything that can be measured about the change from the base to `tree`."""
+        if self.subject.test.runner is Runner.NONE:
+            return self._evidence(tree, Findings(False, False, "no test command was found"), Measured())
+        baseline = await self.baseline(told)
+        measured = Measured(baseline=baseline, runs=list(baseline.runs))
+        if baseline.problem:
+            why = Findings(True, False, baseline.problem)
+            return self._evidence(tree, why, measured)
+        verification = Verification(self.repos, subject, tree, baseline, self._bench(told), measured)
+        return self._evidence(tree, await verification.run(), measured)
+
+    def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
+        subject = self.subject
+        tier, reason = decide_tier(found)
+        return Evidence(
+            base_commit=subject.base_commit,
+            base_tree=subject.base_tree,
+            patch_tree=tree,
+            tier=tier,
+            reason=reason,
+            runner=subject.test.runner.value,
+            command=subject.test.command,
+            environment_digest=(subject.patch_environment or subject.environment).digest,
+            runs=tuple(measured.runs),
+            proofs=tuple(measured.proofs),
+            regressions=tuple(measured.regressions),
+            failing_before=tuple(sorted(measured.baseline.failing)),
+            flaky=tuple(sorted(measured.baseline.flaky | set(measured.flaky))),
+            missing=tuple(measured.missing),
+            notes=(*subject.notes, *measured.notes),
+        )
+
+    async def _measure_baseline(self, told: Told | None) -> Baseline:
+        known = await asyncio.to_thread(self.load)
+        if known is not None:
+            return known
+        subject = self.subject
+        if subject.test.runner is Runner.NONE:
+            return Baseline(problem="no test command was found")
+        runs = await self._bench(told).repeat(
+            limits.BASELINE_RUNS,
+            RunPurpose.BASELINE,
+            subject.base_tree,
+            subject.environment,
+            subject.test,
+        )
+        baseline = decide_baseline(tuple(ran.report for ran in runs), tuple(ran.record for ran in runs))
+        await asyncio.to_thread(self.keep, baseline)
+        return baseline
+
+    def _bench(self, told: Told | None) -> TestBench:
+        return TestBench(self.repos, self.sandbox, self.subject.key, told)
