@@ -27,12 +27,12 @@ class GitHubDesk:
         self, installation: InstallationId, repository: RepositoryRef, login: str, user_id: int
     ) -> Permission:
         """See `intake.Permissions`."""
-        with closing(self.forge.repository(installation, repository.id, repository.full_name)) as github:
+        with closing(self.forge.repository(installation, repository.full_name, repository.id)) as github:
             return github.threads.fetch_permission(login, user_id)
 
     def tell(self, refused: RefusedRequest) -> None:
         """See `intake.Refuser`."""
-        place = (refused.installation, refused.repository.id, refused.repository.full_name)
+        place = (refused.installation, refused.repository.full_name, refused.repository.id)
         with closing(self.forge.repository(*place)) as github:
             marker = refusal_marker(refused.issue, refused.login, refused.refusal)
             if github.threads.find_tracking_comment(refused.issue, marker) is None:

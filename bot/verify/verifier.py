@@ -84,7 +84,7 @@ class Verifier:
         if baseline.problem:
             why = Findings(True, False, baseline.problem)
             return self._evidence(tree, why, measured)
-        verification = Verification(self.repos, subject, tree, baseline, self._bench(told), measured)
+        verification = Verification(self.repos, self.subject, tree, baseline, self._bench(told), measured)
         return self._evidence(tree, await verification.run(), measured)
 
     def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:

@@ -15,14 +15,14 @@ from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.desk import Desk, Services
-from bot.tasks.change.environment import open_verifier, prepare
+from bot.tasks.change.environment import open_verifier, open_work_tree, prepare
 from bot.tasks.change.facts import parse_facts
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import keep_end, open_work_tree, run_agent
+from bot.tasks.change.work import keep_end, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -82,10 +82,8 @@ class ChangeSteps:
                 return Next(Phase.REPORT)
 
     async def _verify(self, desk: Desk) -> PhaseEnd:
-        async with open_verifier(desk) as verifier, _progress(desk) as progress:
-            submission = desk.facts.submission
-            tests = submission.regression_tests if submission else ()
-            evidence = await verifier.verify(desk.facts.tree, tests, progress.command_ended)
+        async with open_verifier(desk, desk.facts.tree) as verifier, _progress(desk) as progress:
+            evidence = await verifier.verify(desk.facts.tree, progress.command_ended)
         decision = decide_round(evidence, desk.facts.round)
         await desk.learn(evidence=evidence, round=desk.facts.round + 1)
         match decision:
@@ -101,7 +99,7 @@ class ChangeSteps:
     @asynccontextmanager
     async def _desk(self, task: Taken) -> AsyncIterator[Desk]:
         request = task.request
-        place = (request.installation, request.repository.id, request.repository.full_name)
+        place = (request.installation, request.repository.full_name, request.repository.id)
         github = self.services.forge.repository(*place)
         try:
             yield Desk(self.services, task, parse_facts(task.facts), github)
