@@ -18,10 +18,6 @@ import sys
 from bot.sandbox import syscalls, watchdog
 
 
-class Step(Exception):  # noqa: N818  # it names where the launch stopped
-    """Which part of the launch failed, for the remedy that the operator is told."""
-
-
 def main() -> None:
     """Read the request and become bubblewrap; a failed step is reported on the status descriptor, exit 125."""
     with open(int(sys.argv[1]), "rb") as source:  # noqa: PTH123
@@ -55,12 +51,12 @@ def _join_cgroups(request: dict) -> None:  # type: ignore[type-arg]
 
 def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
     """As root: show every host path under the stage first, so that parents closed to the uid do not matter."""
-    if request["uid"] is None:
+    uid = request["uid"]
+    if uid is None:
         return
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.make_all_private()
-    _stage(request, request["uid"])
-    uid = request["uid"]
+    _stage(request)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -68,17 +64,21 @@ def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
     _follow_parent(request)
 
 
-def _stage(request: dict, owner: int) -> None:  # type: ignore[type-arg]
+def _stage(request: dict) -> None:  # type: ignore[type-arg]
+    """Private to us: a file system over the stage, in it every host directory under a short name.
+
+    All are opened before the stage covers anything, for some may lie below it.
+    """
     stage = request["stage"]
+    opened = [(name, os.open(source, os.O_PATH | os.O_CLOEXEC)) for name, source in request["binds"]]
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("stage", stage, "tmpfs", flags, "size=1m,mode=0755")
-    for name, source in request["binds"]:
+    os.mkdir(f"{stage}/workspace")  # noqa: PTH102
+    for name, descriptor in opened:
         target = f"{stage}/{name}"
         os.makedirs(target)  # noqa: PTH103
-        syscalls.bind(source, target)
-    for name in ("workspace",):
-        os.mkdir(f"{stage}/{name}", 0o700)  # noqa: PTH102
-        os.chown(f"{stage}/{name}", owner, owner)
+        syscalls.bind(f"/proc/self/fd/{descriptor}", target)
+        os.close(descriptor)
 
 
 def _new_user_namespace(request: dict) -> None:  # type: ignore[type-arg]
@@ -91,7 +91,7 @@ def _new_user_namespace(request: dict) -> None:  # type: ignore[type-arg]
 
 def _stage_as_user(request: dict) -> None:  # type: ignore[type-arg]
     if request["uid"] is None:
-        _stage(request, 0)
+        _stage(request)
 
 
 def _mount_overlay(request: dict) -> None:  # type: ignore[type-arg]
@@ -141,9 +141,7 @@ def _watch(request: dict) -> None:  # type: ignore[type-arg]
 def _become_bubblewrap(request: dict) -> None:  # type: ignore[type-arg]
     for descriptor in request["pass"]:
         os.set_inheritable(descriptor, True)
-    stage = request["stage"]
-    argv = [text.replace("{stage}", stage) for text in request["argv"]]
-    os.execve(argv[0], argv, {})  # noqa: S606
+    os.execve(request["argv"][0], request["argv"], {})  # noqa: S606
 
 
 _STEPS = (

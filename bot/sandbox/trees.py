@@ -7,6 +7,7 @@ Races: `adopt` by two tasks at once only repeats the same change, and marks the 
 """
 
 import contextlib
+import itertools
 import os
 import stat
 from pathlib import Path
@@ -53,20 +54,46 @@ def remove(path: Path) -> None:
         path.rmdir()
 
 
-def _empty(directory: int) -> None:
-    """Depth first, with a list for a stack: a tree may be deeper than Python's recursion or our descriptors."""
+def _empty(top: int) -> None:
+    """Without recursion and with two descriptors: what lies in a subdirectory is first moved up to the top, for
+    a tree may be deeper than our stack, our descriptors and the longest path."""
+    _open_up(top)
+    counter = itertools.count()
+    while directories := _unlink_files(top):
+        for name in directories:
+            child = _enter(name, top)
+            try:
+                _open_up(child)
+                for inner in _unlink_files(child):
+                    _enter_rights(inner, child)
+                    os.rename(inner, f".pullwright-{next(counter)}", src_dir_fd=child, dst_dir_fd=top)
+            finally:
+                os.close(child)
+            os.rmdir(name, dir_fd=top)
+
+
+def _unlink_files(directory: int) -> list[str]:
+    """Remove all but directories; the names of those."""
+    left = []
+    for name in os.listdir(directory):  # by descriptor
+        if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            left.append(name)
+        else:
+            os.unlink(name, dir_fd=directory)
+    return left
+
+
+def _open_up(directory: int) -> None:
     if os.fstat(directory).st_mode & 0o700 != 0o700:
         os.fchmod(directory, 0o700)
-    for name in os.listdir(directory):  # noqa: PTH208  # by descriptor
-        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-        if not stat.S_ISDIR(mode):
-            os.unlink(name, dir_fd=directory)
-            continue
-        if mode & 0o700 != 0o700:
-            os.chmod(name, 0o700, dir_fd=directory)
-        child = os.open(name, _DIRECTORY, dir_fd=directory)
-        try:
-            _empty(child)
-        finally:
-            os.close(child)
-        os.rmdir(name, dir_fd=directory)
+
+
+def _enter_rights(name: str, parent: int) -> None:
+    """To move a directory its own `..` is written: its owner needs the right to write it."""
+    if os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode & 0o700 != 0o700:
+        os.chmod(name, 0o700, dir_fd=parent)
+
+
+def _enter(name: str, parent: int) -> int:
+    _enter_rights(name, parent)
+    return os.open(name, _DIRECTORY, dir_fd=parent)

@@ -1,0 +1,174 @@
+"""A cgroup for each command, where this process may make one: v2 (delegated) or v1, else none.
+
+Only memory and process count. It must never move processes that are not ours, nor touch a group that it did
+not make. Without a cgroup the launcher's rlimits and the watchdog stand in; the preflight says which.
+
+Races. A group is removed after its last process is dead; a removal that fails (the kernel is still counting
+down) is tried again at the next command. Names are unique to a process and a command.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from bot.domain import limits
+
+_ROOT: Final = Path("/sys/fs/cgroup")
+_PREFIX: Final = "pullwright-"
+_WORKER: Final = "pullwright-worker"
+
+
+@dataclass(frozen=True)
+class CgroupHost:
+    """Where groups can be made: controller name to the directory that will hold them."""
+
+    version: int  # 1 or 2; 0: nowhere
+    parents: dict[str, Path] = field(default_factory=dict)
+
+    def enforces(self, controller: str) -> bool:
+        return controller in self.parents
+
+    @property
+    def label(self) -> str:
+        return f"cgroup v{self.version}"
+
+
+@dataclass(frozen=True)
+class CommandCgroup:
+    """The group of one command. `entries`: files into which the launcher writes `0` to join."""
+
+    directories: dict[str, Path]
+    version: int
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        return tuple(str(path / "cgroup.procs") for path in dict.fromkeys(self.directories.values()))
+
+    def killed_for_memory(self) -> int:
+        """How many processes the kernel killed for want of memory; 0 when it can't be told."""
+        directory = self.directories.get("memory")
+        if directory is None:
+            return 0
+        name = "memory.events" if self.version == 2 else "memory.oom_control"
+        with contextlib.suppress(OSError, ValueError):
+            for line in (directory / name).read_text().splitlines():
+                key, _, value = line.partition(" ")
+                if key == "oom_kill":
+                    return int(value)
+        return 0
+
+
+def find_cgroups() -> CgroupHost:
+    """Try v2, then v1, by making and removing a group. Never raises: nowhere is an answer."""
+    own = _own_groups()
+    return _find_v2(own) or _find_v1(own) or CgroupHost(0)
+
+
+@contextlib.contextmanager
+def command_cgroup(host: CgroupHost, name: str) -> Iterator[CommandCgroup]:
+    """A limited group for one command, removed behind it. Raises OSError when it can't be made."""
+    made: dict[str, Path] = {}
+    try:
+        for controller, parent in host.parents.items():
+            directory = parent / f"{_PREFIX}{os.getpid()}-{name}"
+            if directory not in made.values():
+                directory.mkdir()
+            made[controller] = directory
+            _limit(directory, controller, host.version)
+        yield CommandCgroup(made, host.version)
+    finally:
+        for directory in dict.fromkeys(made.values()):
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+def _limit(directory: Path, controller: str, version: int) -> None:
+    match controller, version:
+        case "pids", _:
+            (directory / "pids.max").write_text(str(limits.SANDBOX_PROCESSES))
+        case "memory", 2:
+            (directory / "memory.max").write_text(str(limits.SANDBOX_MEMORY_BYTES))
+            _if_there(directory / "memory.swap.max", "0")
+        case _:
+            (directory / "memory.limit_in_bytes").write_text(str(limits.SANDBOX_MEMORY_BYTES))
+            _if_there(directory / "memory.memsw.limit_in_bytes", str(limits.SANDBOX_MEMORY_BYTES))
+
+
+def _if_there(path: Path, text: str) -> None:
+    """Swap accounting may be switched off in the kernel."""
+    with contextlib.suppress(OSError):
+        path.write_text(text)
+
+
+def _own_groups() -> dict[str, str]:
+    """Controller (`""` for v2) to the path of our own group."""
+    groups = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            groups.update(dict.fromkeys(controllers.split(","), path))
+    return groups
+
+
+def _find_v2(own: dict[str, str]) -> CgroupHost | None:
+    if "" not in own or not (_ROOT / "cgroup.controllers").exists():
+        return None
+    base = _ROOT / own[""].lstrip("/")
+    if base.name == _WORKER:  # moved there by an earlier start in this process
+        base = base.parent
+    try:
+        if not {"memory", "pids"} <= set((base / "cgroup.controllers").read_text().split()):
+            return None
+        _move_into_leaf(base)
+        (base / "cgroup.subtree_control").write_text("+memory +pids")
+        host = CgroupHost(2, {"memory": base, "pids": base})
+        with command_cgroup(host, "probe"):
+            return host
+    except OSError:
+        return None
+
+
+def _move_into_leaf(base: Path) -> None:
+    """v2 allows limits only below groups without processes. Moves none but this process and its children."""
+    inside = {int(pid) for pid in (base / "cgroup.procs").read_text().split()}
+    if not inside:
+        return
+    if not inside <= _family(os.getpid()):
+        raise PermissionError("the group holds processes that are not ours")
+    leaf = base / _WORKER
+    leaf.mkdir(exist_ok=True)
+    for pid in inside:
+        with contextlib.suppress(ProcessLookupError):
+            (leaf / "cgroup.procs").write_text(str(pid))
+
+
+def _family(root: int) -> set[int]:
+    found, stack = set(), [root]
+    while stack:
+        pid = stack.pop()
+        found.add(pid)
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                stack += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def _find_v1(own: dict[str, str]) -> CgroupHost | None:
+    parents = {}
+    for controller in ("memory", "pids"):
+        parent = _ROOT / controller / own.get(controller, "/").lstrip("/")
+        with contextlib.suppress(OSError):
+            _sweep(parent)
+            with command_cgroup(CgroupHost(1, {controller: parent}), "probe"):
+                parents[controller] = parent
+    return CgroupHost(1, parents) if parents else None
+
+
+def _sweep(parent: Path) -> None:
+    """Remove empty groups of workers that died; the kernel refuses those with processes."""
+    for directory in parent.glob(f"{_PREFIX}*-*"):
+        with contextlib.suppress(OSError):
+            directory.rmdir()

@@ -1,0 +1,288 @@
+"""Start one sandbox, tell what becomes of it, and kill all of it.
+
+The worker starts the launcher (`bot.sandbox.launcher`), which becomes bubblewrap. Everything that it needs goes
+in by descriptors: nothing of the host stands in an environment or on a command line that is readable inside.
+It must never return from `finish` while a process of the sandbox lives.
+
+Races and how each is closed:
+- Killed while starting: bubblewrap's child might wait for ever for a parent that is gone. So nobody kills before
+  the child's id is known; the start itself is bounded, and a cgroup or the parent-death signal takes the rest.
+- The child's id could be used again before we take a pidfd on it: it waits on `--block-fd` until we have one.
+- Outside is quicker than inside: the pidfd of the namespace's first process becomes readable only after the
+  kernel has reaped every process of the namespace, daemons included.
+- PDEATHSIG follows the thread: we start from the event loop's own, which lives as long as the command is awaited.
+"""
+
+import asyncio
+import contextlib
+import json
+import marshal
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bot.domain import limits
+from bot.errors import SandboxUnavailable
+from bot.sandbox.arguments import STAGE
+from bot.sandbox.output import HeadTail
+from bot.sandbox.seam import PROXY_ADDRESS
+
+PROGRAMS: Final = Path(__file__).resolve().parents[2]
+"""The directory that holds the package `bot`, for programs that start without site-packages."""
+
+INTERPRETER: Final = os.path.realpath(sys.executable)
+_CHUNK: Final = 1 << 16
+
+
+def program(module: str) -> list[str]:
+    """argv that runs `main()` of a module of ours, with the standard library alone."""
+    code = f"import sys; sys.path.insert(0, {str(PROGRAMS)!r}); from {module} import main; main()"
+    return [INTERPRETER, "-I", "-S", "-c", code]
+
+
+class Descriptors(contextlib.ExitStack):
+    """Descriptors of one start; all that are left are closed at its end."""
+
+    def memory(self, content: bytes, name: str = "pullwright") -> int:
+        """An anonymous file that holds `content`, at its beginning."""
+        descriptor = self.own(os.memfd_create(name))
+        view = memoryview(content)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
+
+    def pipe(self) -> tuple[int, int]:
+        """(read end, write end)."""
+        read, write = os.pipe()
+        return self.own(read), self.own(write)
+
+    def own(self, descriptor: int) -> int:
+        self.callback(_close, descriptor)
+        return descriptor
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One start, all decided. `binds`: name below the stage to host directory. `watch`: see `watchdog`."""
+
+    uid: int | None  # to drop to; None: stay
+    bwrap: str
+    binds: tuple[tuple[str, str], ...]
+    lowers: tuple[str, ...]
+    arguments: tuple[str, ...]
+    command: tuple[str, ...]
+    cgroups: tuple[str, ...]
+    rlimits: tuple[tuple[str, int], ...]
+    watch: Mapping[str, Any]
+    inherited: tuple[int, ...]  # descriptors that bubblewrap reads
+    status: int
+    plant: bool = False
+
+
+@dataclass
+class Told:
+    """What the launcher, bubblewrap and the watchdog have said on the status descriptor."""
+
+    child: int | None = None
+    exit_code: int | None = None
+    fault: str = ""
+    fault_errno: int = 0
+    over: str = ""  # memory or disk
+    detail: str = ""
+
+    def take(self, line: bytes) -> None:
+        """One JSON line; other lines are none of ours."""
+        with contextlib.suppress(ValueError):
+            said = json.loads(line)
+            self.child = said.get("child-pid", self.child)
+            self.exit_code = said.get("exit-code", self.exit_code)
+            self.fault = said.get("fault", self.fault)
+            self.fault_errno = said.get("errno", self.fault_errno)
+            self.over = said.get("over", self.over)
+            self.detail = said.get("detail", self.detail)
+
+
+@dataclass
+class Running:
+    """A started sandbox, waiting on its block descriptor until `release`."""
+
+    process: asyncio.subprocess.Process
+    output: HeadTail
+    told: Told
+    block: int
+    news: asyncio.Event  # something was told
+    listener: socket.socket | None = None
+    pidfd: int | None = None
+    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    all_dead: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """Let the command begin."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.block, b"1")
+
+    def kill(self) -> None:
+        """Kill every process of the sandbox; `finish` waits until they are dead."""
+        if self.pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+    async def ended(self) -> None:
+        """Until the last process inside is dead, or the start has failed."""
+        if self.pidfd is None:
+            await self.process.wait()
+        else:
+            await self.all_dead.wait()
+
+    async def told_over(self) -> None:
+        """Until the watchdog reports a bound."""
+        while not self.told.over:
+            self.news.clear()
+            await self.news.wait()
+
+    async def finish(self) -> None:
+        """Back when everything is dead and all that was written is read."""
+        await self.ended()
+        await self.process.wait()
+        for task in self.tasks:
+            await task
+
+    def close(self) -> None:
+        """Give the pidfd and the listener back."""
+        if self.pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self.pidfd)
+            os.close(self.pidfd)
+            self.pidfd = None
+        if self.listener is not None:
+            self.listener.close()
+
+
+async def start(
+    launch: Launch, descriptors: Descriptors, stdin: int, output: HeadTail, status_block: tuple[int, int]
+) -> Running:
+    """Start and wait until bubblewrap's child exists. `status_block`: our read end of the status pipe, our write
+    end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
+    ours, theirs = socket.socketpair() if launch.plant else (None, None)
+    try:
+        request = descriptors.memory(marshal.dumps(_request(launch, theirs)))
+        passed = (request, *launch.inherited, launch.status, *((theirs.fileno(),) if theirs else ()))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program("bot.sandbox.launcher"),
+                str(request),
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                pass_fds=passed,
+                env={},  # pid 1 of the sandbox shows its launcher's environment to everybody inside
+                cwd="/",
+                limit=_CHUNK,
+            )
+        except OSError as error:
+            raise SandboxUnavailable(f"No process can be started: {error}.") from error
+        running = Running(process, output, Told(), status_block[1], asyncio.Event())
+        for descriptor in (*launch.inherited, launch.status):
+            os.close(descriptor)  # else we would hold the pipes that we wait on
+        running.tasks = [
+            asyncio.create_task(_read_output(running)),
+            asyncio.create_task(_read_status(running, status_block[0])),
+        ]
+        await _await_child(running)
+        if ours is not None and running.pidfd is not None:
+            running.listener = await asyncio.to_thread(_receive, ours)
+        return running
+    finally:
+        for end in (ours, theirs):
+            if end is not None:
+                end.close()
+
+
+def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
+    return {
+        "parent": os.getpid(),
+        "uid": launch.uid,
+        "stage": STAGE,
+        "binds": launch.binds,
+        "lowers": launch.lowers,
+        "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
+        "cgroups": launch.cgroups,
+        "rlimits": launch.rlimits,
+        "watch": dict(launch.watch),
+        "status": launch.status,
+        "keep": [],
+        "pass": [*launch.inherited, launch.status],
+        "plant": plant.fileno() if plant else None,
+        "proxy": PROXY_ADDRESS,
+    }
+
+
+async def _await_child(running: Running) -> None:
+    """Until the child's id is told or nothing will come any more; then hold it by a pidfd."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limits.SANDBOX_START_S):
+            while running.told.child is None and not running.told.fault and not running.tasks[1].done():
+                running.news.clear()
+                await running.news.wait()
+    if running.told.child is None:
+        with contextlib.suppress(ProcessLookupError):
+            running.process.kill()
+        return
+    try:
+        running.pidfd = os.pidfd_open(running.told.child)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+
+    def dead(pidfd: int = running.pidfd) -> None:
+        loop.remove_reader(pidfd)
+        running.all_dead.set()
+
+    loop.add_reader(running.pidfd, dead)
+
+
+async def _read_output(running: Running) -> None:
+    stream = running.process.stdout
+    while stream is not None and (chunk := await stream.read(_CHUNK)):
+        running.output.feed(chunk)
+
+
+async def _read_status(running: Running, descriptor: int) -> None:
+    """Until the launcher, bubblewrap and the watchdog have all closed it."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(descriptor), "rb", 0)
+    )
+    try:
+        while line := await reader.readline():
+            running.told.take(line)
+            running.news.set()
+    finally:
+        running.news.set()
+        transport.close()
+
+
+def _receive(channel: socket.socket) -> socket.socket | None:
+    """The listener that the launcher sent before it became bubblewrap."""
+    channel.settimeout(limits.SANDBOX_START_S)
+    with contextlib.suppress(OSError):
+        _, sent, _, _ = socket.recv_fds(channel, 1, 1)
+        if sent:
+            listener = socket.socket(fileno=sent[0])
+            listener.setblocking(False)
+            return listener
+    return None

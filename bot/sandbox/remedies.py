@@ -1,0 +1,88 @@
+"""What to tell an operator when the host refuses a part of the sandbox: the part, the reason, the exact cure.
+
+Pure, but for looking at what kind of host this is. It must never suggest a weaker sandbox.
+"""
+
+import errno
+from pathlib import Path
+from typing import Final
+
+from bot.errors import SandboxUnavailable
+from bot.sandbox.launch import Told
+
+_APPARMOR: Final = (
+    "AppArmor restricts user namespaces here (Ubuntu 23.10 and newer). Write /etc/apparmor.d/pullwright-bwrap:\n"
+    "  abi <abi/4.0>,\n  include <tunables/global>\n"
+    "  profile pullwright-python {python} flags=(unconfined) {{ userns, }}\n"
+    "  profile pullwright-bwrap {bwrap} flags=(unconfined) {{ userns, }}\n"
+    "and load it: `apparmor_parser -r /etc/apparmor.d/pullwright-bwrap`."
+)
+_CONTAINER: Final = (
+    "The container's seccomp profile or masked /proc refuses it. Start the container with "
+    "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined` "
+    "(Podman: `--security-opt unmask=ALL`), or run the worker on the host."
+)
+_SYSCTL: Final = (
+    "User namespaces are switched off: `sysctl -w user.max_user_namespaces=15000` and, where it exists, "
+    "`sysctl -w kernel.unprivileged_userns_clone=1`; keep both in /etc/sysctl.d/."
+)
+_DATA: Final = (
+    "The data directory must lie on a local disk (ext4, XFS, btrfs) and the kernel be 5.11 or newer: overlays "
+    "can't be written on a container's own root nor on a network file system. Mount a volume there."
+)
+_SYSTEMD: Final = (
+    "If the worker is a systemd unit, leave out ProcSubset=pid, ProtectKernelTunables, RestrictNamespaces and "
+    "PrivateUsers."
+)
+
+
+def in_container() -> bool:
+    """Whether this process runs in Docker or Podman."""
+    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+
+
+def _reads(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
+
+
+def namespaces_remedy(python: str, bwrap: str) -> str:
+    """Why user namespaces are refused here, by looking at the known switches."""
+    if _reads("/proc/sys/user/max_user_namespaces") == "0" or (
+        _reads("/proc/sys/kernel/unprivileged_userns_clone") == "0"
+    ):
+        return _SYSCTL
+    if _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        return _APPARMOR.format(python=python, bwrap=bwrap)
+    if in_container():
+        return _CONTAINER
+    return f"{_SYSCTL} {_SYSTEMD}"
+
+
+def remedy_for(step: str, said: str, python: str = "python", bwrap: str = "bwrap") -> str:
+    """The cure for a start that failed in `step` (a step of the launcher, or "" for bubblewrap itself)."""
+    match step:
+        case "user namespace" | "stage":
+            return namespaces_remedy(python, bwrap)
+        case "overlay":
+            return _DATA
+        case "cgroup":
+            return "Let the worker write its own cgroup: `Delegate=yes` in its systemd unit."
+        case "" if "RTM_NEWADDR" in said or "setting up uid map" in said:
+            return namespaces_remedy(python, bwrap)
+        case "" if "mount proc" in said or "/proc" in said:
+            return _CONTAINER if in_container() else _SYSTEMD
+        case _:
+            return "`pullwright doctor` tries each part and says more."
+
+
+def start_failed(told: Told, output: bytes) -> SandboxUnavailable:
+    """The refusal for a start that ended before the command began."""
+    said = output[-1000:].decode("utf-8", "replace").strip()
+    if told.fault:
+        name = errno.errorcode.get(told.fault_errno, "")
+        said = f"{told.fault} was refused ({name}): {said}"
+    message = f"The sandbox did not start: {said or 'no reason was given'}."
+    return SandboxUnavailable(message, remedy_for(told.fault, said))

@@ -1,0 +1,278 @@
+"""One command in a sandbox, from layers to a result: the one implementation of `seam.RunInSandbox`.
+
+It must never return or raise while a process of the sandbox is alive, nor turn a refusal of the host into
+a weaker sandbox.
+
+Race: cancelling the caller must not leave the work half killed. The work is a task of its own that nobody
+cancels; the caller asks it to stop and waits.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bot.domain import limits
+from bot.errors import Bug, SandboxUnavailable
+from bot.sandbox import remedies, trees
+from bot.sandbox.arguments import STAGE, SYSTEM_FILES, Inside, base_variables, build_arguments
+from bot.sandbox.bwrap import Bubblewrap
+from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
+from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.launch import Descriptors, Launch, Running, start
+from bot.sandbox.output import HeadTail
+from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Mounts
+from bot.sandbox.seccomp import build_filter
+
+Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[object]]
+"""`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
+
+_FILES_BELOW: Final = "/pullwright/"
+_SCRIPT_PATH: Final = "/pullwright/command.sh"
+_BY_SIGNAL: Final = {
+    4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
+    15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+}  # fmt: skip  # 128 + number is how shells and bubblewrap tell; git's own 128 and 129 are not among them
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Everything that is the same for every command of this worker. `uid`: whom to drop to; None: stay."""
+
+    bwrap: Bubblewrap
+    uid: int | None
+    toolchains: tuple[Path, ...]
+    cgroups: CgroupHost
+    serve: Serve | None = None
+
+    async def run(
+        self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """See `seam.RunInSandbox`."""
+        return await self.execute(mounts, command, _shell(command), egress)
+
+    async def execute(
+        self,
+        mounts: Mounts,
+        command: Command,
+        argv: tuple[str, ...],
+        egress: EgressPolicy | None = None,
+    ) -> CommandResult:
+        """`run` with an argv in place of the script. Raises SandboxUnavailable."""
+        stop = asyncio.Event()
+        work = asyncio.create_task(_Attempt(self, mounts, command, egress).run(argv, stop))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            stop.set()
+            while not work.done():
+                with contextlib.suppress(asyncio.CancelledError, SandboxUnavailable):
+                    await asyncio.shield(work)
+            if not work.cancelled():
+                work.exception()  # seen: the caller is told of the cancelling alone
+            raise
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    runner: Runner
+    mounts: Mounts
+    command: Command
+    egress: EgressPolicy | None
+
+    @property
+    def served(self) -> EgressPolicy | None:
+        """The policy, if a listener is to be planted."""
+        return self.egress if self.egress is not None and self.egress.hosts else None
+
+    async def run(self, argv: tuple[str, ...], stop: asyncio.Event) -> CommandResult:
+        """Start, wait, kill what is over its bound, and say how it ended."""
+        began = time.monotonic()
+        with Descriptors() as descriptors:
+            try:
+                group = descriptors.enter_context(command_cgroup(self.runner.cgroups, secrets.token_hex(6)))
+            except OSError as error:
+                raise SandboxUnavailable(f"No cgroup can be made for a command: {error}.") from error
+            output = HeadTail(self.command.output_bytes)
+            stdin = descriptors.memory(self.command.stdin)
+            status, block = descriptors.pipe(), descriptors.pipe()
+            launch = self._launch(descriptors, argv, group, (status[1], block[0]))
+            running = await start(launch, descriptors, stdin, output, (status[0], block[1]))
+            try:
+                reason = await self._await_end(running, stop)
+            finally:
+                running.kill()
+                await running.finish()
+                running.close()
+            seconds = time.monotonic() - began
+            return self._result(running, reason, group.killed_for_memory(), seconds)
+
+    async def _await_end(self, running: Running, stop: asyncio.Event) -> EndedBy:
+        """Release the command and wait: for its end, a bound, or the caller."""
+        if running.pidfd is None:
+            await running.ended()
+            return EndedBy.EXIT
+        async with contextlib.AsyncExitStack() as stack:
+            if self.served is not None:
+                if running.listener is None or self.runner.serve is None:
+                    raise SandboxUnavailable("The proxy could not be planted into the sandbox's network.")
+                await stack.enter_async_context(self.runner.serve(running.listener, self.served))
+            running.release()
+            waits = {
+                asyncio.create_task(running.ended()): EndedBy.EXIT,
+                asyncio.create_task(running.told_over()): EndedBy.DISK,
+                asyncio.create_task(_wait(stop)): EndedBy.CANCELLED,
+            }
+            try:
+                done, _ = await asyncio.wait(
+                    waits, timeout=self.command.timeout_s, return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                for task in waits:
+                    task.cancel()
+                await asyncio.gather(*waits, return_exceptions=True)
+            reasons = {waits[task] for task in done}
+            return EndedBy.EXIT if EndedBy.EXIT in reasons else next(iter(reasons), EndedBy.TIMEOUT)
+
+    def _result(self, running: Running, reason: EndedBy, memory_kills: int, seconds: float) -> CommandResult:
+        told, output = running.told, running.output
+        code: int | None = None
+        detail = told.detail
+        match reason:
+            case EndedBy.TIMEOUT:
+                detail = f"over {self.command.timeout_s:g} s"
+            case EndedBy.DISK:
+                reason = EndedBy.MEMORY if told.over == "memory" else EndedBy.DISK
+            case EndedBy.EXIT if memory_kills and told.exit_code != 0:
+                reason, detail = EndedBy.MEMORY, f"over {limits.SANDBOX_MEMORY_BYTES >> 20} MiB"
+            case EndedBy.EXIT if told.exit_code is None:
+                raise remedies.start_failed(told, output.text)
+            case EndedBy.EXIT if (name := _BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
+                reason, detail = EndedBy.SIGNAL, name
+            case EndedBy.EXIT:
+                code, detail = told.exit_code, ""
+            case _:
+                detail = ""
+        return CommandResult(code, reason, seconds, output.text, output.cut_bytes, detail)
+
+    # -- what goes in ----------------------------------------------------------------------------------------
+    def _launch(
+        self, descriptors: Descriptors, argv: tuple[str, ...], group: CommandCgroup, theirs: tuple[int, int]
+    ) -> Launch:
+        status, block = theirs
+        toolchains = tuple((f"t{i}", path) for i, path in enumerate(self.runner.toolchains))
+        seccomp = descriptors.memory(build_filter())
+        files = {
+            path: (descriptors.memory(content), 0o555 if path.startswith(_FILES_BELOW) else 0o444)
+            for path, content in self._files().items()
+        }
+        env = "writable" if self.mounts.env_upper else "read-only" if self.mounts.env_lower else ""
+        inside = Inside(toolchains, env, files, self._variables(), seccomp, status, block)
+        text = "\0".join(build_arguments(inside)) + "\0"
+        arguments = descriptors.memory(text.encode("utf-8", "surrogateescape"))
+        binds = [
+            *((name, str(path)) for name, path in toolchains),
+            *((f"l{i}", str(path)) for i, path in enumerate(self.mounts.lowers)),
+            ("upper", str(self.mounts.upper)),
+            *((("env", str(self.mounts.env_upper or self.mounts.env_lower)),) if env else ()),
+            *((f"b/{path.name}", str(path)) for path in self._bwrap_dirs()),
+        ]
+        return Launch(
+            uid=self.runner.uid,
+            bwrap=f"{STAGE}/b/{self.runner.bwrap.path.relative_to(self._bwrap_dirs()[0].parent)}",
+            binds=tuple(binds),
+            lowers=tuple(f"l{i}" for i in range(len(self.mounts.lowers))),
+            arguments=("--args", str(arguments)),
+            command=argv,
+            cgroups=group.entries,
+            rlimits=self._rlimits(),
+            watch=self._watch(),
+            inherited=(arguments, seccomp, block, *(descriptor for descriptor, _ in files.values())),
+            status=status,
+            plant=self.served is not None,
+        )
+
+    def _bwrap_dirs(self) -> tuple[Path, ...]:
+        """Shown below the stage, so that the uid need not be able to reach where it is installed."""
+        if self.runner.bwrap.library_dirs:
+            return (self.runner.bwrap.path.parent.parent, *self.runner.bwrap.library_dirs)
+        return (self.runner.bwrap.path.parent,)
+
+    def _files(self) -> dict[str, bytes]:
+        files = dict(SYSTEM_FILES)
+        for path, content in self.command.files.items():
+            if not path.startswith(_FILES_BELOW) or ".." in path.split("/") or "\0" in path:
+                raise Bug(f"a file for the sandbox must lie below {_FILES_BELOW}: {path!r}")
+            files[path] = content
+        if self.served is not None and self.served.ca_bundle is not None:
+            files[CA_BUNDLE_PATH] = self.served.ca_bundle
+        script = self.command.script.encode("utf-8", "surrogateescape")
+        if len(script) > limits.SANDBOX_SCRIPT_BYTES:
+            files[_SCRIPT_PATH] = script
+        return files
+
+    def _variables(self) -> dict[str, str]:
+        more: dict[str, str] = {}
+        if self.served is not None:
+            more |= PROXY_VARIABLES
+            if self.served.ca_bundle is not None:
+                more |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_PATH)
+        return base_variables(self.runner.toolchains, more | dict(self.command.env))
+
+    def _rlimits(self) -> tuple[tuple[str, int], ...]:
+        always = (
+            ("RLIMIT_NPROC", limits.SANDBOX_PROCESSES),
+            ("RLIMIT_NOFILE", limits.SANDBOX_OPEN_FILES),
+            ("RLIMIT_FSIZE", limits.SANDBOX_FILE_BYTES),
+            ("RLIMIT_CORE", 0),
+        )
+        if self.runner.cgroups.enforces("memory"):
+            return always
+        return (*always, ("RLIMIT_DATA", limits.SANDBOX_MEMORY_BYTES))  # one process; the watchdog adds them up
+
+    def _watch(self) -> dict[str, object]:
+        paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]
+        return {
+            "paths": paths,
+            "bytes": limits.SANDBOX_DISK_BYTES,
+            "files": limits.SANDBOX_DISK_FILES,
+            "free": limits.SANDBOX_DISK_FREE_BYTES,
+            "memory": 0 if self.runner.cgroups.enforces("memory") else limits.SANDBOX_MEMORY_BYTES,
+        }
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _shell(command: Command) -> tuple[str, ...]:
+    """argv for the script; a directory that is not there is the shell's own error, not a failed start."""
+    long = len(command.script.encode("utf-8", "surrogateescape")) > limits.SANDBOX_SCRIPT_BYTES
+    bash = ("/bin/bash", _SCRIPT_PATH) if long else ("/bin/bash", "-c", command.script)
+    if command.workdir in ("", "."):
+        return bash
+    enter = 'cd -P -- "$1" || exit; shift; exec "$@"'
+    return ("/bin/bash", "-c", enter, "bash", command.workdir, *bash)
+
+
+def make_upper(path: Path, uid: int | None) -> Path:
+    """A new directory for `Mounts.upper`, with the layer and the kernel's work directory in it."""
+    owner = -1 if uid is None else uid
+    trees.make_owned(path, owner)
+    trees.make_owned(path / "upper", owner).chmod(0o755)
+    trees.make_owned(path / "work", owner)
+    return path
+
+
+def default_toolchains(given: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The operator's, and the running Python where it is not below /usr; none twice."""
+    own = Path(sys.base_prefix).resolve()
+    found = [*(path.resolve() for path in given), own]
+    return tuple(dict.fromkeys(path for path in found if not path.is_relative_to("/usr")))
