@@ -1,0 +1,194 @@
+"""Reads and writes files of /workspace; handed into the sandbox and run there, by the worker's own Python.
+
+Standard library only, for nothing else of ours is visible inside. A request comes on stdin (one JSON line, then
+raw bytes), the answer goes to stdout likewise. It must never be imported for its effects, nor run on the host.
+
+Races: none, for a workspace runs one thing at a time; and whatever a link were swapped for, it is inside.
+"""
+
+import json
+import os
+import stat
+import sys
+from typing import Any, BinaryIO
+
+ROOT = "/workspace"
+
+
+class Refused(Exception):  # noqa: N818  # it is an answer
+    """Why nothing was done; the text goes back to the model."""
+
+
+def main() -> None:
+    """Answer the one request on stdin."""
+    os.umask(0o022)
+    request = json.loads(sys.stdin.buffer.readline())
+    content = b""
+    if request["op"] == "read":
+        answer, content = read(request["path"], request["max_bytes"], request["max_entries"])
+    else:
+        answer = write(request["writes"], sys.stdin.buffer)
+    sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + content)
+
+
+def inside(path: str) -> str:
+    """The real path, or nothing when it leaves the workspace."""
+    real = os.path.realpath(os.path.join(ROOT, path))  # noqa: PTH118
+    return real if real == ROOT or real.startswith(ROOT + "/") else ""
+
+
+def read(path: str, max_bytes: int, max_entries: int) -> tuple[dict[str, Any], bytes]:
+    """Kind, size, and content or entries. Links inside the workspace are followed."""
+    if "\0" in path:
+        return {"kind": "missing"}, b""
+    real = inside(path)
+    if not real:
+        return {"kind": "missing"}, b""
+    try:
+        mode = os.stat(real)
+    except (OSError, ValueError):
+        there = os.path.islink(os.path.join(ROOT, path))  # noqa: PTH114, PTH118
+        return {"kind": "symlink" if there else "missing"}, b""
+    if stat.S_ISDIR(mode.st_mode):
+        return _directory(real, max_entries), b""
+    if not stat.S_ISREG(mode.st_mode):
+        return {"kind": "other"}, b""
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except PermissionError:
+        return {"kind": "other", "size": mode.st_size}, b""
+    with open(descriptor, "rb") as source:  # noqa: PTH123
+        content = source.read(max_bytes + 1)
+    whole = len(content) <= max_bytes
+    size = max(mode.st_size, len(content))
+    return {"kind": "file", "size": size, "whole": whole}, content if whole else b""
+
+
+def _directory(path: str, max_entries: int) -> dict[str, Any]:
+    try:
+        with os.scandir(path) as entries:
+            names = sorted(entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "") for entry in entries)
+    except PermissionError:
+        return {"kind": "other"}
+    shown = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in names[:max_entries]]
+    return {"kind": "directory", "size": len(names), "entries": shown}
+
+
+# -- writing ---------------------------------------------------------------------------------------------------
+def write(writes: list[dict[str, Any]], source: BinaryIO) -> dict[str, Any]:
+    """All or none: everything is laid down beside its target first, then renamed, and undone on a fault."""
+    done = _Undo()
+    try:
+        plans = [_prepare(one, source, number, done) for number, one in enumerate(writes)]
+        for plan in plans:
+            plan(done)
+    except Refused as refusal:
+        done.undo()
+        return {"refused": str(refusal)}
+    except OSError as error:
+        done.undo()
+        return {"refused": f"{os.strerror(error.errno or 0)}: {os.path.relpath(error.filename or ROOT, ROOT)}"}
+    done.forget()
+    return {}
+
+
+class _Undo:
+    def __init__(self) -> None:
+        self.actions: list[Any] = []
+        self.leftovers: list[str] = []
+
+    def undo(self) -> None:
+        for action, arguments in reversed(self.actions):
+            try:
+                action(*arguments)
+            except OSError:
+                continue  # as much as can be
+        self.forget()
+
+    def forget(self) -> None:
+        for path in self.leftovers:
+            try:
+                os.unlink(path)  # noqa: PTH108
+            except OSError:
+                continue
+
+
+def _prepare(one: dict[str, Any], source: BinaryIO, number: int, done: _Undo) -> Any:
+    path = one["path"]
+    target = os.path.join(ROOT, path)  # noqa: PTH118
+    _make_parents(path, done, deleting=one["size"] is None)
+    old = _mode_of(path, target)
+    if one["size"] is None:
+        if old is None:
+            raise Refused(f"{path} does not exist, so it can't be deleted.")
+        return lambda undo: _delete(target, number, undo)
+    temporary = f"{os.path.dirname(target)}/.pullwright-{number}.tmp"  # noqa: PTH120
+    done.leftovers.append(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "wb") as sink:  # noqa: PTH123
+        left = one["size"]
+        while left:
+            chunk = source.read(min(left, 1 << 20))
+            if not chunk:
+                raise Refused("The content ended early; nothing was written.")
+            left -= sink.write(chunk)
+        os.fchmod(sink.fileno(), _new_mode(old, one["executable"]))
+    return lambda undo: _replace(temporary, target, number, undo)
+
+
+def _make_parents(path: str, done: _Undo, deleting: bool) -> None:
+    folder = ROOT
+    for part in path.split("/")[:-1]:
+        folder = f"{folder}/{part}"
+        if os.path.isdir(folder):  # noqa: PTH112
+            if not inside(folder):
+                raise Refused(f"{os.path.relpath(folder, ROOT)} is a link that leaves the workspace.")
+        elif os.path.lexists(folder) or deleting:
+            raise Refused(f"{os.path.relpath(folder, ROOT)} is not a directory, so {path} can't be written.")
+        else:
+            os.mkdir(folder)  # noqa: PTH102
+            done.actions.append((os.rmdir, (folder,)))
+
+
+def _mode_of(path: str, target: str) -> int | None:
+    try:
+        mode = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(mode):
+        raise Refused(f"{path} is a symbolic link to {os.readlink(target)!r}. Name the file that it leads to.")
+    if not stat.S_ISREG(mode):
+        raise Refused(f"{path} is not a regular file.")
+    return stat.S_IMODE(mode)
+
+
+def _new_mode(old: int | None, executable: bool | None) -> int:
+    mode = 0o644 if old is None else old
+    if executable is None:
+        return mode
+    return mode | 0o111 if executable else mode & ~0o111
+
+
+def _keep(target: str, number: int, undo: _Undo) -> None:
+    """A second name for the old file, to bring it back by."""
+    kept = f"{os.path.dirname(target)}/.pullwright-{number}.old"  # noqa: PTH120
+    if os.path.lexists(target):
+        os.link(target, kept, follow_symlinks=False)
+        undo.leftovers.append(kept)
+        undo.actions.append((os.replace, (kept, target)))
+    else:
+        undo.actions.append((os.unlink, (target,)))
+
+
+def _replace(temporary: str, target: str, number: int, undo: _Undo) -> None:
+    _keep(target, number, undo)
+    os.replace(temporary, target)  # noqa: PTH105
+
+
+def _delete(target: str, number: int, undo: _Undo) -> None:
+    _keep(target, number, undo)
+    os.unlink(target)  # noqa: PTH108
+
+
+if __name__ == "__main__":
+    main()

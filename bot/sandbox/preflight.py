@@ -1,0 +1,177 @@
+"""Whether the sandbox works on this host: the real command with everything on, and the cure for what does not.
+
+It must never report a part as working that was not tried just now.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from bot.errors import SandboxUnavailable
+from bot.sandbox import remedies, trees
+from bot.sandbox.cgroups import CgroupHost
+from bot.sandbox.contract import Check, Command, CommandResult, EgressPolicy, Preflight
+from bot.sandbox.launch import INTERPRETER
+from bot.sandbox.runner import Runner, make_upper
+from bot.sandbox.seam import PROXY_ADDRESS, Mounts
+
+_TIMEOUT_S: Final = 20  # both probes together take 0.2 s
+_ANSWER: Final = "planted"
+_CONNECT: Final = f"exec 3<>/dev/tcp/{PROXY_ADDRESS[0]}/{PROXY_ADDRESS[1]}"
+
+_PROBE: Final = f"""
+say() {{ echo "$1=$2"; }}
+read_status() {{ sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }}
+say user "$(id -u)"
+say capabilities "$(read_status CapEff)$(read_status CapBnd)"
+say filter "$(read_status Seccomp)"
+say overlay "$(cat below.txt && echo changed > below.txt && cat below.txt)"
+(: > /usr/pullwright-probe || : > /pullwright-probe || : > /dev/pullwright-probe) 2>/dev/null \\
+  && say readonly no || say readonly yes
+say nested "$({INTERPRETER} -I -S -c 'import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))')"
+say processes "$(ls -d /proc/[0-9]* | wc -l)"
+say environment "$(tr '\\0' '\\n' < /proc/1/environ | wc -c)"
+say network "$( ({_CONNECT} && head -c {len(_ANSWER)} <&3) 2>/dev/null)"
+"""
+
+# name: (key, what the probe must say, what it means)
+_EXPECTED: Final = (
+    ("own user", "user", "1000"),
+    ("no capabilities", "capabilities", "0" * 32),
+    ("system calls are filtered", "filter", "2"),
+    ("overlay", "overlay", "below\nchanged"),
+    ("the system is read-only", "readonly", "yes"),
+    ("no new user namespaces", "nested", "-1"),
+    ("empty environment of pid 1", "environment", "0"),
+)
+
+
+async def check_host(runner: Runner, folder: Path) -> Preflight:
+    """Run both probes below `folder`, a directory that is ours. Never raises for what the host refuses."""
+    checks = [
+        Check(
+            "bubblewrap",
+            True,
+            f"{'.'.join(map(str, runner.bwrap.version))}, {runner.bwrap.source}: {runner.bwrap.path}",
+        )
+    ]
+    try:
+        checks += await _probe(runner, folder)
+    except SandboxUnavailable as error:
+        python, bwrap = INTERPRETER, str(runner.bwrap.path)
+        remedy = error.remedy
+        if "user namespace was refused" in error.message:
+            remedy = remedies.namespaces_remedy(python, bwrap)
+        checks.append(Check("start", False, error.message, remedy))
+    except OSError as error:
+        checks.append(
+            Check("data directory", False, f"{folder}: {error}", "Let the worker write its data directory.")
+        )
+    works = all(check.ok for check in checks)
+    return Preflight("bubblewrap" if works else "", tuple(checks), enforced_by(runner.cgroups))
+
+
+def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
+    """Which limit is kept by what on this host."""
+    group = cgroups.label
+    return {
+        "memory": group if cgroups.enforces("memory") else "rlimit (each process) and watchdog (all together)",
+        "processes": f"{group} and rlimit" if cgroups.enforces("pids") else "rlimit",
+        "open files": "rlimit",
+        "size of one file": "rlimit",
+        "bytes and files on disk": "watchdog",
+        "/tmp, /dev/shm, home": "size of the file system",
+        "time": "worker",
+        "output": "worker",
+    }
+
+
+async def _probe(runner: Runner, folder: Path) -> list[Check]:
+    owner = -1 if runner.uid is None else runner.uid
+    await asyncio.to_thread(trees.remove, folder)
+    trees.make_owned(folder, owner)
+    try:
+        mounts = await asyncio.to_thread(_lay_out, folder, runner.uid)
+        command = Command(_PROBE, timeout_s=_TIMEOUT_S)
+        served = replace(runner, serve=_answer)
+        planted = await served.run(mounts, command, EgressPolicy(hosts=("preflight.invalid",)))
+        alone = await runner.run(mounts, command)
+        return [*_read(planted), *_networks(planted, alone), _template_check(folder)]
+    finally:
+        await asyncio.to_thread(trees.remove, folder)
+
+
+def _lay_out(folder: Path, uid: int | None) -> Mounts:
+    owner = -1 if uid is None else uid
+    template = trees.make_owned(folder / "template", owner)
+    (template / "below.txt").write_text("below\n")
+    if os.geteuid() == 0:
+        os.chown(template / "below.txt", owner, owner)
+    env = trees.make_owned(folder / "env", owner)
+    return Mounts((template,), make_upper(folder / "upper", uid), env_lower=env)
+
+
+def _told(result: CommandResult) -> dict[str, str]:
+    told, key = dict[str, str](), ""
+    for line in result.output.decode("utf-8", "replace").splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            key = name
+            told[key] = value
+        elif key:
+            told[key] += f"\n{line}"
+    return told
+
+
+def _read(result: CommandResult) -> list[Check]:
+    told = _told(result)
+    if not result.ok:
+        shown = result.output[-500:].decode("utf-8", "replace")
+        return [Check("start", False, f"the probe ended by {result.ended_by.value}: {shown}", _unknown())]
+    checks = [Check("start", True, f"{result.seconds * 1000:.0f} ms")]
+    for name, key, wanted in _EXPECTED:
+        got = told.get(key, "nothing")
+        remedy = "" if got == wanted else _unknown()
+        checks.append(Check(name, got == wanted, "" if got == wanted else f"the probe says {got!r}", remedy))
+    return checks
+
+
+def _networks(planted: CommandResult, alone: CommandResult) -> list[Check]:
+    reached = _told(planted).get("network", "") == _ANSWER
+    silent = _told(alone).get("network", "?") == ""
+    return [
+        Check("planted proxy", reached, "" if reached else "not reached from inside", "" if reached else _unknown()),
+        Check("no other network", silent, "" if silent else "something answered", "" if silent else _unknown()),
+    ]
+
+
+def _template_check(folder: Path) -> Check:
+    kept = (folder / "template" / "below.txt").read_text() == "below\n"
+    return Check("templates stay as they are", kept, "" if kept else "a command changed one", "" if kept else _unknown())
+
+
+def _unknown() -> str:
+    return f"Please report this with `uname -a` and {sys.version.split()[0]} of Python."
+
+
+@asynccontextmanager
+async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[None]:
+    """Stands where the proxy will: says one word to everybody who connects."""
+    del policy
+
+    async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_ANSWER.encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(say, sock=listener)
+    try:
+        yield
+    finally:
+        server.close()

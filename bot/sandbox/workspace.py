@@ -1,0 +1,135 @@
+"""One task's private, writable view of a template: commands, files, and the view for the walker.
+
+It must never open a file of the workspace on the host: reading and writing are done by a program inside.
+
+Races. An overlay may be mounted once at a time for writing, so one thing runs at a time (a lock). Closing waits
+for what runs. The view is for when nothing runs, which the caller sees to.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from bot.domain import limits
+from bot.domain.paths import UnsafePath, parse_repo_path
+from bot.errors import Bug, ForModel
+from bot.sandbox import files_inside, trees
+from bot.sandbox.contract import (
+    Command,
+    CommandResult,
+    Environment,
+    FileKind,
+    FileRead,
+    FileWrite,
+)
+from bot.sandbox.launch import INTERPRETER, program
+from bot.sandbox.runner import Runner
+from bot.sandbox.seam import Mounts
+
+_PROGRAM_PATH: Final = "/pullwright/files.py"
+_PROGRAM: Final = Path(files_inside.__file__)
+_HEADER_BYTES: Final = 8 * limits.MIB  # the JSON line: at most SANDBOX_ENTRIES names of 255 bytes, escaped
+
+
+@dataclass
+class BubblewrapWorkspace:
+    """See `contract.Workspace`. `folder` is ours alone: the upper layer and the place of the view."""
+
+    runner: Runner
+    folder: Path
+    mounts: Mounts
+    environment: Environment
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _closed: bool = False
+
+    async def run(self, command: Command) -> CommandResult:
+        """See `contract.Workspace.run`."""
+        variables = {**self.environment.variables, **command.env}
+        async with self._turn:
+            self._refuse_closed()
+            return await self.runner.run(self.mounts, replace(command, env=variables))
+
+    async def read_file(self, path: str, max_bytes: int = limits.READ_FILE_BYTES) -> FileRead:
+        """See `contract.Workspace.read_file`. A link within is followed; one that leads nowhere is a SYMLINK.
+
+        Of a directory at most SANDBOX_ENTRIES names are told; `size` counts them all.
+        """
+        request = {
+            "op": "read",
+            "path": path.removeprefix("/workspace/").encode("utf-8", "replace").decode(),
+            "max_bytes": max_bytes,
+            "max_entries": limits.SANDBOX_ENTRIES,
+        }
+        answer, content = await self._ask(request, b"", max_bytes)
+        return FileRead(
+            FileKind(answer["kind"]),
+            answer.get("size", 0),
+            content if answer.get("whole") else None,
+            tuple(answer.get("entries", ())),
+        )
+
+    async def write_files(self, writes: tuple[FileWrite, ...]) -> None:
+        """See `contract.Workspace.write_files`."""
+        described = [
+            {
+                "path": _checked(one.path),
+                "size": None if one.content is None else len(one.content),
+                "executable": one.executable,
+            }
+            for one in writes
+        ]
+        if len({one["path"] for one in described}) != len(described):
+            raise ForModel("The same file is named twice. Nothing was written; name each file once.")
+        content = b"".join(one.content or b"" for one in writes)
+        answer, _ = await self._ask({"op": "write", "writes": described}, content, 0)
+        if "refused" in answer:
+            raise ForModel(f"{answer['refused']} Nothing was written.")
+
+    def view_command(self, argv: list[str]) -> list[str]:
+        """See `contract.Workspace.view_command`."""
+        layers = [self.mounts.changes, *self.mounts.lowers]
+        request = {"layers": [str(path) for path in layers], "root": str(self.view_root)}
+        return [*program("bot.sandbox.view"), json.dumps(request), *argv]
+
+    @property
+    def view_root(self) -> Path:
+        return self.folder / "view"
+
+    async def close(self) -> None:
+        """See `contract.Workspace.close`. Waits for what runs."""
+        async with self._turn:
+            self._closed = True
+            await asyncio.to_thread(trees.remove, self.folder)
+
+    async def _ask(
+        self, request: dict[str, Any], content: bytes, answer_bytes: int
+    ) -> tuple[dict[str, Any], bytes]:
+        command = Command(
+            script="",
+            timeout_s=limits.SANDBOX_FILES_S,
+            stdin=json.dumps(request).encode() + b"\n" + content,
+            files={_PROGRAM_PATH: _PROGRAM.read_bytes()},
+            output_bytes=2 * (answer_bytes + _HEADER_BYTES),  # the head alone takes the whole answer
+        )
+        async with self._turn:
+            self._refuse_closed()
+            argv = (INTERPRETER, "-I", "-S", _PROGRAM_PATH)
+            result = await self.runner.execute(self.mounts, command, argv)
+        if not result.ok:
+            why = result.detail or result.output[-500:].decode("utf-8", "replace").strip()
+            raise ForModel(f"The files can't be reached ({result.ended_by.value}): {why}")
+        line, _, rest = result.output.partition(b"\n")
+        return json.loads(line), rest
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise Bug("this workspace is closed")
+
+
+def _checked(path: str) -> str:
+    try:
+        return parse_repo_path(path)
+    except UnsafePath as error:
+        raise ForModel(f"{error}. Nothing was written.") from error
