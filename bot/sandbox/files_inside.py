@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 ROOT = "/workspace"
 
 
-class Refused(Exception):  # noqa: N818  # it is an answer
+class Refused(Exception):  # it is an answer
     """Why nothing was done; the text goes back to the model."""
 
 
@@ -45,7 +45,7 @@ def read(path: str, max_bytes: int, max_entries: int) -> tuple[dict[str, Any], b
     if not real:
         return {"kind": "missing"}, b""
     try:
-        mode = os.stat(real)
+        mode = os.stat(real)  # noqa: PTH116
     except (OSError, ValueError):
         there = os.path.islink(os.path.join(ROOT, path))  # noqa: PTH114, PTH118
         return {"kind": "symlink" if there else "missing"}, b""
@@ -67,10 +67,14 @@ def read(path: str, max_bytes: int, max_entries: int) -> tuple[dict[str, Any], b
 def _directory(path: str, max_entries: int) -> dict[str, Any]:
     try:
         with os.scandir(path) as entries:
-            names = sorted(entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "") for entry in entries)
+            names = sorted(
+                entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "") for entry in entries
+            )
     except PermissionError:
         return {"kind": "other"}
-    shown = [name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in names[:max_entries]]
+    shown = [
+        name.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for name in names[:max_entries]
+    ]
     return {"kind": "directory", "size": len(names), "entries": shown}
 
 
@@ -87,7 +91,9 @@ def write(writes: list[dict[str, Any]], source: BinaryIO) -> dict[str, Any]:
         return {"refused": str(refusal)}
     except OSError as error:
         done.undo()
-        return {"refused": f"{os.strerror(error.errno or 0)}: {os.path.relpath(error.filename or ROOT, ROOT)}"}
+        return {
+            "refused": f"{os.strerror(error.errno or 0)}: {os.path.relpath(error.filename or ROOT, ROOT)}"
+        }
     done.forget()
     return {}
 
@@ -156,7 +162,10 @@ def _mode_of(path: str, target: str) -> int | None:
     except FileNotFoundError:
         return None
     if stat.S_ISLNK(mode):
-        raise Refused(f"{path} is a symbolic link to {os.readlink(target)!r}. Name the file that it leads to.")
+        raise Refused(
+            f"{path} is a symbolic link to {os.readlink(target)!r}. "  # noqa: PTH115
+            "Name the file that it leads to."
+        )
     if not stat.S_ISREG(mode):
         raise Refused(f"{path} is not a regular file.")
     return stat.S_IMODE(mode)

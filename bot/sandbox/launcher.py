@@ -22,13 +22,15 @@ def main() -> None:
     """Read the request and become bubblewrap; a failed step is reported on the status descriptor, exit 125."""
     with open(int(sys.argv[1]), "rb") as source:  # noqa: PTH123
         request = marshal.load(source)  # noqa: S302  # written by our own parent
-    step = "start"
-    try:
-        for step, action in _STEPS:
+    if request["plant"] is not None:
+        import socket  # noqa: F401  # 8 ms, only for set-up; now, while we may still read where Python lies
+    for step, action in _STEPS:
+        try:
             action(request)
-    except OSError as error:
-        _report(request["status"], f'{{"fault": "{step}", "errno": {error.errno or 0}}}\n')
-        os.write(2, f"{step}: {error}\n".encode())
+        except OSError as error:
+            _report(request["status"], f'{{"fault": "{step}", "errno": {error.errno or 0}}}\n')
+            os.write(2, f"{step}: {error}\n".encode())
+            os._exit(125)
     os._exit(125)
 
 
@@ -81,7 +83,7 @@ def _stage(request: dict) -> None:  # type: ignore[type-arg]
         os.close(descriptor)
 
 
-def _new_user_namespace(request: dict) -> None:  # type: ignore[type-arg]
+def _new_user_namespace(_: dict) -> None:  # type: ignore[type-arg]
     uid, gid = os.geteuid(), os.getegid()
     flags = syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS | syscalls.CLONE_NEWNET
     syscalls.unshare(flags)
@@ -108,7 +110,7 @@ def _network(request: dict) -> None:  # type: ignore[type-arg]
     syscalls.loopback_up()
     if request["plant"] is None:
         return
-    import socket  # 8 ms, and only set-up needs it
+    import socket
 
     with socket.socket(fileno=request["plant"]) as channel, socket.socket() as listener:
         listener.bind(tuple(request["proxy"]))

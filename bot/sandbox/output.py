@@ -38,4 +38,6 @@ class HeadTail:
     def text(self) -> bytes:
         """Head and tail, joined."""
         tail = b"".join(self._tail)
-        return bytes(self._head) + (tail[len(tail) - self._tail_room :] if len(tail) > self._tail_room else tail)
+        return bytes(self._head) + (
+            tail[len(tail) - self._tail_room :] if len(tail) > self._tail_room else tail
+        )

@@ -81,12 +81,14 @@ def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
     """Which limit is kept by what on this host."""
     group = cgroups.label
     return {
-        "memory": group if cgroups.enforces("memory") else "rlimit (each process) and watchdog (all together)",
+        "memory": group
+        if cgroups.enforces("memory")
+        else "rlimit (each process) and watchdog (all together)",
         "processes": f"{group} and rlimit" if cgroups.enforces("pids") else "rlimit",
         "open files": "rlimit",
         "size of one file": "rlimit",
         "bytes and files on disk": "watchdog",
-        "/tmp, /dev/shm, home": "size of the file system",
+        "temporary and home directories": "size of the file system",
         "time": "worker",
         "output": "worker",
     }
@@ -146,14 +148,26 @@ def _networks(planted: CommandResult, alone: CommandResult) -> list[Check]:
     reached = _told(planted).get("network", "") == _ANSWER
     silent = _told(alone).get("network", "?") == ""
     return [
-        Check("planted proxy", reached, "" if reached else "not reached from inside", "" if reached else _unknown()),
-        Check("no other network", silent, "" if silent else "something answered", "" if silent else _unknown()),
+        Check(
+            "planted proxy",
+            reached,
+            "" if reached else "not reached from inside",
+            "" if reached else _unknown(),
+        ),
+        Check(
+            "no other network", silent, "" if silent else "something answered", "" if silent else _unknown()
+        ),
     ]
 
 
 def _template_check(folder: Path) -> Check:
     kept = (folder / "template" / "below.txt").read_text() == "below\n"
-    return Check("templates stay as they are", kept, "" if kept else "a command changed one", "" if kept else _unknown())
+    return Check(
+        "templates stay as they are",
+        kept,
+        "" if kept else "a command changed one",
+        "" if kept else _unknown(),
+    )
 
 
 def _unknown() -> str:

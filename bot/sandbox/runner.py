@@ -235,7 +235,10 @@ class _Attempt:
         )
         if self.runner.cgroups.enforces("memory"):
             return always
-        return (*always, ("RLIMIT_DATA", limits.SANDBOX_MEMORY_BYTES))  # one process; the watchdog adds them up
+        return (
+            *always,
+            ("RLIMIT_DATA", limits.SANDBOX_MEMORY_BYTES),
+        )  # one process; the watchdog adds them up
 
     def _watch(self) -> dict[str, object]:
         paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]

@@ -79,7 +79,9 @@ _SOCKET: Final = (41, 198)
 _IOCTL: Final = (16, 29)
 _ARCHITECTURES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
-_CLONE_NEW: Final = 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x00020000 | 0x80
+_CLONE_NEW: Final = (
+    0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000 | 0x00020000 | 0x80
+)
 _SOCKET_FAMILIES: Final = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK (getaddrinfo asks it)
 _IOCTLS: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
 _X32_BIT: Final = 0x40000000
@@ -135,7 +137,8 @@ def build_filter(machine: str = "") -> bytes:
     machine = machine or platform.machine()
     if machine not in _ARCHITECTURES:
         raise SandboxUnavailable(
-            f"There is no system-call table for the processor {machine!r}.", "Run the worker on x86_64 or aarch64."
+            f"There is no system-call table for the processor {machine!r}.",
+            "Run the worker on x86_64 or aarch64.",
         )
     column, audit = _ARCHITECTURES[machine]
     program = [_load(_ARCH_AT), _if_equal(audit, 1, 0), _return(_KILL), _load(_NUMBER_AT)]

@@ -46,7 +46,7 @@ def _over(bounds: dict) -> str:  # type: ignore[type-arg]
         try:
             more_bytes, more_files = measure(path, bounds["files"])
         except OSError as error:
-            return f'{{"over": "disk", "detail": "the tree can not be measured: {os.strerror(error.errno)}"}}\n'
+            return f'{{"over": "disk", "detail": "the tree can not be measured: {os.strerror(error.errno or 0)}"}}\n'
         disk, files = disk + more_bytes, files + more_files
     if disk > bounds["bytes"]:
         return f'{{"over": "disk", "detail": "more than {bounds["bytes"] >> 20} MiB written"}}\n'
