@@ -11,12 +11,13 @@ import fcntl
 import importlib
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox import trees
+from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
@@ -36,6 +37,7 @@ class SandboxSettings:
     uid: int
     bwrap: Path | None = None
     toolchains: tuple[Path, ...] = ()
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 class BubblewrapSandbox:
@@ -97,9 +99,9 @@ class BubblewrapSandbox:
         bwrap = find_bubblewrap(self._settings.bwrap)
         folder = self._own_folder()
         toolchains = default_toolchains(self._settings.toolchains)
-        return Runner(
-            bwrap, self.owner_uid, toolchains, find_cgroups(), _from_module("egress", "serve")
-        ), folder
+        serve = _from_module("egress", "serve")
+        runner = Runner(bwrap, self.owner_uid, toolchains, find_cgroups(), serve, self._settings.bounds)
+        return runner, folder
 
     def _own_folder(self) -> Path:
         """A locked folder for this process; those of dead ones are removed."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bot.domain import limits
+from bot.sandbox.bounds import Bounds
 
 _ROOT: Final = Path("/sys/fs/cgroup")
 _PREFIX: Final = "pullwright-"
@@ -68,7 +68,7 @@ def find_cgroups() -> CgroupHost:
 
 
 @contextlib.contextmanager
-def command_cgroup(host: CgroupHost, name: str) -> Iterator[CommandCgroup]:
+def command_cgroup(host: CgroupHost, name: str, bounds: Bounds) -> Iterator[CommandCgroup]:
     """A limited group for one command, removed behind it. Raises OSError when it can't be made."""
     made: dict[str, Path] = {}
     try:
@@ -77,7 +77,7 @@ def command_cgroup(host: CgroupHost, name: str) -> Iterator[CommandCgroup]:
             if directory not in made.values():
                 directory.mkdir()
             made[controller] = directory
-            _limit(directory, controller, host.version)
+            _limit(directory, controller, host.version, bounds)
         yield CommandCgroup(made, host.version)
     finally:
         for directory in dict.fromkeys(made.values()):
@@ -85,16 +85,16 @@ def command_cgroup(host: CgroupHost, name: str) -> Iterator[CommandCgroup]:
                 directory.rmdir()
 
 
-def _limit(directory: Path, controller: str, version: int) -> None:
+def _limit(directory: Path, controller: str, version: int, bounds: Bounds) -> None:
     match controller, version:
         case "pids", _:
-            (directory / "pids.max").write_text(str(limits.SANDBOX_PROCESSES))
+            (directory / "pids.max").write_text(str(bounds.processes))
         case "memory", 2:
-            (directory / "memory.max").write_text(str(limits.SANDBOX_MEMORY_BYTES))
+            (directory / "memory.max").write_text(str(bounds.memory_bytes))
             _if_there(directory / "memory.swap.max", "0")
         case _:
-            (directory / "memory.limit_in_bytes").write_text(str(limits.SANDBOX_MEMORY_BYTES))
-            _if_there(directory / "memory.memsw.limit_in_bytes", str(limits.SANDBOX_MEMORY_BYTES))
+            (directory / "memory.limit_in_bytes").write_text(str(bounds.memory_bytes))
+            _if_there(directory / "memory.memsw.limit_in_bytes", str(bounds.memory_bytes))
 
 
 def _if_there(path: Path, text: str) -> None:
@@ -125,7 +125,7 @@ def _find_v2(own: dict[str, str]) -> CgroupHost | None:
         _move_into_leaf(base)
         (base / "cgroup.subtree_control").write_text("+memory +pids")
         host = CgroupHost(2, {"memory": base, "pids": base})
-        with command_cgroup(host, "probe"):
+        with command_cgroup(host, "probe", Bounds()):
             return host
     except OSError:
         return None
@@ -162,7 +162,7 @@ def _find_v1(own: dict[str, str]) -> CgroupHost | None:
         parent = _ROOT / controller / own.get(controller, "/").lstrip("/")
         with contextlib.suppress(OSError):
             _sweep(parent)
-            with command_cgroup(CgroupHost(1, {controller: parent}), "probe"):
+            with command_cgroup(CgroupHost(1, {controller: parent}), "probe", Bounds()):
                 parents[controller] = parent
     return CgroupHost(1, parents) if parents else None
 

@@ -104,6 +104,7 @@ class _Undo:
         self.leftovers: list[str] = []
 
     def undo(self) -> None:
+        self._unlink([path for path in self.leftovers if path.endswith(".tmp")])  # before their directories
         for action, arguments in reversed(self.actions):
             try:
                 action(*arguments)
@@ -112,7 +113,10 @@ class _Undo:
         self.forget()
 
     def forget(self) -> None:
-        for path in self.leftovers:
+        self._unlink(self.leftovers)
+
+    def _unlink(self, paths: list[str]) -> None:
+        for path in paths:
             try:
                 os.unlink(path)  # noqa: PTH108
             except OSError:

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,7 @@ from bot.domain import limits
 from bot.errors import Bug, SandboxUnavailable
 from bot.sandbox import remedies, trees
 from bot.sandbox.arguments import STAGE, SYSTEM_FILES, Inside, base_variables, build_arguments
+from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
@@ -51,6 +52,7 @@ class Runner:
     toolchains: tuple[Path, ...]
     cgroups: CgroupHost
     serve: Serve | None = None
+    bounds: Bounds = field(default_factory=Bounds)
 
     async def run(
         self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
@@ -96,10 +98,7 @@ class _Attempt:
         """Start, wait, kill what is over its bound, and say how it ended."""
         began = time.monotonic()
         with Descriptors() as descriptors:
-            try:
-                group = descriptors.enter_context(command_cgroup(self.runner.cgroups, secrets.token_hex(6)))
-            except OSError as error:
-                raise SandboxUnavailable(f"No cgroup can be made for a command: {error}.") from error
+            group = self._cgroup(descriptors)
             output = HeadTail(self.command.output_bytes)
             stdin = descriptors.memory(self.command.stdin)
             status, block = descriptors.pipe(), descriptors.pipe()
@@ -113,6 +112,13 @@ class _Attempt:
                 running.close()
             seconds = time.monotonic() - began
             return self._result(running, reason, group.killed_for_memory(), seconds)
+
+    def _cgroup(self, descriptors: Descriptors) -> CommandCgroup:
+        manager = command_cgroup(self.runner.cgroups, secrets.token_hex(6), self.runner.bounds)
+        try:
+            return descriptors.enter_context(manager)
+        except OSError as error:
+            raise SandboxUnavailable(f"No cgroup can be made for a command: {error}.") from error
 
     async def _await_end(self, running: Running, stop: asyncio.Event) -> EndedBy:
         """Release the command and wait: for its end, a bound, or the caller."""
@@ -151,7 +157,7 @@ class _Attempt:
             case EndedBy.DISK:
                 reason = EndedBy.MEMORY if told.over == "memory" else EndedBy.DISK
             case EndedBy.EXIT if memory_kills and told.exit_code != 0:
-                reason, detail = EndedBy.MEMORY, f"over {limits.SANDBOX_MEMORY_BYTES >> 20} MiB"
+                reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
             case EndedBy.EXIT if told.exit_code is None:
                 raise remedies.start_failed(told, output.text)
             case EndedBy.EXIT if (name := _BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
@@ -228,7 +234,7 @@ class _Attempt:
 
     def _rlimits(self) -> tuple[tuple[str, int], ...]:
         always = (
-            ("RLIMIT_NPROC", limits.SANDBOX_PROCESSES),
+            ("RLIMIT_NPROC", self.runner.bounds.processes),
             ("RLIMIT_NOFILE", limits.SANDBOX_OPEN_FILES),
             ("RLIMIT_FSIZE", limits.SANDBOX_FILE_BYTES),
             ("RLIMIT_CORE", 0),
@@ -237,17 +243,17 @@ class _Attempt:
             return always
         return (
             *always,
-            ("RLIMIT_DATA", limits.SANDBOX_MEMORY_BYTES),
+            ("RLIMIT_DATA", self.runner.bounds.memory_bytes),
         )  # one process; the watchdog adds them up
 
     def _watch(self) -> dict[str, object]:
         paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]
         return {
             "paths": paths,
-            "bytes": limits.SANDBOX_DISK_BYTES,
-            "files": limits.SANDBOX_DISK_FILES,
-            "free": limits.SANDBOX_DISK_FREE_BYTES,
-            "memory": 0 if self.runner.cgroups.enforces("memory") else limits.SANDBOX_MEMORY_BYTES,
+            "bytes": self.runner.bounds.disk_bytes,
+            "files": self.runner.bounds.disk_files,
+            "free": self.runner.bounds.disk_free_bytes,
+            "memory": 0 if self.runner.cgroups.enforces("memory") else self.runner.bounds.memory_bytes,
         }
 
 

@@ -1,0 +1,21 @@
+"""How much one command may take of the host. The product's figures stand in `bot.domain.limits`. Pure."""
+
+from dataclasses import dataclass
+
+from bot.domain import limits
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bytes and counts for everything that one command starts; disk counts for the whole workspace."""
+
+    memory_bytes: int = limits.SANDBOX_MEMORY_BYTES
+    processes: int = limits.SANDBOX_PROCESSES
+    disk_bytes: int = limits.SANDBOX_DISK_BYTES
+    disk_files: int = limits.SANDBOX_DISK_FILES
+    disk_free_bytes: int = limits.SANDBOX_DISK_FREE_BYTES
+
+    @property
+    def memory_text(self) -> str:
+        """For a person: which bound, and its size."""
+        return f"over {self.memory_bytes >> 20} MiB of memory"
