@@ -135,7 +135,7 @@ async def _open_model(settings: Settings) -> AsyncIterator[Model]:
 
 
 async def _change_settings(settings: Settings) -> ChangeSettings:
-    registries = await asyncio.to_thread(effective_registry_hosts)
+    registries = await effective_registry_hosts()
     hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return ChangeSettings(

@@ -166,8 +166,15 @@ def load_baseline(path: Path) -> Baseline | None:
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
         runs = tuple(RunRecord(**{**run, "purpose": RunPurpose(run["purpose"])}) for run in body["runs"])
-        sets = {name: frozenset(body[name]) for name in ("passing", "failing", "skipped", "flaky")}
-        return Baseline(**sets, seconds=body["seconds"], runs=runs, messages=body["messages"])
+        return Baseline(
+            passing=frozenset(body["passing"]),
+            failing=frozenset(body["failing"]),
+            skipped=frozenset(body["skipped"]),
+            flaky=frozenset(body["flaky"]),
+            seconds=float(body["seconds"]),
+            runs=runs,
+            messages=body["messages"],
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
