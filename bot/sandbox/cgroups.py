@@ -168,7 +168,9 @@ def _find_v1(own: dict[str, str]) -> CgroupHost | None:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove empty groups of workers that died; the kernel refuses those with processes."""
+    """Remove what dead workers left. A living one's group may be empty for a moment: its id is looked up."""
     for directory in parent.glob(f"{_PREFIX}*-*"):
-        with contextlib.suppress(OSError):
-            directory.rmdir()
+        owner = directory.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path(f"/proc/{owner}").exists():
+            with contextlib.suppress(OSError):
+                directory.rmdir()

@@ -21,7 +21,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,10 @@ def program(module: str) -> list[str]:
 class Descriptors(contextlib.ExitStack):
     """Descriptors of one start; all that are left are closed at its end."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._open: set[int] = set()
+
     def memory(self, content: bytes, name: str = "pullwright") -> int:
         """An anonymous file that holds `content`, at its beginning."""
         descriptor = self.own(os.memfd_create(name))
@@ -63,13 +67,16 @@ class Descriptors(contextlib.ExitStack):
         return self.own(read), self.own(write)
 
     def own(self, descriptor: int) -> int:
-        self.callback(_close, descriptor)
+        """Take it over, to be closed once: its number may soon be somebody else's."""
+        self._open.add(descriptor)
+        self.callback(self.shut, descriptor)
         return descriptor
 
-
-def _close(descriptor: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
+    def shut(self, descriptor: int) -> None:
+        """Close one of ours now, unless that was done."""
+        if descriptor in self._open:
+            self._open.remove(descriptor)
+            os.close(descriptor)
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,23 @@ class Running:
     news: asyncio.Event  # something was told
     listener: socket.socket | None = None
     pidfd: int | None = None
-    tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    heard: bytes = b""
+    pipes: tuple[int, ...] = ()
     all_dead: asyncio.Event = field(default_factory=asyncio.Event)
+    all_read: asyncio.Event = field(default_factory=asyncio.Event)
+    all_told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, chunk: bytes) -> None:
+        """What came on the status pipe: whole lines are taken, a part is kept."""
+        *lines, self.heard = (self.heard + chunk).split(b"\n")
+        for line in lines:
+            self.told.take(line)
+        self.news.set()
+
+    def end_of_news(self) -> None:
+        """The launcher, bubblewrap and the watchdog are gone."""
+        self.all_told.set()
+        self.news.set()
 
     def release(self) -> None:
         """Let the command begin."""
@@ -158,11 +180,13 @@ class Running:
         """Back when everything is dead and all that was written is read."""
         await self.ended()
         await self.process.wait()
-        for task in self.tasks:
-            await task
+        await self.all_read.wait()
+        await self.all_told.wait()
 
     def close(self) -> None:
-        """Give the pidfd and the listener back."""
+        """Give the pidfd and the listener back; no more readers on the pipes."""
+        for descriptor in self.pipes:
+            asyncio.get_running_loop().remove_reader(descriptor)
         if self.pidfd is not None:
             asyncio.get_running_loop().remove_reader(self.pidfd)
             os.close(self.pidfd)
@@ -176,6 +200,8 @@ async def start(
 ) -> Running:
     """Start and wait until bubblewrap's child exists. `status_block`: our read end of the status pipe, our write
     end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
+    status, block = status_block
+    written, sink = descriptors.pipe()
     ours, theirs = socket.socketpair() if launch.plant else (None, None)
     try:
         request = descriptors.memory(marshal.dumps(_request(launch, theirs)))
@@ -185,22 +211,19 @@ async def start(
                 *program("bot.sandbox.launcher"),
                 str(request),
                 stdin=stdin,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=sink,
                 stderr=asyncio.subprocess.STDOUT,
                 pass_fds=passed,
                 env={},  # pid 1 of the sandbox shows its launcher's environment to everybody inside
                 cwd="/",
-                limit=_CHUNK,
             )
         except OSError as error:
             raise SandboxUnavailable(f"No process can be started: {error}.") from error
-        running = Running(process, output, Told(), status_block[1], asyncio.Event())
-        for descriptor in (*launch.inherited, launch.status):
-            os.close(descriptor)  # else we would hold the pipes that we wait on
-        running.tasks = [
-            asyncio.create_task(_read_output(running)),
-            asyncio.create_task(_read_status(running, status_block[0])),
-        ]
+        for descriptor in (*launch.inherited, launch.status, sink):
+            descriptors.shut(descriptor)  # else we would hold the pipes that we wait on
+        running = Running(process, output, Told(), block, asyncio.Event(), pipes=(written, status))
+        _follow(written, output.feed, running.all_read.set)
+        _follow(status, running.hear, running.end_of_news)
         await _await_child(running)
         if ours is not None and running.pidfd is not None:
             running.listener = await asyncio.to_thread(_receive, ours)
@@ -234,7 +257,7 @@ async def _await_child(running: Running) -> None:
     """Until the child's id is told or nothing will come any more; then hold it by a pidfd."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.SANDBOX_START_S):
-            while running.told.child is None and not running.told.fault and not running.tasks[1].done():
+            while running.told.child is None and not running.told.fault and not running.all_told.is_set():
                 running.news.clear()
                 await running.news.wait()
     if running.told.child is None:
@@ -254,26 +277,24 @@ async def _await_child(running: Running) -> None:
     loop.add_reader(running.pidfd, dead)
 
 
-async def _read_output(running: Running) -> None:
-    stream = running.process.stdout
-    while stream is not None and (chunk := await stream.read(_CHUNK)):
-        running.output.feed(chunk)
-
-
-async def _read_status(running: Running, descriptor: int) -> None:
-    """Until the launcher, bubblewrap and the watchdog have all closed it."""
+def _follow(descriptor: int, take: Callable[[bytes], None], at_end: Callable[[], None]) -> None:
+    """Give everything that comes from a pipe to `take`, until its last writer is gone. No transport: those want
+    one more turn of the loop to be closed, which a loop that ends does not give."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(descriptor), "rb", 0)
-    )
-    try:
-        while line := await reader.readline():
-            running.told.take(line)
-            running.news.set()
-    finally:
-        running.news.set()
-        transport.close()
+
+    def ready() -> None:
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return
+        if chunk:
+            take(chunk)
+        else:
+            loop.remove_reader(descriptor)
+            at_end()
+
+    os.set_blocking(descriptor, False)
+    loop.add_reader(descriptor, ready)
 
 
 def _receive(channel: socket.socket) -> socket.socket | None:

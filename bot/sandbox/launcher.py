@@ -143,6 +143,7 @@ def _watch(request: dict) -> None:  # type: ignore[type-arg]
 def _become_bubblewrap(request: dict) -> None:  # type: ignore[type-arg]
     for descriptor in request["pass"]:
         os.set_inheritable(descriptor, True)
+    syscalls.default_signals()
     os.execve(request["argv"][0], request["argv"], {})  # noqa: S606
 
 

@@ -22,6 +22,7 @@ MS_PRIVATE = 1 << 18
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _SIGKILL = 9
+_IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ
 _AF_INET = 2
 _SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 _SIOCSIFFLAGS = 0x8914
@@ -35,6 +36,8 @@ _libc.mount.argtypes = (
     ctypes.c_ulong,
     ctypes.c_char_p,
 )
+_libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+_libc.signal.restype = ctypes.c_void_p
 _libc.prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
 
 
@@ -75,6 +78,12 @@ def die_with_parent() -> None:
 def be_dumpable() -> None:
     """After setuid /proc/self belongs to root until this is called, and no id map could be written."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+
+
+def default_signals() -> None:
+    """Undo what the interpreter ignores: it would be inherited, and `yes | head` would complain inside."""
+    for number in _IGNORED_BY_PYTHON:
+        _libc.signal(number, None)
 
 
 def loopback_up() -> None:

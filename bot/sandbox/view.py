@@ -18,6 +18,7 @@ def main() -> None:
     request, command = json.loads(sys.argv[1]), sys.argv[2:]
     try:
         show(request["layers"], request["root"])
+        syscalls.default_signals()
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
         sys.stderr.write(f"the view can't be shown: {error}\n")
