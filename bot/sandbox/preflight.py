@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.errors import SandboxUnavailable
-from bot.sandbox import remedies, trees
+from bot.sandbox import trees
 from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Check, Command, CommandResult, EgressPolicy, Preflight
 from bot.sandbox.launch import INTERPRETER
@@ -64,11 +64,7 @@ async def check_host(runner: Runner, folder: Path) -> Preflight:
     try:
         checks += await _probe(runner, folder)
     except SandboxUnavailable as error:
-        python, bwrap = INTERPRETER, str(runner.bwrap.path)
-        remedy = error.remedy
-        if "user namespace was refused" in error.message:
-            remedy = remedies.namespaces_remedy(python, bwrap)
-        checks.append(Check("start", False, error.message, remedy))
+        checks.append(Check("start", False, error.message, error.remedy))
     except OSError as error:
         checks.append(
             Check("data directory", False, f"{folder}: {error}", "Let the worker write its data directory.")

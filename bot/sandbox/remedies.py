@@ -4,6 +4,7 @@ Pure, but for looking at what kind of host this is. It must never suggest a weak
 """
 
 import errno
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +37,24 @@ _SYSTEMD: Final = (
 )
 
 
-def in_container() -> bool:
-    """Whether this process runs in Docker or Podman."""
-    return Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+@dataclass(frozen=True)
+class Host:
+    """What tells one kind of refusal from another. Texts as the kernel gives them, "" where there is none."""
+
+    container: bool = False
+    most_user_namespaces: str = ""
+    ordinary_users_may: str = ""  # Debian's own switch
+    apparmor_restricts: str = ""
+
+
+def look_at_host() -> Host:
+    """Read the switches. Never raises."""
+    return Host(
+        Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
+        _reads("/proc/sys/user/max_user_namespaces"),
+        _reads("/proc/sys/kernel/unprivileged_userns_clone"),
+        _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+    )
 
 
 def _reads(path: str) -> str:
@@ -48,41 +64,39 @@ def _reads(path: str) -> str:
         return ""
 
 
-def namespaces_remedy(python: str, bwrap: str) -> str:
-    """Why user namespaces are refused here, by looking at the known switches."""
-    if _reads("/proc/sys/user/max_user_namespaces") == "0" or (
-        _reads("/proc/sys/kernel/unprivileged_userns_clone") == "0"
-    ):
+def namespaces_remedy(host: Host, python: str, bwrap: str) -> str:
+    """Why user namespaces are refused there; both programs need the right to make them."""
+    if "0" in (host.most_user_namespaces, host.ordinary_users_may):
         return _SYSCTL
-    if _reads("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+    if host.apparmor_restricts == "1":
         return _APPARMOR.format(python=python, bwrap=bwrap)
-    if in_container():
+    if host.container:
         return _CONTAINER
     return f"{_SYSCTL} {_SYSTEMD}"
 
 
-def remedy_for(step: str, said: str, python: str = "python", bwrap: str = "bwrap") -> str:
+def remedy_for(step: str, said: str, host: Host, programs: tuple[str, str]) -> str:
     """The cure for a start that failed in `step` (a step of the launcher, or "" for bubblewrap itself)."""
     match step:
         case "user namespace" | "stage":
-            return namespaces_remedy(python, bwrap)
+            return namespaces_remedy(host, *programs)
         case "overlay":
             return _DATA
         case "cgroup":
             return "Let the worker write its own cgroup: `Delegate=yes` in its systemd unit."
-        case "" if "RTM_NEWADDR" in said or "setting up uid map" in said:
-            return namespaces_remedy(python, bwrap)
-        case "" if "mount proc" in said or "/proc" in said:
-            return _CONTAINER if in_container() else _SYSTEMD
+        case "" if "RTM_NEWADDR" in said or "setting up uid map" in said or "namespace" in said:
+            return namespaces_remedy(host, *programs)
+        case "" if "proc" in said:
+            return _CONTAINER if host.container else _SYSTEMD
         case _:
             return "`pullwright doctor` tries each part and says more."
 
 
-def start_failed(told: Told, output: bytes) -> SandboxUnavailable:
-    """The refusal for a start that ended before the command began."""
+def start_failed(told: Told, output: bytes, host: Host, programs: tuple[str, str]) -> SandboxUnavailable:
+    """The refusal for a start that ended before the command began. `programs`: our Python and bubblewrap."""
     said = output[-1000:].decode("utf-8", "replace").strip()
     if told.fault:
         name = errno.errorcode.get(told.fault_errno, "")
         said = f"{told.fault} was refused ({name}): {said}"
     message = f"The sandbox did not start: {said or 'no reason was given'}."
-    return SandboxUnavailable(message, remedy_for(told.fault, said))
+    return SandboxUnavailable(message, remedy_for(told.fault, said, host, programs))

@@ -27,7 +27,7 @@ from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
-from bot.sandbox.launch import Descriptors, Launch, Running, start
+from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
 from bot.sandbox.output import HeadTail
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Mounts
 from bot.sandbox.seccomp import build_filter
@@ -159,7 +159,7 @@ class _Attempt:
             case EndedBy.EXIT if memory_kills and told.exit_code != 0:
                 reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
             case EndedBy.EXIT if told.exit_code is None:
-                raise remedies.start_failed(told, output.text)
+                raise self._start_failed(told, output)
             case EndedBy.EXIT if (name := _BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
                 reason, detail = EndedBy.SIGNAL, name
             case EndedBy.EXIT:
@@ -167,6 +167,10 @@ class _Attempt:
             case _:
                 detail = ""
         return CommandResult(code, reason, seconds, output.text, output.cut_bytes, detail)
+
+    def _start_failed(self, told: Told, output: HeadTail) -> SandboxUnavailable:
+        programs = (INTERPRETER, str(self.runner.bwrap.path))
+        return remedies.start_failed(told, output.text, remedies.look_at_host(), programs)
 
     # -- what goes in ----------------------------------------------------------------------------------------
     def _launch(
