@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
 from fastapi import FastAPI
 
 from bot.domain.budget import Budget
@@ -37,6 +38,8 @@ from bot.tasks.ledger import Ledger
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
 from bot.webhook.receiver import build_receiver
+
+log = structlog.get_logger()
 
 _THREADS = 16  # blocking calls at once: four tasks with a few each, intake, heartbeats
 
@@ -74,6 +77,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 toolchains=tuple(settings.toolchain_paths),
             )
         )
+        await _check_sandbox(sandbox)
         database = open_database(settings)
         stack.callback(database.close)
         forge = Forge(
@@ -116,6 +120,16 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 now=time.time,
             ),
         )
+
+
+async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
+    """Tried once, at the start. A host without one still answers people: each task ends as `no_sandbox`."""
+    found = await sandbox.preflight()
+    if found.ok:
+        log.info("sandbox.ready", backend=found.backend, limits=dict(found.enforced_by))
+    for check in found.checks:
+        if not check.ok:
+            log.error("sandbox.refused", check=check.name, detail=check.detail, remedy=check.remedy)
 
 
 @asynccontextmanager

@@ -8,15 +8,14 @@ lock that the kernel drops when it dies; at start the folders of the dead are re
 
 import asyncio
 import fcntl
-import importlib
 import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bot.errors import SandboxUnavailable
-from bot.sandbox import trees
+from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
@@ -69,12 +68,8 @@ class BubblewrapSandbox:
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         runner = await self._ready()
-        ensure = _from_module("setup", "ensure_environment")
-        if ensure is None:
-            raise SandboxUnavailable("This build of Pullwright can not prepare environments.")
         folder = self._settings.state_dir / "environments"
-        environment: Environment = await ensure(spec, runner.run, state_dir=folder, uid=self.owner_uid)
-        return environment
+        return await setup.ensure_environment(spec, runner.run, state_dir=folder, uid=self.owner_uid)
 
     async def _ready(self) -> Runner:
         """The runner of a host that passed. Raises SandboxUnavailable with the whole report."""
@@ -99,8 +94,9 @@ class BubblewrapSandbox:
         bwrap = find_bubblewrap(self._settings.bwrap)
         folder = self._own_folder()
         toolchains = default_toolchains(self._settings.toolchains)
-        serve = _from_module("egress", "serve")
-        runner = Runner(bwrap, self.owner_uid, toolchains, find_cgroups(), serve, self._settings.bounds)
+        runner = Runner(
+            bwrap, self.owner_uid, toolchains, find_cgroups(), egress.serve, self._settings.bounds
+        )
         return runner, folder
 
     def _own_folder(self) -> Path:
@@ -152,14 +148,6 @@ def _try_lock(folder: Path) -> int | None:
         pass  # locked by its owner, or gone
     os.close(descriptor)
     return None
-
-
-def _from_module(name: str, attribute: str) -> Any:
-    """A part of this room that may be left out of a build; None then, and what needs it is refused."""
-    try:
-        return getattr(importlib.import_module(f"bot.sandbox.{name}"), attribute)
-    except ModuleNotFoundError:
-        return None
 
 
 def _unavailable(found: Preflight) -> SandboxUnavailable:

@@ -7,8 +7,8 @@ host is the answer, and a set-up that needs more is told which host was refused.
 
 import asyncio
 import json
-import os
 import re
+import ssl
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -61,8 +61,9 @@ async def effective_registry_hosts() -> tuple[str, ...]:
 
 async def fetch_linked_hosts(page: str) -> list[str]:
     """The hosts of a page's links; none when it can't be read."""
+    context = ssl.create_default_context()  # the host's own certificates, as its package manager uses
     try:
-        async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=True, verify=_verify()) as client:
+        async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=True, verify=context) as client:
             answer = await client.get(page, headers={"Accept": "text/html"})
             answer.raise_for_status()
     except (httpx2.HTTPError, OSError) as error:
@@ -86,8 +87,3 @@ class _Links(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value for name, value in attrs if tag == "a" and name == "href" and value]
-
-
-def _verify() -> str | bool:
-    """The host's own certificates, where the usual variables name them: that is what pip here would use."""
-    return next((os.environ[name] for name in ("PIP_CERT", "SSL_CERT_FILE") if os.environ.get(name)), True)
