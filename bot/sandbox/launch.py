@@ -95,6 +95,7 @@ class Launch:
     inherited: tuple[int, ...]  # descriptors that bubblewrap reads
     status: int
     plant: bool = False
+    volatile: bool = False  # the layer is worthless after a crash of the host: sync nothing
 
 
 @dataclass
@@ -241,6 +242,7 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
         "stage": STAGE,
         "binds": launch.binds,
         "lowers": launch.lowers,
+        "volatile": launch.volatile,
         "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
         "cgroups": launch.cgroups,
         "rlimits": launch.rlimits,

@@ -207,6 +207,7 @@ class _Attempt:
             inherited=(arguments, seccomp, block, *(descriptor for descriptor, _ in files.values())),
             status=status,
             plant=self.served is not None,
+            volatile=self.mounts.env_upper is None,  # what set-up makes is kept
         )
 
     def _bwrap_dirs(self) -> tuple[Path, ...]:
