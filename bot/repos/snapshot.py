@@ -21,6 +21,20 @@ from bot.errors import RepositoryFault
 from bot.repos.cache import entries, locked_cache, read_blob
 from bot.repos.trees import apply, compare
 
+_CACHES = frozenset(
+    {
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        ".tox",
+        ".nox",
+        ".venv",
+        ".coverage",
+        "node_modules",
+    }
+)
 _LEFT_OUT_SHOWN = 50  # sentences; the rest is counted
 
 
@@ -143,7 +157,10 @@ class _Reading:
         return not self._is_ignored(path + ("/" if is_folder else ""))
 
     def _is_ignored(self, path: str) -> bool:
-        """The innermost `.gitignore` that says something decides."""
+        """Caches of common tools never belong into a change; then the innermost `.gitignore` that says
+        something decides."""
+        if any(part in _CACHES for part in path.split("/")) or path.endswith((".pyc", ".pyo", ".egg-info/")):
+            return True
         for folder, rules in reversed(self._filters):
             if path.startswith(folder):
                 said = rules.is_ignored(path[len(folder) :])

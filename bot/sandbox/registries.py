@@ -6,6 +6,7 @@ host is the answer, and a set-up that needs more is told which host was refused.
 """
 
 import asyncio
+import functools
 import json
 import re
 import ssl
@@ -36,6 +37,7 @@ print(json.dumps({
 log = structlog.get_logger()
 
 
+@functools.cache  # the host's configuration, asked once for each process
 def effective_index() -> tuple[str, tuple[str, ...]]:
     """pip's index and its extra indexes, as the host's configuration has them. Empty when pip can't say."""
     try:

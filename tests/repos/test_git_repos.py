@@ -241,3 +241,17 @@ async def test_the_tree_lists_every_path(world: GitWorld) -> None:
     listed = await world.repos.list_tree(KEY, base.tree)
     assert set(listed) == {name.removesuffix("*") for name in FILES}
     assert listed["run.sh"][0] is FileMode.EXECUTABLE
+
+
+async def test_caches_of_tools_are_no_part_of_a_change(world: GitWorld) -> None:
+    base = await world.fetch()
+    view = await world.open_work(base.tree)
+    for path in (
+        "__pycache__/app.pyc",
+        "pkg/__pycache__/x.pyc",
+        ".pytest_cache/README.md",
+        "node_modules/a/b.js",
+    ):
+        (world.work / path).parent.mkdir(parents=True, exist_ok=True)
+        (world.work / path).write_text("x")
+    assert (await world.repos.snapshot(KEY, base.tree, view)).tree == base.tree

@@ -1,0 +1,241 @@
+"""What people experience, from the comment to the end: the real application against the hub over HTTP."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from bot.domain.outcomes import Ignored, Refusal
+from bot.store.deliveries import Verdict
+from bot.verify.evidence_file import parse_evidence
+from bot.verify.signature import is_genuine
+from tests.stories.model import Call, Say, Turn, edit, shell, submit, write
+from tests.stories.world import BUG, FILES, NEW_TEST, OLD_TEST, story
+
+FIX = edit("app.py", "a - b", "a + b")
+TEST = edit("tests/test_app.py", OLD_TEST[-50:], OLD_TEST[-50:] + NEW_TEST[len(OLD_TEST) :])
+RUN_TESTS = Call("run_tests", {"selection": []})
+GOOD: list[Turn] = [shell("cat app.py"), FIX, TEST, RUN_TESTS, submit()]
+
+
+def test_a_comment_becomes_a_proven_pull_request(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        asked = world.comment("ada", "@agent fix this")
+        task = world.wait_until_over()
+        assert task.outcome == "proven"
+
+        (pull,) = world.pulls()
+        body = pull["issue"]["body"]
+        assert pull["issue"]["title"] == "Add, not subtract"
+        assert "**Proven (tier A).**" in body
+        assert "| `tests.test_app.AddTest.test_sum` | failed 2 of 2 | passed 3 of 3 |" in body
+        assert f"Fixes #{world.issue}" in body
+        assert "+    return a + b" in pull["diff"]
+        assert pull["pull"]["draft"] is False
+        assert world.branches() == ["refs/heads/agent/1-add-not-subtract"]
+        assert [run["conclusion"] for run in pull["check_runs"]] == ["success"]
+
+        (comment,) = world.bot_comments()
+        assert "#2 is open: a test failed before the change and passes with it." in comment
+        assert ["pullwright[bot]", "eyes"] in world.thread()["reactions"][str(asked)]
+
+        folder = world.data_dir / "evidence" / task.id
+        record, signature = (
+            (folder / "evidence.json").read_bytes(),
+            (folder / "evidence.json.sig").read_bytes(),
+        )
+        public = (world.data_dir / "keys" / "evidence.pub.pem").read_bytes()
+        assert is_genuine(public, record, signature)
+        assert not is_genuine(public, record + b" ", signature)
+        assert parse_evidence(record).patch_tree in json.dumps(task.facts)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The bot answers to `@agent fix this`.",
+        "> @agent fix this\n\nI would not do that.",
+        "<!-- @agent fix this -->\nNothing to see.",
+        "```\n@agent fix this\n```",
+    ],
+    ids=["code", "quote", "html comment", "fence"],
+)
+def test_talking_about_the_agent_starts_nothing(tmp_path: Path, said: str) -> None:
+    with story(tmp_path, GOOD) as world:
+        world.comment("ada", said)
+        handled = world.wait_until_decided()
+        assert (handled.verdict, handled.reason) == (Verdict.IGNORED, Ignored.NO_MENTION)
+        assert world.bot_comments() == []
+        assert world.reactions() == []
+        assert world.model.requests == []
+
+
+def test_somebody_without_write_access_is_told_once(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        for _ in range(2):
+            world.comment("eve", "@agent fix this")
+            handled = world.wait_until_decided()
+            assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.NO_WRITE_ACCESS)
+        (told,) = world.bot_comments()
+        assert "I work for people with write access" in told
+        assert world.model.requests == []
+
+
+def test_bots_never_start_bots(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        from bot.localhub import actions_threads as act
+        from bot.localhub.records import Actor
+
+        hub = world.hub.hub
+        app = next(iter(hub.apps.values()))
+        record = hub.repository("octo/app")
+        assert record is not None
+        with hub.lock:
+            thread = record.threads[world.issue]
+            act.create_comment(hub, record, thread, Actor(app.bot, app), "@agent fix this")
+        handled = world.wait_until_decided()
+        assert (handled.verdict, handled.reason) == (Verdict.IGNORED, Ignored.BOT_SENDER)
+        assert world.model.requests == []
+
+
+def test_a_second_request_on_the_same_issue_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        goes_on = threading.Event()
+        world.model.before = lambda turn: goes_on.wait(30) and None
+        world.comment("ada", "@agent fix this")
+        world.wait_for("the first request", lambda: world.model.requests)
+        world.comment("ada", "@agent fix this, please hurry")
+        handled = world.wait_until_decided()
+        assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
+        goes_on.set()
+        world.wait_until_over()
+        assert len(world.pulls()) == 1
+
+
+def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD, PULLWRIGHT_BWRAP="/bin/false") as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "no_sandbox"
+        (comment,) = world.bot_comments()
+        assert "no sandbox works on my host" in comment
+        assert world.model.requests == []
+        assert world.pulls() == []
+
+
+def test_without_tests_the_pull_request_is_a_draft_and_says_so(tmp_path: Path) -> None:
+    files = {"app.py": BUG, "README.md": "# App\n"}
+    with story(tmp_path, [FIX, submit()], files) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "untested"
+        (pull,) = world.pulls()
+        assert pull["pull"]["draft"] is True
+        assert "**Not tested (tier C).**" in pull["issue"]["body"]
+        assert [run["conclusion"] for run in pull["check_runs"]] == ["neutral"]
+
+
+def test_a_model_that_gives_up_leaves_its_work(tmp_path: Path) -> None:
+    turns: list[Turn] = [FIX, Say("I can't go on."), Say("Really not.")]
+    with story(tmp_path, turns) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "blocked"
+        (comment,) = world.bot_comments()
+        assert "✋ I could not do this." in comment
+        assert "The model stopped without submitting" in comment
+        assert "+    return a + b" in comment
+        assert "Ended as `blocked`." in comment
+        assert world.pulls() == []
+        assert world.branches() == []
+
+
+def test_a_suite_that_was_red_before_is_no_obstacle(tmp_path: Path) -> None:
+    red = OLD_TEST.replace("AddTest", "RedTest").replace("add(0, 0), 0", "add(0, 0), 1")
+    with story(tmp_path, GOOD, {**FILES, "tests/test_red.py": red}) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "proven"
+        (pull,) = world.pulls()
+        assert (
+            "Failed before already, not touched: `tests.test_red.RedTest.test_zero`" in pull["issue"]["body"]
+        )
+
+
+def test_a_change_that_breaks_tests_goes_back_and_is_then_handed_over(tmp_path: Path) -> None:
+    breaks = edit("app.py", "a - b", "a + b + 1")
+    turns: list[Turn] = [breaks, submit(), submit(), submit()]
+    with story(tmp_path, turns) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "unverified"
+        assert len(world.model.requests) == 4
+        assert "[verification] Tier D" in json.dumps(world.model.requests[-1]["messages"])
+        (comment,) = world.bot_comments()
+        assert "**Not verified (tier D).** 1 test that passed before fails now." in comment
+        assert "+    return a + b + 1" in comment
+        assert world.pulls() == []
+
+
+def test_a_forgotten_test_is_asked_for_and_the_second_try_is_proven(tmp_path: Path) -> None:
+    turns: list[Turn] = [FIX, submit(), TEST, submit()]
+    with story(tmp_path, turns) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "proven"
+        assert "A regression test must" in json.dumps(world.model.requests[2]["messages"])
+
+
+@pytest.mark.parametrize("turn", [0, 2, 4])
+def test_a_worker_killed_in_the_middle_of_the_work_makes_one_pull_request(tmp_path: Path, turn: int) -> None:
+    with story(tmp_path, GOOD) as world:
+        reached, killed = threading.Event(), threading.Event()
+
+        def before(at: int) -> None:
+            if at == turn and not killed.is_set():
+                reached.set()
+                killed.wait(30)
+
+        world.model.before = before
+        world.comment("ada", "@agent fix this")
+        assert reached.wait(30)
+        world.kill_worker()
+        killed.set()
+        world.start_worker()
+        assert world.wait_until_over().outcome == "proven"
+        assert len(world.pulls()) == 1
+        assert len(world.bot_comments()) == 1
+        assert len(world.branches()) == 1
+        # Each reply was paid once, but for the one that was in flight.
+        assert len(world.model.requests) <= len(GOOD) + 1
+
+
+def test_a_redelivery_changes_nothing(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        world.comment("ada", "@agent fix this")
+        world.wait_until_over()
+        for delivery in world.hub.seed.deliveries():
+            world.hub.seed.redeliver(delivery["id"])
+        assert world.hub.seed.wait_idle()
+        assert len(world.pulls()) == 1
+        assert len(world.bot_comments()) == 1
+
+
+def test_the_issue_itself_can_ask(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        number = world.hub.seed.open_issue("octo/app", "ada", "Sums", "`add` subtracts.\n\n@agent fix this")
+        assert world.wait_until_over().outcome == "proven"
+        (pull,) = world.pulls()
+        assert f"Fixes #{number}" in pull["issue"]["body"]
+
+
+def test_files_outside_of_the_change_are_not_touched(tmp_path: Path) -> None:
+    files = {**FILES, "win.txt": "a\r\nb\r\n", "bom.txt": "\ufeffx", "no-end.txt": "last"}
+    turns: list[Turn] = [
+        write("notes.tmp", "x"),
+        shell("rm notes.tmp; mkdir -p __pycache__; touch __pycache__/x.pyc"),
+        *GOOD,
+    ]
+    with story(tmp_path, turns, files) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "proven"
+        head = world.pulls()[0]["pull"]["head"]["sha"]
+        for path, text in files.items():
+            if path not in ("app.py", "tests/test_app.py"):
+                assert world.hub.seed.file("octo/app", head, path) == text.encode()
+        assert world.hub.seed.file("octo/app", head, "notes.tmp") is None
