@@ -57,12 +57,17 @@ def alone(bwrap: Bubblewrap) -> tuple[str, ...]:
     )
 
 
+def lay_out(work: Path) -> Path:
+    work.chmod(0o755)
+    (template := work / "template").mkdir()
+    (template / "README").write_text("below\n")
+    return template
+
+
 async def main(rounds: int, uid: int) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # on disk, as in earnest
         work = Path(folder)
-        work.chmod(0o755)
-        (template := work / "template").mkdir()
-        (template / "README").write_text("below\n")
+        template = lay_out(work)
         sandbox = BubblewrapSandbox(SandboxSettings(work / "state", uid))
         found = await sandbox.preflight()
         assert found.ok, found
