@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix lock docs coverage clean
+.PHONY: help demo recording test check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,9 @@ $(VENV)/.dev-stamp: requirements-dev.lock pyproject.toml
 
 demo: $(VENV)/.run-stamp  ## the whole way from a comment to a proven pull request, on this machine (REPO= BASE= ISSUE= ARGS=)
 	@$(PY) -m bot demo $(if $(REPO),--repo "$(REPO)") $(if $(BASE),--base "$(BASE)") $(if $(ISSUE),--issue "$(ISSUE)") $(ARGS)
+
+recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and record what they are replies to
+	@$(PY) -m bot demo --exit --record bot/cli/demo_assets/recording.json
 
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 	@$(PY) -m pytest -n 2 $(ARGS)

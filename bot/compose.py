@@ -136,7 +136,9 @@ async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
 async def _open_model(settings: Settings) -> AsyncIterator[Model]:
     if settings.recording is not None:
         text = settings.recording.read_text(encoding="utf-8")
-        yield RecordedModel(parse_recording(text, settings.recording.name))
+        again = settings.record_to is not None
+        recorded = RecordedModel(parse_recording(text, settings.recording.name), strict=not again)
+        yield RecordingModel(recorded, settings.record_to) if settings.record_to else recorded
         return
     server = ChatServer(
         settings.model,

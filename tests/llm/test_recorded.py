@@ -88,3 +88,13 @@ def test_what_is_no_recording_is_refused(text: str) -> None:
 
 async def test_it_is_written_as_it_is_read(recorded: RecordedModel) -> None:
     assert parse_recording(render_recording(recorded.recording)) == recorded.recording
+
+
+async def test_recording_again_keeps_the_replies_and_notes_what_they_are_replies_to(
+    recorded: RecordedModel, tmp_path: Path
+) -> None:
+    again = RecordingModel(RecordedModel(recorded.recording, strict=False), tmp_path / "again.json")
+    assert (await again.reply(request(rules="other rules"))).message == FIRST
+    renewed = parse_recording((tmp_path / "again.json").read_text())
+    assert renewed.prefix_digest != recorded.recording.prefix_digest
+    assert renewed.turns[0].reply.message == FIRST
