@@ -12,7 +12,9 @@ MIB: Final = 1024 * KIB
 WEBHOOK_BODY_BYTES: Final = 25 * MIB  # GitHub's own maximum for a payload
 INBOX_BATCH_ROWS: Final = 64  # deliveries in one commit: bounds the wait behind a slow disk
 INBOX_WAITING: Final = 2_000  # deliveries before the writer: a second's worth; more is refused with 503
-WEBHOOK_BUFFER_BYTES: Final = 256 * MIB  # all bodies being read, before their signature is known: ten of the largest
+WEBHOOK_BUFFER_BYTES: Final = (
+    256 * MIB
+)  # all bodies being read, before their signature is known: ten of the largest
 WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 
 # -- the repository's own file ----------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The ladder: the first rung with a match decides, and each says how it matched."""
 
-
 import pytest
 
 from bot.editing.match import Haystack, Match, Rung, Shift, fold
