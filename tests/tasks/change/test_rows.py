@@ -16,9 +16,14 @@ def watch(*rows: Row) -> Watched:
 
 def test_phases_add_up_over_rounds_and_the_running_one_is_open() -> None:
     seen = watch(
-        phase("work", "begun", 10), phase("work", "ended", 14), phase("verify", "begun", 14),
-        phase("verify", "ended", 15), phase("work", "begun", 15), phase("work", "ended", 18), phase("verify", "begun", 18),
-    )  # fmt: skip
+        phase("work", "begun", 10),
+        phase("work", "ended", 14),
+        phase("verify", "begun", 14),
+        phase("verify", "ended", 15),
+        phase("work", "begun", 15),
+        phase("work", "ended", 18),
+        phase("verify", "begun", 18),
+    )
     assert seen.phases == (PhaseSpan(Phase.WORK, 7.0), PhaseSpan(Phase.VERIFY, 1.0, begun=18))
 
 
