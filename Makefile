@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test check fix lock docs coverage clean
+.PHONY: help demo recording test crash hostile falsify check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -33,6 +33,15 @@ recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and rec
 
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 	@$(PY) -m pytest -n 2 $(ARGS)
+
+crash: $(VENV)/.dev-stamp  ## processes killed at every point
+	@$(PY) -m pytest -n 2 -m crash $(ARGS)
+
+hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
+	@$(PY) -m pytest -n 2 -m hostile $(ARGS)
+
+falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not
+	@$(PY) -m pytest -n 2 -m falsify $(ARGS)
 
 check: $(VENV)/.dev-stamp  ## format, lint, types, import rule, generated files
 	@$(PY) -m ruff format --check .

@@ -77,10 +77,14 @@ class Verification:
         self.measured.missing = list(comparison.missing)
         red = bool(comparison.problem or regressions or comparison.missing or comparison.new_failures)
         reports = subject.test.runner is not Runner.EXIT_CODE
-        doubts: tuple[str, ...] = ()
+        doubts = self._doubts_of(before) if reports else ()
         if reports and not red:
             names = tuple(proof.test_id for proof in proofs)
-            doubts = (*await self._check_integrity(split, names), *await self._check_canary(selection))
+            doubts = (
+                *doubts,
+                *await self._check_integrity(split, names),
+                *await self._check_canary(selection),
+            )
         return Findings(
             runner_reports=reports,
             measured=True,
@@ -93,6 +97,13 @@ class Verification:
             doubts=doubts,
             no_tests_changed=not split.tests,
         )
+
+    def _doubts_of(self, before: tuple[Ran, ...]) -> tuple[str, ...]:
+        """A proof is worth what the runs without the code are worth."""
+        problem = next((ran.report.problem for ran in before if ran.report.problem), "")
+        if not problem:
+            return ()
+        return self._doubt(f"With only the tests of the change the run can't be trusted: {problem}.")
 
     def _selection(self, split: SplitChange) -> tuple[str, ...]:
         """Empty: the whole suite each time. Slow suites: the changed test files, and the whole once."""

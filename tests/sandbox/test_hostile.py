@@ -14,6 +14,8 @@ from bot.sandbox.arguments import STAGE
 from bot.sandbox.contract import Command, EndedBy, Workspace
 from bot.sandbox.seccomp import build_filter
 
+pytestmark = pytest.mark.hostile  # bombs and escapes: `make hostile`
+
 PYTHON = os.path.realpath(sys.executable)
 
 

@@ -51,21 +51,20 @@ def test_a_comment_becomes_a_proven_pull_request(tmp_path: Path) -> None:
         assert parse_evidence(record).patch_tree in json.dumps(task.facts)
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "The bot answers to `@agent fix this`.",
-        "> @agent fix this\n\nI would not do that.",
-        "<!-- @agent fix this -->\nNothing to see.",
-        "```\n@agent fix this\n```",
-    ],
-    ids=["code", "quote", "html comment", "fence"],
-)
-def test_talking_about_the_agent_starts_nothing(tmp_path: Path, said: str) -> None:
+TALK = {
+    "code": "The bot answers to `@agent fix this`.",
+    "quote": "> @agent fix this\n\nI would not do that.",
+    "html comment": "<!-- @agent fix this -->\nNothing to see.",
+    "fence": "```\n@agent fix this\n```",
+}
+
+
+def test_talking_about_the_agent_starts_nothing(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
-        world.comment("ada", said)
-        handled = world.wait_until_decided()
-        assert (handled.verdict, handled.reason) == (Verdict.IGNORED, Ignored.NO_MENTION)
+        for said in TALK.values():
+            world.comment("ada", said)
+            handled = world.wait_until_decided()
+            assert (handled.verdict, handled.reason) == (Verdict.IGNORED, Ignored.NO_MENTION)
         assert world.bot_comments() == []
         assert world.reactions() == []
         assert world.model.requests == []
@@ -181,7 +180,9 @@ def test_a_forgotten_test_is_asked_for_and_the_second_try_is_proven(tmp_path: Pa
         assert "A regression test must" in json.dumps(world.model.requests[2]["messages"])
 
 
-@pytest.mark.parametrize("turn", [0, 2, 4])
+@pytest.mark.parametrize(
+    "turn", [pytest.param(0, marks=pytest.mark.crash), 2, pytest.param(4, marks=pytest.mark.crash)]
+)
 def test_a_worker_killed_in_the_middle_of_the_work_makes_one_pull_request(tmp_path: Path, turn: int) -> None:
     with story(tmp_path, GOOD) as world:
         reached, killed = threading.Event(), threading.Event()

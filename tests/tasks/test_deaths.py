@@ -4,12 +4,16 @@ import signal
 from contextlib import closing
 from itertools import count
 
+import pytest
+
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.tasks.engine import RunStatus
 from bot.tasks.engine_dbos import DbosEngine
 from tests.tasks.conftest import Lab
 from tests.tasks.world import PHASES
+
+pytestmark = pytest.mark.crash  # real processes killed at every point: `make crash`
 
 
 def restart_until_finished(lab: Lab, comment: int, **script: object) -> int:

@@ -9,6 +9,8 @@ from bot.domain.evidence import RunPurpose, Tier
 from bot.verify.runners import Runner, TestCommand
 from tests.verify.conftest import BASE, FIX, PROOF, UNITTEST, Bench
 
+pytestmark = pytest.mark.falsify  # each is a whole verification of some seconds: `make falsify`
+
 GREEN_HOOK = (
     b"import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n"
     b"    outcome = yield\n    report = outcome.get_result()\n    report.outcome = 'passed'\n"

@@ -160,12 +160,18 @@ DECEPTIONS: dict[str, dict[str, str | None]] = {
 }
 
 
-@pytest.mark.parametrize("name", DECEPTIONS)
+FAST = ("a hook that turns failures green", "a test that passes without the fix", "the old test rewritten")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.falsify) for name in DECEPTIONS]
+)
 async def test_a_change_that_only_looks_proven_is_not(case: Case, name: str) -> None:
     evidence = await case.verifier().verify(case.changed(**DECEPTIONS[name]))
     assert evidence.tier is not Tier.A, evidence
 
 
+@pytest.mark.falsify
 async def test_luck_is_no_proof(case: Case) -> None:
     case.base["tests/test_luck.py"] = (
         "import random\n\n\ndef test_luck():\n    assert random.random() < 0.5\n"
