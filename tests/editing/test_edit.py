@@ -2,7 +2,6 @@
 
 import pytest
 
-from bot.domain import limits
 from bot.editing.edit import apply_edit
 from bot.editing.match import Rung
 from bot.errors import ForModel
@@ -77,11 +76,11 @@ def test_a_short_new_text_is_never_taken_for_an_edit_made_before() -> None:
 
 @pytest.mark.timeout(110)  # quadratic work would take hours
 def test_a_large_file_is_edited_and_missed_in_good_time() -> None:
-    lines = [f"    value_{n} = compute(value_{n // 2}, {n})\n" for n in range(40_000)]
-    content = "".join(lines).encode()[: limits.EDIT_FILE_BYTES - 100]
-    apply_edit(content, "value_30000 = ", "other = ", replace_all=False)
+    lines = [f"    value_{n} = compute(value_{n // 2}, {n})\n" for n in range(15_000)]
+    content = "".join(lines).encode()
+    apply_edit(content, "value_10000 = ", "other = ", replace_all=False)
     apply_edit(content, "compute", "c", replace_all=True)
-    with pytest.raises(ForModel, match="Closest: lines 30001-30002"):
+    with pytest.raises(ForModel, match="Closest: lines 10001-10002"):
         apply_edit(
-            content, "  value_30000 = compute(1)\nvalue_30001 = x(value_15000, 30001)", "y", replace_all=False
+            content, "  value_10000 = compute(1)\nvalue_10001 = x(value_5000, 10001)", "y", replace_all=False
         )

@@ -100,7 +100,8 @@ class FolderWorkspace:
         variables = {name: _placed(value, places) for name, value in command.env.items()}
         script = _placed(command.script, places).replace("python3 ", f"{sys.executable} ")
         started = await asyncio.create_subprocess_exec(
-            "bash", "-c", script, cwd=self.folder / "work", env={"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
+            "bash", "-c", script, cwd=self.folder / "work",
+            env={"PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await started.communicate()

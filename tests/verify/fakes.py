@@ -152,7 +152,6 @@ class FolderWorkspace:
             "PATH": f"{python}:/usr/bin:/bin",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # ours, which would cost a second a run
             "HOME": str(self.folder / "home"),
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the plugins of our own tests are not the repository's
             **{name: self._here(value) for name, value in command.env.items()},
         }
         started = time.monotonic()
