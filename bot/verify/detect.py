@@ -41,6 +41,7 @@ _TEST_REQUIREMENTS: Final = (
     "requirements/testing.txt",
 )
 _GROUPS: Final = ("test", "tests", "testing", "dev")
+_GROUPS_MAX: Final = 50  # dependency groups of one project: real ones have under ten
 _TEST_FILES_READ: Final = 20  # enough to tell pytest from unittest
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\[\],<>=!~; '\"-]*")
 
@@ -86,10 +87,10 @@ def detect_setup(paths: tuple[str, ...], texts: Mapping[str, str], test: TestCom
     project = _toml(texts.get("pyproject.toml", ""))
     wanted: list[str] = []
     source = ""
-    if _installable(paths, project):
+    needed = test.runner is Runner.PYTEST or _has_dependencies(texts, project)
+    if needed and _installable(paths, project):
         source = "pyproject.toml" if project else "setup.py"
-        if test.runner is Runner.PYTEST or _has_dependencies(texts, project):
-            wanted += ["-e", _with_extras(project)]
+        wanted += ["-e", _with_extras(project)]
     for path in ("requirements.txt", *_TEST_REQUIREMENTS):
         if path in paths:
             source = source or path
@@ -111,7 +112,8 @@ def _pytest_source(paths: tuple[str, ...], texts: Mapping[str, str]) -> str:
     if conftest:
         return conftest
     project = _toml(texts.get("pyproject.toml", ""))
-    if "pytest" in project.get("tool", {}):
+    tool = project.get("tool")
+    if isinstance(tool, dict) and "pytest" in tool:
         return "pyproject.toml"
     for path, section in (("setup.cfg", "tool:pytest"), ("tox.ini", "pytest")):
         if _has_section(texts.get(path, ""), section):
@@ -146,10 +148,10 @@ def _installable(paths: tuple[str, ...], project: dict[str, Any]) -> bool:
 
 def _has_dependencies(texts: Mapping[str, str], project: dict[str, Any]) -> bool:
     section = project.get("project", {})
-    if isinstance(section, dict) and (
-        section.get("dependencies") or "dependencies" in section.get("dynamic", [])
-    ):
-        return True
+    if isinstance(section, dict):
+        dynamic = section.get("dynamic")
+        if section.get("dependencies") or (isinstance(dynamic, list) and "dependencies" in dynamic):
+            return True
     return "install_requires" in texts.get("setup.py", "") + texts.get("setup.cfg", "")
 
 
@@ -166,23 +168,28 @@ def _group_requirements(project: dict[str, Any]) -> list[str]:
     if not isinstance(groups, dict):
         return []
     name = next((name for name in _GROUPS if isinstance(groups.get(name), list)), None)
-    return _plain_requirements(groups, name, 0) if name else []
+    return _plain_requirements(groups, name, set()) if name else []
 
 
-def _plain_requirements(groups: dict[str, Any], name: str, depth: int) -> list[str]:
+def _plain_requirements(groups: dict[str, Any], name: str, seen: set[str]) -> list[str]:
+    """Each group once: groups may include one another in circles, and many times."""
     found: list[str] = []
-    for entry in groups.get(name, []):
+    entries = groups.get(name)
+    seen.add(name)
+    for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, str) and _PLAIN.fullmatch(entry):
             found.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str) and depth < 5:
-            found += _plain_requirements(groups, entry["include-group"], depth + 1)
+            continue
+        included = entry.get("include-group") if isinstance(entry, dict) else None
+        if isinstance(included, str) and included not in seen and len(seen) < _GROUPS_MAX:
+            found += _plain_requirements(groups, included, seen)
     return found
 
 
 def _toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return {}
 
 

@@ -63,10 +63,13 @@ def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partia
 
 
 def decide_blame(base: Sequence[TestReport], patch: Sequence[TestReport], name: str) -> bool:
-    """A new failure, run alone on both trees: the change is to blame when it passes each time without it and
-    fails at least once with it. Fails on the base as well, or passes alone on both: flaky."""
-    passes_before = all(_passed(report, name) for report in base)
-    return passes_before and any(not _passed(report, name) for report in patch)
+    """A new failure, run alone on both trees: flaky when it passes only sometimes without the change, or each time
+    with it. One that never passes alone on the base (it needs another test before it, or could not be selected)
+    tells nothing alone: it passed in every run of the baseline, so the change is to blame."""
+    passes_before = [_passed(report, name) for report in base]
+    if any(passes_before) and not all(passes_before):
+        return False
+    return not any(passes_before) or any(not _passed(report, name) for report in patch)
 
 
 def _passed(report: TestReport, name: str) -> bool:

@@ -14,6 +14,7 @@ from bot.domain.evidence import TestStatus
 EXIT_CODE_ID: Final = "exit code"
 """The one pseudo test of a command that has no report."""
 
+_SECONDS_MAX: Final = 1e9  # anything above is forged, and may not even be a float
 _RANK: Final = {TestStatus.PASSED: 0, TestStatus.SKIPPED: 1, TestStatus.FAILED: 2, TestStatus.ERROR: 3}
 
 
@@ -56,7 +57,7 @@ def parse_report(text: str, exit_code: int | None) -> TestReport:
         elif "end" in entry:
             ended = int(entry["end"])
         else:
-            name, result = str(entry["id"]), _result(entry)
+            name, result = _plain(entry["id"]), _result(entry)
             known = results.get(name)
             if known is None or _RANK[result.status] > _RANK[known.status]:
                 results[name] = result
@@ -85,7 +86,7 @@ def _problem(results: dict[str, TestResult], ended: int | None, malformed: int, 
 def _entry(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or not ("end" in entry or {"id", "when", "outcome"} <= entry.keys()):
         return None
@@ -96,11 +97,17 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 def _result(entry: dict[str, Any]) -> TestResult:
     seconds = entry.get("seconds")
+    sane = isinstance(seconds, int | float) and 0 <= seconds < _SECONDS_MAX
     return TestResult(
         _status(str(entry["when"]), str(entry["outcome"]), bool(entry.get("xfail"))),
-        float(seconds) if isinstance(seconds, int | float) else 0.0,
-        str(entry.get("message") or ""),
+        float(seconds) if sane and seconds is not None else 0.0,
+        _plain(entry.get("message") or ""),
     )
+
+
+def _plain(value: object) -> str:
+    """Text that has a UTF-8 form: tests of encodings fail with lone surrogates in their messages."""
+    return str(value).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _status(when: str, outcome: str, xfail: bool) -> TestStatus:

@@ -15,6 +15,8 @@ from bot.errors import ForModel
 from bot.sandbox.contract import Command
 
 _FOLDER: Final = "/pullwright/harness"
+_PYTEST_WORD: Final = re.compile(r"(?<![^\s/;&|(])py\.?test(?=[\s;&|)]|$)")
+_OPERATOR: Final = re.compile(r"[;&|<>)\n]")
 
 
 class Runner(StrEnum):
@@ -54,8 +56,7 @@ def select(test: TestCommand, selection: tuple[str, ...]) -> TestCommand:
     words = _words(test.command)
     match test.runner:
         case Runner.PYTEST:
-            at = next(i for i, word in enumerate(words) if word in ("pytest", "py.test"))
-            chosen = [*words[: at + 1], *selection]
+            return TestCommand(test.runner, _select_pytest(test.command, selection), test.source)
         case Runner.UNITTEST:
             at = _unittest_at(words) or 0
             chosen = [*words[: at + 1], *(_dotted(one) for one in selection)]
@@ -66,6 +67,20 @@ def select(test: TestCommand, selection: tuple[str, ...]) -> TestCommand:
     return TestCommand(test.runner, shlex.join(chosen), test.source)
 
 
+def _select_pytest(command: str, selection: tuple[str, ...]) -> str:
+    """The text of the command is kept (it may hold `cd x &&` or variables); only pytest's arguments are replaced,
+    up to the next operator of the shell. The last pytest is the call: one before may be named for installing."""
+    calls = list(_PYTEST_WORD.finditer(command))
+    if not calls:  # quoted in an odd way
+        words = _words(command)
+        at = next(i for i, word in enumerate(words) if word in ("pytest", "py.test"))
+        return shlex.join([*words[: at + 1], *selection])
+    end = calls[-1].end()
+    operator = _OPERATOR.search(command, end)
+    rest = command[operator.start() :] if operator else ""
+    return f"{command[:end]} {shlex.join(selection)} {rest}".rstrip()
+
+
 def render_command(test: TestCommand, report_path: str, timeout_s: float = limits.SUITE_TIMEOUT_S) -> Command:
     """The command for the sandbox; the report comes to `report_path`."""
     match test.runner:
@@ -74,7 +89,7 @@ def render_command(test: TestCommand, report_path: str, timeout_s: float = limit
             # Both by the environment: the command may be a script that calls pytest deep inside.
             script = (
                 f"export PYTHONPATH={_FOLDER}${{PYTHONPATH:+:$PYTHONPATH}}\n"
-                f'export PYTEST_ADDOPTS="-p pullwright_report ${{PYTEST_ADDOPTS:-}}"\n{test.command}'
+                f'export PYTEST_ADDOPTS="-p pullwright_report ${{PYTEST_ADDOPTS:-}}"\n{_keep_plugin_path(test.command)}'
             )
         case Runner.UNITTEST:
             program = {f"{_FOLDER}/run_unittest.py": _program("run_unittest.py")}
@@ -87,6 +102,11 @@ def render_command(test: TestCommand, report_path: str, timeout_s: float = limit
             assert_never(test.runner)
     variables = {"PULLWRIGHT_REPORT": report_path, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
     return Command(script, timeout_s=timeout_s, env=variables, files=program)
+
+
+def _keep_plugin_path(command: str) -> str:
+    """A command that sets PYTHONPATH for itself would lose the plugin's folder."""
+    return re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={_FOLDER}:", command)
 
 
 def _program(name: str) -> bytes:

@@ -45,7 +45,14 @@ def is_test_path(path: RepoPath | str) -> bool:
     return name == "conftest.py" or stem.startswith("test_") or stem.endswith(("_test", ".test", ".spec"))
 
 
+_RUNNER_MODULES: Final = frozenset({"pytest", "_pytest", "pluggy", "unittest", "xdist"})
+"""A module of such a name in the repository comes before the runner's own: `python -m pytest` looks there first."""
+
+
 def is_infrastructure(path: RepoPath | str) -> bool:
+    importable = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
+    if path.endswith(".py") and importable in _RUNNER_MODULES:
+        return True
     name = path.rsplit("/", 1)[-1]
     return name in _INFRASTRUCTURE or name.endswith(".pth")
 

@@ -1,0 +1,152 @@
+"""The pure decisions: split, blame, tiers, detection, signatures."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.evidence import RunPurpose, RunRecord, TestStatus, Tier
+from bot.domain.ids import TreeSha
+from bot.errors import SettingsFault
+from bot.verify.baseline import decide_baseline
+from bot.verify.detect import detect_setup, detect_test_command
+from bot.verify.prove import decide_blame, find_proofs
+from bot.verify.report import TestReport, TestResult
+from bot.verify.runners import NO_TESTS, Runner
+from bot.verify.signature import PUBLIC_NAME, is_genuine, sign_evidence
+from bot.verify.split import is_infrastructure, is_test_path
+from bot.verify.tiers import Findings, decide_tier
+
+PASSED = TestReport({"t": TestResult(TestStatus.PASSED)})
+FAILED = TestReport({"t": TestResult(TestStatus.FAILED, message="assert 1 == 2")})
+ERROR = TestReport({"t": TestResult(TestStatus.ERROR)})
+EMPTY = TestReport(problem="no test ran")
+
+
+@pytest.mark.parametrize(
+    ("path", "yes"),
+    [
+        ("pytest.py", True),
+        ("src/pytest.py", True),
+        ("unittest/__init__.py", True),
+        ("conftest.py", True),
+        ("deep/conftest.py", True),
+        ("evil.pth", True),
+        ("tests/unittest/test_a.py", False),
+        ("app/pytest.py", False),
+        ("app.py", False),
+    ],
+)
+def test_what_can_change_the_runner(path: str, yes: bool) -> None:
+    assert is_infrastructure(path) is yes
+
+
+def test_what_is_a_test() -> None:
+    assert all(map(is_test_path, ("tests/data.json", "test_a.py", "app/a_test.py", "web/a.spec.ts")))
+    assert not any(map(is_test_path, ("app.py", "contest.py", "latest/app.py")))
+
+
+@pytest.mark.parametrize(
+    ("base", "patch", "blamed"),
+    [
+        ((PASSED,) * 3, (FAILED,) * 3, True),
+        ((PASSED,) * 3, (PASSED, FAILED, PASSED), True),
+        ((PASSED,) * 3, (PASSED,) * 3, False),
+        ((PASSED, FAILED, PASSED), (FAILED,) * 3, False),
+        ((FAILED,) * 3, (FAILED,) * 3, True),  # needs another test before it: alone it tells nothing
+        ((EMPTY,) * 3, (EMPTY,) * 3, True),  # could not be selected
+    ],
+)
+def test_who_is_to_blame(base: tuple[TestReport, ...], patch: tuple[TestReport, ...], blamed: bool) -> None:
+    assert decide_blame(base, patch, "t") is blamed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "count"),
+    [
+        ((FAILED, FAILED), (PASSED,) * 3, 1),
+        ((FAILED, PASSED), (PASSED,) * 3, 0),
+        ((FAILED, FAILED), (PASSED, PASSED, FAILED), 0),
+        ((ERROR, ERROR), (PASSED,) * 3, 0),
+        ((FAILED, FAILED), (EMPTY,) * 3, 0),
+        ((), (PASSED,) * 3, 0),
+    ],
+)
+def test_what_is_a_proof(before: tuple[TestReport, ...], after: tuple[TestReport, ...], count: int) -> None:
+    assert len(find_proofs(before, after)) == count
+
+
+@given(
+    st.builds(
+        Findings, st.booleans(), st.booleans(), st.text(), *[st.integers(0, 2)] * 5, st.sampled_from(("", "x")),
+        st.sampled_from(((), ("doubt",))), st.booleans(),
+    )
+)  # fmt: skip
+def test_only_a_clean_proof_is_tier_a(found: Findings) -> None:
+    tier, reason = decide_tier(found)
+    clean = not (found.regressions or found.missing or found.skipped or found.new_failures or found.problem)
+    proven = found.measured and found.runner_reports and found.proofs > 0 and not found.doubts
+    assert (tier is Tier.A) == (clean and proven)
+    assert reason.endswith(".") or found.doubts
+
+
+def test_a_baseline_that_changes_its_mind_is_flaky() -> None:
+    row = RunRecord(RunPurpose.BASELINE, TreeSha("a"), "pytest", 0, "exit", 1.5, 1, 0, 0, 0, "")
+    assert decide_baseline((PASSED, FAILED), (row, row)).flaky == {"t"}
+    assert decide_baseline((PASSED, PASSED), (row, row)).passing == {"t"}
+    assert decide_baseline((PASSED, EMPTY), (row, row)).problem == "no test ran"
+
+
+@given(st.text())
+def test_any_manifest_is_read_without_a_crash(text: str) -> None:
+    names = ("pyproject.toml", "setup.cfg", "tox.ini", "tests/test_a.py")
+    texts = dict.fromkeys(names, text)
+    detect_setup(names, texts, detect_test_command(names, texts))
+
+
+@pytest.mark.parametrize("text", ["tool = 1", "project = 1", "[project]\ndynamic = 1", "a = " + "[" * 20_000])
+def test_manifests_of_the_wrong_shape(text: str) -> None:
+    texts = {"pyproject.toml": text}
+    detect_setup(("pyproject.toml",), texts, detect_test_command(("pyproject.toml",), texts))
+
+
+def test_dependency_groups_that_include_one_another() -> None:
+    many = ", ".join(['{include-group = "dev"}', '{include-group = "a"}'] * 40)
+    text = f'[dependency-groups]\ndev = ["one", {many}]\na = ["two", {many}]\n'
+    found = detect_setup(("pyproject.toml",), {"pyproject.toml": text}, NO_TESTS)
+    assert found is not None
+    assert found.script.endswith("pip install one two")
+
+
+def test_a_project_of_the_standard_library_needs_no_set_up() -> None:
+    paths = ("app.py", "tests/__init__.py", "tests/test_app.py")
+    texts = {"tests/test_app.py": "from unittest import TestCase\n"}
+    test = detect_test_command(paths, texts)
+    assert (test.runner, test.command) == (Runner.UNITTEST, "python3 -m unittest")
+    assert detect_setup(paths, texts, test) is None
+
+
+def test_pytest_is_installed_where_it_is_the_runner() -> None:
+    text = "[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['pytest']\n"
+    test = detect_test_command(("pyproject.toml",), {"pyproject.toml": text})
+    found = detect_setup(("pyproject.toml",), {"pyproject.toml": text}, test)
+    assert found is not None
+    assert "python3 -m venv /env" in found.script
+    assert "-e '.[test]' pytest" in found.script
+
+
+def test_a_signature_is_over_exactly_these_bytes(tmp_path: Path) -> None:
+    record = b'{"format":1}'
+    signature = sign_evidence(tmp_path / "keys", record)
+    public = (tmp_path / "keys" / PUBLIC_NAME).read_bytes()
+    assert is_genuine(public, record, signature)
+    assert not is_genuine(public, record + b" ", signature)
+    assert not is_genuine(public, record, b"[]")
+    sign_evidence(tmp_path / "other", record)
+    assert not is_genuine((tmp_path / "other" / PUBLIC_NAME).read_bytes(), record, signature)
+    (private,) = (tmp_path / "keys").glob("evidence.pem")
+    assert private.stat().st_mode & 0o777 == 0o600
+    private.write_bytes(b"no key")
+    with pytest.raises(SettingsFault):
+        sign_evidence(tmp_path / "keys", record)
