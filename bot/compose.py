@@ -10,11 +10,13 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 
 from bot.domain.budget import Budget
+from bot.errors import SandboxUnavailable
 from bot.forge.forge import Forge, ForgeSettings
 from bot.llm.chat import DEFAULT_BASE_URL, ChatServer, open_chat_model
 from bot.llm.contract import Model
@@ -164,3 +166,15 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),
         secrets=settings.literal_secrets,
     )
+
+
+def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:
+    """Raises SandboxUnavailable, with the whole report and the remedies, when no sandbox works on this host."""
+    found = asyncio.run(BubblewrapSandbox(SandboxSettings(state_dir, uid, bwrap)).preflight())
+    if not found.ok:
+        failed = [check for check in found.checks if not check.ok]
+        lines = "\n".join(f"  - {check.name}: {check.detail}" for check in failed)
+        remedies = "\n".join(dict.fromkeys(check.remedy for check in failed if check.remedy))
+        raise SandboxUnavailable(
+            f"No sandbox works on this host, and nothing runs without one:\n{lines}", remedies
+        )

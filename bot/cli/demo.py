@@ -23,10 +23,11 @@ from bot.cli.demo_seed import MAINTAINER, Project, Seeded, builtin_project, load
 from bot.cli.demo_view import DemoResult, print_result, render_progress
 from bot.cli.demo_watch import Watcher, open_watcher
 from bot.cli.supervise import Supervisor
+from bot.compose import check_host
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson
 from bot.localhub.client import HubControl
-from bot.settings import host_environment
+from bot.settings import Settings, host_environment
 
 _START_WITHIN_S = 60.0  # cold imports on a slow disk
 _HANDED_ON = frozenset(
@@ -49,6 +50,15 @@ class DemoOptions:
     record: Path | None
 
 
+def _check_sandbox(data_dir: Path) -> None:
+    """Before anything is started: a host that refuses namespaces is told what to change. Raises
+    SandboxUnavailable."""
+    given = host_environment(_HANDED_ON)
+    bwrap = given.get("PULLWRIGHT_BWRAP")
+    uid = int(given.get("PULLWRIGHT_SANDBOX_UID") or Settings.model_fields["sandbox_uid"].default)
+    check_host(data_dir / "preflight", uid, Path(bwrap) if bwrap else None)
+
+
 @dataclass(frozen=True)
 class _Hub:
     url: str
@@ -62,6 +72,7 @@ def run_demo(options: DemoOptions) -> int:
     project = load_project(options.repo, options.base, options.issue) if options.repo else builtin_project()
     recording = _choose_model(console, project)
     with _data_dir() as data_dir, Supervisor(cwd=data_dir) as supervisor:
+        _check_sandbox(data_dir)
         hub = _start_hub(supervisor, data_dir)
         with hub.control:
             seeded = seed(hub.control, project, data_dir)

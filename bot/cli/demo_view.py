@@ -101,7 +101,13 @@ def print_result(console: Console, result: DemoResult) -> None:
         )
         console.print(Rule("diff", style="dim"))
         console.print(
-            Syntax(result.diff.rstrip() or "(empty)", "diff", theme="ansi_dark", background_color="default")
+            Syntax(
+                result.diff.rstrip() or "(empty)",
+                "diff",
+                theme="ansi_dark",
+                background_color="default",
+                word_wrap=True,
+            )
         )
     elif result.ending:
         console.print(

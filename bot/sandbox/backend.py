@@ -48,6 +48,7 @@ class BubblewrapSandbox:
         self._preflight: Preflight | None = None
         self._folder: Path | None = None
         self._lock: int | None = None  # held as long as this process lives
+        self._asking = asyncio.Lock()  # the first two tasks may come at once
 
     @property
     def owner_uid(self) -> int | None:
@@ -56,9 +57,10 @@ class BubblewrapSandbox:
 
     async def preflight(self) -> Preflight:
         """See `contract.Sandbox.preflight`."""
-        if self._preflight is None:
-            self._preflight = await self._ask_host()
-        return self._preflight
+        async with self._asking:
+            if self._preflight is None:
+                self._preflight = await self._ask_host()
+            return self._preflight
 
     async def open_workspace(self, template: Path, environment: Environment = NO_SETUP) -> Workspace:
         """See `contract.Sandbox.open_workspace`. `template` is handed over to the sandbox's user."""

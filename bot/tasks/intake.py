@@ -31,6 +31,7 @@ from bot.store.deliveries import Deliveries, Delivery, Verdict
 
 _BATCH: Final = 64
 _AT_ONCE: Final = 4  # requests to GitHub
+_PUT_OFF_S: Final = 60.0  # a delivery that met a bug of ours
 
 log = structlog.get_logger()
 
@@ -88,8 +89,20 @@ class Intake:
             self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
             log.warning("a delivery waits", delivery=delivery.id, why=str(error))
             return False
+        except Exception:  # one bad delivery must not hold up the others, nor come back for ever
+            log.exception("a delivery can't be decided", delivery=delivery.id)
+            await self._put_off(delivery)
+            return False
         self._not_before.pop(delivery.id, None)
         return started
+
+    async def _put_off(self, delivery: Delivery) -> None:
+        """A bug of ours is met again a minute later; after INTAKE_GIVE_UP_S the delivery is closed by name."""
+        if self.now() - delivery.received_at < self.give_up_s:
+            self._not_before[delivery.id] = self.now() + _PUT_OFF_S
+            return
+        detail = "it could not be decided: an error of the agent"
+        await self._call(self.deliveries.ignore, delivery.id, Ignored.MALFORMED, self.now(), detail)
 
     async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
         if isinstance(decision, IgnoredDelivery):
