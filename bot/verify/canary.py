@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from bot.domain.ids import RepoPath
 from bot.verify.runners import Runner
 
-_PYTEST = b"def test_pullwright_canary():\n    raise AssertionError('put in by the harness')\n"
+_PYTEST = b"def test_NAME():\n    raise AssertionError('put in by the harness')\n"
 _UNITTEST = (
-    b"import unittest\n\n\nclass PullwrightCanary(unittest.TestCase):\n    def test_pullwright_canary(self):\n"
+    b"import unittest\n\n\nclass MustFail(unittest.TestCase):\n    def test_NAME(self):\n"
     b"        self.fail('put in by the harness')\n"
 )
-_NAME = "test_pullwright_canary"
 
 
 @dataclass(frozen=True)
@@ -23,17 +22,19 @@ class Canary:
 
     path: RepoPath
     content: bytes
-    mark: str = _NAME
+    mark: str
 
 
-def make_canary(runner: Runner, ids: tuple[str, ...], paths: frozenset[str]) -> Canary | None:
-    """None when no known test says where tests are found."""
+def make_canary(runner: Runner, ids: tuple[str, ...], paths: frozenset[str], token: str) -> Canary | None:
+    """None when no known test says where tests are found. `token`: letters and digits that nobody can know
+    before, so that no code can spare or forge just this test."""
     folder = next((found for name in ids if (found := _folder(runner, name, paths)) is not None), None)
     if folder is None:
         return None
     prefix = f"{folder}/" if folder else ""
     content = _PYTEST if runner is Runner.PYTEST else _UNITTEST
-    return Canary(RepoPath(f"{prefix}{_NAME}.py"), content)
+    name = f"test_{token}"
+    return Canary(RepoPath(f"{prefix}{name}.py"), content.replace(b"test_NAME", name.encode()), name)
 
 
 def _folder(runner: Runner, name: str, paths: frozenset[str]) -> str | None:

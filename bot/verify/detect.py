@@ -64,7 +64,9 @@ def manifest_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_manifest(path: str) -> bool:
     """A change of it may need another environment."""
-    return path in _MANIFESTS or path in _TEST_REQUIREMENTS
+    return path in _MANIFESTS or (
+        path.startswith(("requirements", "dev-", "test-")) and path.endswith(".txt")
+    )
 
 
 def detect_test_command(paths: tuple[str, ...], texts: Mapping[str, str]) -> TestCommand:

@@ -43,6 +43,7 @@ class Comparison:
     missing: tuple[str, ...]
     new_failures: tuple[str, ...]  # tests that the base does not have, and that fail with the change
     problem: str = ""
+    steady: frozenset[str] = frozenset()  # suspects that failed in each of at least two runs: no luck in it
 
 
 def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partial: bool) -> Comparison:
@@ -59,7 +60,15 @@ def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partia
         tuple(sorted(missing)),
         tuple(sorted(broken - known)),
         problem,
+        _steady(baseline, after),
     )
+
+
+def _steady(baseline: Baseline, after: Sequence[TestReport]) -> frozenset[str]:
+    """A test may pass alone and fail in the suite, because the change disturbs the tests before it."""
+    if len(after) < 2:
+        return frozenset()
+    return frozenset.intersection(*(report.broken for report in after)) & baseline.passing
 
 
 def decide_blame(base: Sequence[TestReport], patch: Sequence[TestReport], name: str) -> bool:

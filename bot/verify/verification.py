@@ -7,6 +7,7 @@ evidence says so.
 Must never report what it did not run.
 """
 
+import secrets
 from dataclasses import dataclass, field
 
 from bot.domain import limits
@@ -165,7 +166,7 @@ class Verification:
                 limits.FLAKE_RUNS, RunPurpose.FLAKE_BASE, self.subject.base_tree, (name,)
             )
             patch = await self._repeat(limits.FLAKE_RUNS, RunPurpose.FLAKE_PATCH, self.tree, (name,))
-            if decide_blame(_reports(base), _reports(patch), name):
+            if name in comparison.steady or decide_blame(_reports(base), _reports(patch), name):
                 blamed.append(name)
             else:
                 self.measured.flaky.append(name)
@@ -219,7 +220,7 @@ class Verification:
         """A test that must fail is put in; a report that does not say so is not to be believed."""
         subject, repos = self.subject, self.repos
         files = await repos.list_tree(subject.key, self.tree)
-        canary = make_canary(subject.test.runner, tuple(self._ids()), frozenset(files))
+        canary = make_canary(subject.test.runner, tuple(self._ids()), frozenset(files), secrets.token_hex(4))
         if canary is None:
             return self._doubt("No place was found for a test that must fail, so the runner was not checked.")
         blob = await repos.store_blob(subject.key, canary.content)

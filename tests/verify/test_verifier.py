@@ -224,3 +224,12 @@ async def test_the_gate_reads_the_change(case: Case) -> None:
     assert await case.verifier().check_gate(case.changed(app_py=FIX, tests__test_new_py=NEW_TEST)) == ()
     faults = await case.verifier().check_gate(case.changed(tests__test_old_py=None))
     assert faults == ("Tests were removed: `test_zero`. Keep them.",)
+
+
+@pytest.mark.falsify
+async def test_a_change_that_breaks_a_test_only_in_company_is_red(case: Case) -> None:
+    leaky = "STATE = []\n\n\ndef add(a, b):\n    STATE.append(1)\n    return a + b if len(STATE) < 2 else 7\n"
+    case.base["tests/test_a.py"] = OLD_TEST.replace("test_zero", "test_first")
+    evidence = await case.verifier().verify(case.changed(app_py=leaky))
+    assert evidence.tier is Tier.D
+    assert evidence.flaky == ()
