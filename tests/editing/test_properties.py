@@ -71,6 +71,8 @@ def test_unique_substring_always_applies_and_nothing_else_changes(
     end = data.draw(st.integers(start + 1, len(flat)))
     old, new = flat[start:end], data.draw(st.text("xy\n", max_size=6))
     assume(flat.find(old, flat.find(old) + 1) < 0 and old != new)
+    # A lone CR before the edit and an LF after it would count as one line's end below.
+    assume(not (flat[:start].endswith("\r") and (new + flat[end:]).startswith("\n")))
     result = apply_edit(text.encode(), old, new, replace_all=False).content.decode()
     assert result.replace("\r\n", "\n") == flat[:start] + new + flat[end:]
     head, tail = raw_offset(text, start), raw_offset(text, end)
