@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.localhub.actions_threads import next_number, set_state
 from bot.localhub.events import emit, emit_push, emit_thread
-from bot.localhub.gitstore import ZERO_SHA
+from bot.localhub.gitstore import ZERO_SHA, Signature
 from bot.localhub.records import Actor, Pull, Repository, Thread
 from bot.localhub.replies import Refused, invalid, unprocessable
 from bot.localhub.state import Hub
@@ -145,3 +145,58 @@ def change_base(hub: Hub, record: Repository, thread: Thread, actor: Actor, base
     earlier = {"base": {"ref": {"from": thread.pull.base_ref}, "sha": {"from": thread.pull.base_sha}}}
     thread.pull.base_ref, thread.pull.base_sha = base, sha
     emit_thread(hub, record, thread, "edited", actor, changes=earlier)
+
+
+def merge(hub: Hub, record: Repository, thread: Thread, actor: Actor, title: str) -> str:
+    """One commit with the head's tree on the base branch (fast and enough for a stage); returns its id.
+
+    Refused (405) when the base has moved since: nothing here resolves conflicts.
+    """
+    pull = thread.pull
+    assert pull is not None
+    git = record.git
+    base = git.ref(f"refs/heads/{pull.base_ref}")
+    head = git.commit(pull.head_sha)
+    if base is None or head is None or not git.is_ancestor(base, pull.head_sha):
+        raise Refused(405, "Pull Request is not mergeable")
+    who = Signature(actor.account.login, _address(actor), int(hub.clock()))
+    sha = git.add_commit(head.tree, [base, pull.head_sha], title, who, who)
+    git.set_ref(f"refs/heads/{pull.base_ref}", sha)
+    pull.merged_at, pull.merge_sha = hub.now(), sha
+    after_ref_change(hub, record, actor, f"refs/heads/{pull.base_ref}", base, sha)
+    set_state(hub, record, thread, actor, "closed")
+    return sha
+
+
+def update_branch(hub: Hub, record: Repository, thread: Thread, actor: Actor) -> None:
+    """Merge the base into the head where that is a matter of paths; Refused (422) for a conflict."""
+    pull = thread.pull
+    assert pull is not None
+    git = record.git
+    base = git.ref(f"refs/heads/{pull.base_ref}")
+    if base is None or git.is_ancestor(base, pull.head_sha):
+        raise unprocessable("There are no new commits on the base branch.")
+    root = git.compare(base, pull.head_sha).merge_base
+    theirs, ours = git.changes(root, base), git.changes(root, pull.head_sha)
+    if {c.path for c in theirs} & {c.path for c in ours}:
+        raise unprocessable("merge conflict between base and head")
+    head = git.commit(pull.head_sha)
+    assert head is not None
+    entries = {
+        e.path: (e.mode, e.sha) for e in git.entries(head.tree, recursive=True) or [] if e.kind != "tree"
+    }
+    for change in theirs:
+        entry = git.entry_at(base, change.path)
+        entries.pop(change.previous_path or change.path, None)
+        if entry is not None:
+            entries[change.path] = (entry.mode, entry.sha)
+    who = Signature(actor.account.login, _address(actor), int(hub.clock()))
+    message = f"Merge branch '{pull.base_ref}' into {pull.head_ref}"
+    sha = git.add_commit(git.add_tree(entries), [pull.head_sha, base], message, who, who)
+    name = f"refs/heads/{pull.head_ref}"
+    git.set_ref(name, sha)
+    after_ref_change(hub, record, actor, name, pull.head_sha, sha)
+
+
+def _address(actor: Actor) -> str:
+    return f"{actor.account.id}+{actor.account.login}@users.noreply.localhost"

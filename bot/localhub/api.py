@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from bot.localhub.auth import ANONYMOUS, Caller, CallerKind, identify, require_permission, require_repository
-from bot.localhub.records import Actor, Comment, Json, Repository, RequestRecord, Thread
+from bot.localhub.records import Actor, Comment, Exchange, Json, Repository, RequestRecord, Thread
 from bot.localhub.replies import (
     PAGE_SIZE,
     PAGE_SIZE_MAX,
@@ -125,17 +125,22 @@ class Route:
     needs: tuple[str, ...]
 
 
-def install_routes(app: FastAPI, hub: Hub, routes: Sequence[Route]) -> None:
+_BY_NAME: Final = "/repos/{owner}/{repo}"
+_BY_ID: Final = "/repositories/{repository_id:int}"  # where GitHub's redirects after a rename lead
+
+
+def install_routes(app: FastAPI, hub: Hub, routes: Sequence[Route], prefix: str = API_PREFIX) -> None:
     """Put the API's routes on the application, in order: the first match wins."""
     by_path: dict[str, list[Route]] = {}
     for route in routes:
         by_path.setdefault(route.path, []).append(route)
+        if route.path.startswith(_BY_NAME):
+            by_path.setdefault(_BY_ID + route.path.removeprefix(_BY_NAME), []).append(route)
     for path, alternatives in by_path.items():
         endpoint = _endpoint(hub, {r.method: r for r in alternatives})
-        app.add_route(API_PREFIX + path, endpoint, methods=[r.method for r in alternatives])
-    app.add_route(
-        API_PREFIX + "/{rest:path}", _endpoint(hub, {}), methods=["GET", "POST", "PATCH", "PUT", "DELETE"]
-    )
+        app.add_route(prefix + path, endpoint, methods=[r.method for r in alternatives])
+    anything = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+    app.add_route(prefix + "/{rest:path}", _endpoint(hub, {}), methods=anything)
 
 
 def _endpoint(hub: Hub, routes: Mapping[str, Route]) -> Callable[[Request], Any]:
@@ -165,11 +170,26 @@ def _answer(call: Call, route: Route | None) -> Response:
         reply = Reply(dict(fault.body), fault.status, dict(fault.headers))
     with call.hub.lock:
         response = _response(call, reply)
+        for watch in call.hub.watchers:
+            watch(_exchange(call, response, fault is not None))
         login = call.caller.account.login if call.caller.account else ""
         call.hub.requests.append(
             RequestRecord(call.method, call.path, response.status_code, call.caller.kind.value, login)
         )
     return response
+
+
+def _exchange(call: Call, response: Response, faulty: bool) -> Exchange:
+    return Exchange(
+        call.method,
+        call.path.removeprefix(API_PREFIX),
+        call.query,
+        call.headers.get("user-agent", ""),
+        call.raw,
+        response.status_code,
+        bytes(response.body),
+        faulty,
+    )
 
 
 def _perform(call: Call, route: Route | None) -> Reply:
@@ -196,12 +216,32 @@ def _authorise(call: Call, needs: tuple[str, ...]) -> None:
             raise bad_credentials()
         if call.caller.kind is not CallerKind.INSTALLATION:
             raise forbidden("You must authenticate with an installation access token in order to do this.")
-    if "owner" not in call.params:
+    if "repository_id" in call.params:
+        named = call.hub.repositories.get(int(call.params["repository_id"]))
+    elif "owner" in call.params:
+        named = _named(call)
+    else:
         return
-    named = call.hub.repository(f"{call.params['owner']}/{call.params['repo']}")
     call.found = require_repository(call.hub, call.caller, named)
     if APP not in needs:
         require_permission(call.hub, call.caller, call.found, _expanded(call, needs))
+
+
+def _named(call: Call) -> Repository | None:
+    """The repository by its name; Refused with the way to the new one when it has been renamed: 301 for reads,
+    307 for writes, as recorded from GitHub."""
+    name = f"{call.params['owner']}/{call.params['repo']}"
+    moved = call.hub.renamed(name)
+    if moved is None or call.hub.repository(name) is not None:
+        return call.hub.repository(name)
+    require_repository(call.hub, call.caller, moved)
+    rest = call.path.removeprefix(f"{API_PREFIX}/repos/{name}")
+    at = f"{call.hub.base_url}{API_PREFIX}/repositories/{moved.id}{rest}"
+    reading = call.method in ("GET", "HEAD")
+    refused = Refused(301 if reading else 307, "Moved Permanently" if reading else "Temporary Redirect")
+    refused.headers["location"] = at
+    refused.extra["url"] = at
+    raise refused
 
 
 def _expanded(call: Call, needs: tuple[str, ...]) -> tuple[str, ...]:

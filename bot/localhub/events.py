@@ -19,7 +19,12 @@ EVENTS: Final = (
     "issue_comment",
     "issues",
     "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
     "push",
+    "repository",
+    "repository_dispatch",
 )
 
 

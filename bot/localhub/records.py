@@ -4,6 +4,7 @@ The records are mutable on purpose: they are the hub's only database. Whoever ch
 Times are ISO 8601 strings in UTC with whole seconds, as GitHub writes them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -65,6 +66,7 @@ class App:
     events: tuple[str, ...]
     hook_id: int
     created_at: str
+    setup_url: str = ""  # where the browser goes after an installation
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Comment:
     updated_at: str
     reactions: list[Reaction] = field(default_factory=list)
     earlier_bodies: list[str] = field(default_factory=list)  # oldest first, for tests of edits in place
+    minimized: str | None = None  # the reason
 
 
 @dataclass
@@ -110,6 +113,48 @@ class Label:
     name: str
     color: str
     description: str | None = None
+
+
+@dataclass
+class Review:
+    """`state`: PENDING (seen by its author only), COMMENTED, APPROVED, CHANGES_REQUESTED, DISMISSED."""
+
+    id: int
+    author: Account
+    app: App | None
+    body: str
+    state: str
+    commit_id: str
+    submitted_at: str | None
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What a review comment is about: lines of one side of the diff, or the file (`line` None)."""
+
+    path: str
+    line: int | None
+    side: str = "RIGHT"
+    start_line: int | None = None
+    start_side: str | None = None
+    hunk: str = ""  # the diff's hunk down to the line
+
+
+@dataclass
+class ReviewComment:
+    """One comment in a review thread; the first one of a thread has `in_reply_to` None and stands for it."""
+
+    id: int
+    review_id: int
+    author: Account
+    app: App | None
+    body: str
+    anchor: Anchor
+    commit_id: str
+    created_at: str
+    updated_at: str
+    in_reply_to: int | None = None
+    reactions: list[Reaction] = field(default_factory=list)
 
 
 @dataclass
@@ -124,6 +169,11 @@ class Pull:
     draft: bool
     maintainer_can_modify: bool
     merged_at: str | None = None
+    merge_sha: str | None = None
+    reviews: list[Review] = field(default_factory=list)
+    review_comments: list[ReviewComment] = field(default_factory=list)
+    resolved: dict[int, Account] = field(default_factory=dict)  # by a thread's first comment: who resolved it
+    requested: list[Account] = field(default_factory=list)
 
 
 @dataclass
@@ -147,6 +197,53 @@ class Thread:
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     pull: Pull | None = None
+
+
+@dataclass
+class Status:
+    """A commit status, the older sibling of check runs."""
+
+    id: int
+    sha: str
+    state: str
+    context: str
+    description: str | None
+    target_url: str | None
+    creator: Account
+    created_at: str
+
+
+@dataclass
+class Job:
+    id: int
+    name: str
+    conclusion: str | None  # None: still running
+    log: str
+
+
+@dataclass
+class WorkflowRun:
+    """One run of GitHub Actions, as seeded: nothing here runs workflows."""
+
+    id: int
+    name: str
+    head_branch: str
+    head_sha: str
+    event: str
+    conclusion: str | None
+    created_at: str
+    jobs: list[Job]
+
+
+@dataclass
+class Hook:
+    """A repository's own webhook: kept, never sent."""
+
+    id: int
+    events: list[str]
+    url: str
+    active: bool
+    created_at: str
 
 
 @dataclass
@@ -191,6 +288,10 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)
     threads: dict[int, Thread] = field(default_factory=dict)
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
+    statuses: list[Status] = field(default_factory=list)
+    workflow_runs: dict[int, WorkflowRun] = field(default_factory=dict)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    earlier_names: list[str] = field(default_factory=list)  # GitHub redirects them to the new one
     signed_commits: set[str] = field(
         default_factory=set
     )  # made by REST with an App's token: shown as verified
@@ -222,6 +323,20 @@ class RequestRecord:
     status: int
     caller: str  # anonymous, app, installation, person
     login: str
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its answer, whole, for whoever watches the hub (`Hub.watchers`)."""
+
+    method: str
+    path: str  # below the API's prefix
+    query: Mapping[str, str]
+    user_agent: str
+    request: bytes
+    status: int
+    response: bytes
+    faulty: bool  # answered by a fault on order
 
 
 @dataclass

@@ -20,11 +20,13 @@ class Refused(PullwrightError):
         self.message = message
         self.errors = errors
         self.headers: dict[str, str] = {}
+        self.extra: dict[str, str] = {}  # more keys of the body
 
     def body(self) -> Json:
         body: Json = {"message": self.message}
         if self.errors is not None:
             body["errors"] = self.errors
+        body |= self.extra
         return {**body, "documentation_url": DOCS, "status": str(self.status)}
 
 

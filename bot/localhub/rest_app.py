@@ -229,6 +229,22 @@ def check_collaborator(call: Call) -> Reply:
     return NO_CONTENT
 
 
+def get_organization_installation(call: Call) -> Reply:
+    own = _own_app(call)
+    wanted = str(call.params["org"]).lower()
+    for place in call.hub.installations.values():
+        if place.app is own and place.account.login.lower() == wanted:
+            return Reply(installation(call.hub, place))
+    raise not_found()
+
+
+def get_meta(_call: Call) -> Reply:
+    """The addresses that a GitHub's webhooks and pages come from: the loopback, here."""
+    loopback = ["127.0.0.0/8", "::1/128"]
+    names = ("hooks", "web", "api", "git", "pages", "importer", "actions", "dependabot")
+    return Reply({"verifiable_password_authentication": False, **dict.fromkeys(names, loopback)})
+
+
 _METADATA = ("metadata:read",)
 _REPO = "/repos/{owner}/{repo}"
 ROUTES = (
@@ -243,6 +259,8 @@ ROUTES = (
     Route("POST", "/app/installations/{installation_id:int}/access_tokens", create_token, (APP,)),
     Route("GET", "/installation/repositories", list_repositories, (INSTALLATION,)),
     Route("DELETE", "/installation/token", revoke_token, (INSTALLATION,)),
+    Route("GET", "/orgs/{org}/installation", get_organization_installation, (APP,)),
+    Route("GET", "/meta", get_meta, (ANYBODY,)),
     Route("GET", "/rate_limit", get_rate_limit, (ANYBODY,)),
     Route("GET", "/user", get_own_user, (ANYBODY,)),
     Route("GET", "/users/{username}", get_user, (ANYBODY,)),

@@ -108,6 +108,38 @@ def get_contents(call: Call) -> Reply:
     return Reply({**shown, "content": wrapped_base64(raw), "encoding": "base64"})
 
 
+def put_contents(call: Call) -> Reply:
+    """One file in one commit; `sha` is the blob that is replaced, 409 when it is another one by now."""
+    record, path, body = call.repository, str(call.params["path"]).strip("/"), call.json()
+    branch = str(body.get("branch") or record.default_branch)
+    tip = record.git.ref(f"refs/heads/{branch}")
+    if tip is None:
+        raise Refused(404, f"Branch {branch} not found")
+    try:
+        raw = base64.b64decode(str(body.get("content")), validate=False)
+    except binascii.Error:
+        raise unprocessable("content is not valid Base64") from None
+    old = record.git.entry_at(tip, path)
+    if old is not None and body.get("sha") != old.sha:
+        if body.get("sha") is None:
+            raise unprocessable('Invalid request.\n\n"sha" wasn\'t supplied.')
+        raise Refused(409, f"{path} does not match {body['sha']}")
+    before = _commit(call, tip)
+    entries = record.git.entries(before.tree, recursive=True) or []
+    files = {e.path: (e.mode, e.sha) for e in entries if e.kind != "tree"}
+    files[path] = (old.mode if old else 0o100644, record.git.add_blob(raw))
+    who = _signature(call, body.get("committer"), None)
+    author = _signature(call, body.get("author"), who)
+    sha = record.git.add_commit(
+        record.git.add_tree(files), [tip], str(body.get("message") or ""), author, who
+    )
+    act.update_ref(call.hub, record, call.actor, f"refs/heads/{branch}", sha, force=False)
+    entry, info = record.git.entry_at(sha, path), _commit(call, sha)
+    assert entry is not None
+    shown = content(call.hub, record, branch, path, entry)
+    return Reply({"content": shown, "commit": git_commit(call.hub, record, info)}, 200 if old else CREATED)
+
+
 def compare(call: Call) -> Reply:
     record, git = call.repository, call.repository.git
     base_name, dots, head_name = str(call.params["basehead"]).partition("...")
@@ -328,6 +360,7 @@ ROUTES = (
     Route("GET", _REPO + "/branches/{branch:path}", get_branch, _READ),
     Route("GET", _REPO + "/contents", get_contents, _READ),
     Route("GET", _REPO + "/contents/{path:path}", get_contents, _READ),
+    Route("PUT", _REPO + "/contents/{path:path}", put_contents, _WRITE),
     Route("GET", _REPO + "/compare/{basehead:path}", compare, _READ),
     Route("GET", _REPO + "/commits", list_commits, _READ),
     Route("GET", _GIT + "/ref/{ref:path}", get_ref, _READ),

@@ -3,7 +3,7 @@
 from bot.localhub import actions_threads as act
 from bot.localhub.api import THREAD_READ, THREAD_WRITE, Call, Route
 from bot.localhub.auth import CallerKind
-from bot.localhub.records import Reaction, Role, Thread
+from bot.localhub.records import Comment, Json, Reaction, Role, Thread
 from bot.localhub.replies import CREATED, NO_CONTENT, Reply, forbidden, invalid, not_found
 from bot.localhub.shapes import label, reaction
 from bot.localhub.shapes_threads import comment, issue
@@ -161,6 +161,17 @@ def remove_issue_label(call: Call) -> Reply:
     return _labels_reply(call, thread)
 
 
+def list_timeline(call: Call) -> Reply:
+    """The comments of a thread, oldest first: the part of GitHub's timeline that this hub remembers."""
+    thread, record = call.thread(), call.repository
+
+    def shown(item: Comment) -> Json:
+        shape = comment(call.hub, record, thread, item)
+        return {"event": "commented", "actor": shape["user"], **shape}
+
+    return Reply(call.page(thread.comments, shown))
+
+
 def list_labels(call: Call) -> Reply:
     items = list(call.repository.labels.values())
     return Reply(call.page(items, lambda x: label(call.hub, call.repository, x)))
@@ -199,6 +210,7 @@ ROUTES = (
     Route("GET", _ISSUE + "/reactions", list_reactions, _READ),
     Route("POST", _ISSUE + "/reactions", create_reaction, _WRITE),
     Route("DELETE", _ISSUE + "/reactions/{reaction_id:int}", delete_reaction, _WRITE),
+    Route("GET", _ISSUE + "/timeline", list_timeline, _READ),
     Route("GET", _ISSUE + "/labels", list_issue_labels, _READ),
     Route("POST", _ISSUE + "/labels", add_issue_labels, _WRITE),
     Route("DELETE", _ISSUE + "/labels/{name}", remove_issue_label, _WRITE),

@@ -4,8 +4,9 @@ from bot.localhub import actions_git, actions_threads
 from bot.localhub.api import Call, Route
 from bot.localhub.auth import CallerKind
 from bot.localhub.records import Pull, Role, Thread
-from bot.localhub.replies import CREATED, Reply, forbidden, invalid, not_found
+from bot.localhub.replies import CREATED, Refused, Reply, forbidden, invalid, not_found, unprocessable
 from bot.localhub.rest_git import DIFF_MEDIA, diff_reply
+from bot.localhub.shapes import repo_html
 from bot.localhub.shapes_git import commit, diff_entry
 from bot.localhub.shapes_threads import pull_request, pull_simple
 
@@ -91,6 +92,30 @@ def list_commits(call: Call) -> Reply:
     return Reply(call.page(infos, lambda i: commit(call.hub, call.repository, i)))
 
 
+def merge(call: Call) -> Reply:
+    """Merge, squash or rebase: here all three make one commit with the head's tree on the base branch."""
+    thread, pull = _pull(call)
+    body = call.json()
+    if thread.state != "open" or pull.draft:
+        raise Refused(405, "Pull Request is not mergeable")
+    if body.get("sha") not in (None, pull.head_sha):
+        raise Refused(409, "Head branch was modified. Review and try the merge again.")
+    title = str(body.get("commit_title") or f"{thread.title} (#{thread.number})")
+    sha = actions_git.merge(call.hub, call.repository, thread, call.actor, title)
+    return Reply({"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
+
+
+def update_branch(call: Call) -> Reply:
+    """GitHub answers before it merges the base in; so does this, and a merge that is not needed changes nothing."""
+    thread, pull = _pull(call)
+    if call.json().get("expected_head_sha") not in (None, pull.head_sha):
+        raise unprocessable(f"expected head sha didn't match current head ref. {pull.head_sha}")
+    actions_git.update_branch(call.hub, call.repository, thread, call.actor)
+    return Reply(
+        {"message": "Updating pull request branch.", "url": repo_html(call.hub, call.repository)}, 202
+    )
+
+
 _READ, _WRITE = ("pull_requests:read",), ("pull_requests:write",)
 _PULLS = "/repos/{owner}/{repo}/pulls"
 ROUTES = (
@@ -98,6 +123,8 @@ ROUTES = (
     Route("POST", _PULLS, create_pull, _WRITE),
     Route("GET", _PULLS + "/{number:int}", get_pull, _READ),
     Route("PATCH", _PULLS + "/{number:int}", edit_pull, _WRITE),
+    Route("PUT", _PULLS + "/{number:int}/merge", merge, ("contents:write",)),
+    Route("PUT", _PULLS + "/{number:int}/update-branch", update_branch, _WRITE),
     Route("GET", _PULLS + "/{number:int}/files", list_files, _READ),
     Route("GET", _PULLS + "/{number:int}/commits", list_commits, _READ),
 )

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.localhub import actions_threads as act
-from bot.localhub.events import EVENTS, emit_installation, redeliver
+from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.gitstore import GitStore, Signature
 from bot.localhub.records import (
     Account,
@@ -22,10 +22,12 @@ from bot.localhub.records import (
     Actor,
     App,
     Installation,
+    Job,
     Json,
     Repository,
     Role,
     Thread,
+    WorkflowRun,
 )
 from bot.localhub.rest_app import delivery_item
 from bot.localhub.shapes_checks import check_run
@@ -164,6 +166,31 @@ class Seed:
         )
         hub.repositories[record.id] = record
         return record
+
+    def rename_repository(self, full_name: str, new_name: str) -> None:
+        """A new name under the same owner; the old one leads there, and `repository` renamed is sent."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            before = record.name
+            record.earlier_names.append(record.full_name.lower())
+            record.name = new_name
+            changes = {"repository": {"name": {"from": before}}}
+            emit(
+                self.hub, record, "repository", Actor(record.owner), {"action": "renamed", "changes": changes}
+            )
+
+    def add_workflow_run(self, full_name: str, branch: str, jobs: Mapping[str, tuple[str, str]]) -> int:
+        """A finished run of GitHub Actions on a branch: job name to (conclusion, log). Returns its id."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            sha = record.git.ref(f"refs/heads/{branch}") or ""
+            made = [Job(self.hub.new_id("job"), name, end, log) for name, (end, log) in jobs.items()]
+            failed = any(job.conclusion != "success" for job in made)
+            end = "failure" if failed else "success"
+            number = self.hub.new_id("workflow run")
+            run = WorkflowRun(number, "ci", branch, sha, "push", end, self.hub.now(), made)
+            record.workflow_runs[run.id] = run
+            return run.id
 
     def set_role(self, full_name: str, login: str, role: str) -> None:
         """`role`: none, read, triage, write, maintain, admin."""

@@ -16,10 +16,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from bot.errors import Bug
-from bot.localhub import rest_app, rest_checks, rest_git, rest_issues, rest_pulls
-from bot.localhub.api import install_routes
+from bot.localhub import (
+    graphql,
+    manifest,
+    rest_actions,
+    rest_app,
+    rest_checks,
+    rest_git,
+    rest_issues,
+    rest_pulls,
+    rest_reviews,
+)
+from bot.localhub.api import Route, install_routes
 from bot.localhub.control import install_control
 from bot.localhub.git_http import install_git
+from bot.localhub.manifest import install_manifest_pages
 from bot.localhub.pages import install_pages
 from bot.localhub.seed import Seed
 from bot.localhub.shapes import API_PREFIX
@@ -45,16 +56,21 @@ def build_app(hub: Hub, control_token: str = "") -> FastAPI:
         hub,
         (
             *rest_app.ROUTES,
+            *manifest.ROUTES,
             *rest_issues.ROUTES,
             *rest_git.ROUTES,
+            *rest_reviews.ROUTES,
             *rest_pulls.ROUTES,
             *rest_checks.ROUTES,
+            *rest_actions.ROUTES,
             *rest_git.LAST_ROUTES,
         ),
     )
+    install_routes(app, hub, (Route("POST", "/graphql", graphql.answer, graphql.NEEDS),), "/api")
     if control_token:
         install_control(app, Seed(hub), control_token)
     install_git(app, hub)
+    install_manifest_pages(app, hub)
     install_pages(app, hub)
     return app
 

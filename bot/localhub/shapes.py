@@ -246,6 +246,8 @@ def full_repository(hub: Hub, record: Repository, role: Role) -> Json:
     return {
         **repository(hub, record),
         "permissions": rights,
+        **({"organization": user(hub, record.owner)} if record.owner.kind == "Organization" else {}),
+        "custom_properties": {},
         "temp_clone_token": "",
         "allow_squash_merge": True,
         "allow_merge_commit": True,

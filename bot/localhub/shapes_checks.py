@@ -1,7 +1,8 @@
 """GitHub's JSON for check runs and check suites. Pure."""
 
 from bot.localhub.records import CheckRun, CheckSuite, Json, Repository
-from bot.localhub.shapes import app, node_id, repo_api, repo_html
+from bot.localhub.shapes import app, node_id, repo_api, repo_html, repository
+from bot.localhub.shapes_git import git_commit_short
 from bot.localhub.shapes_threads import pull_minimal
 from bot.localhub.state import Hub
 
@@ -66,4 +67,19 @@ def simple_suite(hub: Hub, record: Repository, suite: CheckSuite) -> Json:
         "app": app(hub, suite.app),
         "created_at": suite.created_at,
         "updated_at": suite.created_at,
+    }
+
+
+def check_suite(hub: Hub, record: Repository, suite: CheckSuite) -> Json:
+    """check-suite, as the REST API lists it."""
+    runs = [r for r in record.check_runs.values() if r.suite.id == suite.id]
+    at = repo_api(hub, record, f"/check-suites/{suite.id}")
+    return {
+        **simple_suite(hub, record, suite),
+        "latest_check_runs_count": len({r.name for r in runs}),
+        "check_runs_url": f"{at}/check-runs",
+        "rerequestable": True,
+        "runs_rerequestable": True,
+        "head_commit": git_commit_short(record, suite.head_sha),
+        "repository": repository(hub, record),
     }

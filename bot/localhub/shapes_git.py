@@ -59,6 +59,23 @@ def git_commit(hub: Hub, record: Repository, info: CommitInfo) -> Json:
     }
 
 
+def git_commit_short(record: Repository, sha: str) -> Json:
+    """simple-commit, as it stands in check suites and workflow runs."""
+    info = record.git.commit(sha)
+    assert info is not None
+    people = {
+        side: {"name": who.name, "email": who.email}
+        for side, who in (("author", info.author), ("committer", info.committer))
+    }
+    return {
+        "id": sha,
+        "tree_id": info.tree,
+        "message": info.message,
+        "timestamp": iso(info.committer.when),
+        **people,
+    }
+
+
 def commit(hub: Hub, record: Repository, info: CommitInfo) -> Json:
     """commit, of the repository API."""
     at = repo_api(hub, record, f"/commits/{info.sha}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.localhub.faults import Faults
 from bot.localhub.records import (
@@ -24,6 +25,7 @@ from bot.localhub.records import (
     CheckRun,
     CheckSuite,
     Comment,
+    Exchange,
     Installation,
     Repository,
     RequestRecord,
@@ -32,6 +34,9 @@ from bot.localhub.records import (
     Token,
 )
 from bot.localhub.webhooks import Courier
+
+if TYPE_CHECKING:
+    from bot.localhub.manifest import Proposal
 
 TOKEN_LIFETIME_S = 3600  # GitHub: installation tokens live one hour
 _NAMESPACE = uuid.UUID("8f0a6d0e-0f7b-5c39-9a53-6f3f3b8a6c11")  # ours; makes delivery ids repeatable
@@ -51,6 +56,11 @@ _ID_BASES = {
     "suite": 30_000_000_000,
     "check": 40_000_000_000,
     "delivery": 90_000_000_000,
+    "review": 3_500_000_000,
+    "review comment": 2_600_000_000,
+    "status": 35_000_000_000,
+    "workflow run": 19_000_000_000,
+    "job": 54_000_000_000,
 }
 
 
@@ -69,8 +79,10 @@ class Hub:
     suites: dict[int, CheckSuite] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     requests: list[RequestRecord] = field(default_factory=list)
+    watchers: list[Callable[[Exchange], None]] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     courier: Courier = field(default_factory=Courier)
+    proposals: dict[str, "Proposal"] = field(default_factory=dict)  # by the code of the manifest flow
     _counters: dict[str, "itertools.count[int]"] = field(default_factory=dict)
 
     # -- time, ids ------------------------------------------------------------------------------------------
@@ -103,6 +115,11 @@ class Hub:
     def repository(self, full_name: str) -> Repository | None:
         wanted = full_name.lower()
         return next((r for r in self.repositories.values() if r.full_name.lower() == wanted), None)
+
+    def renamed(self, full_name: str) -> Repository | None:
+        """The repository that had this name once."""
+        wanted = full_name.lower()
+        return next((r for r in self.repositories.values() if wanted in r.earlier_names), None)
 
     def role(self, account: Account, repository: Repository) -> Role:
         if account.id == repository.owner.id:

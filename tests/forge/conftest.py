@@ -20,7 +20,7 @@ from bot.forge.forge import Forge, ForgeSettings, RepositoryForge
 from bot.localhub.faults import Fault
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
-from bot.localhub.state import Hub
+from tests.official.judge import judged_hub
 
 NAME = "acme/shop"
 
@@ -80,7 +80,7 @@ def key() -> Key:
 def world(tmp_path: Path, key: Key) -> Iterator[World]:
     clock = Clock()
     pauses: list[float] = []
-    with HubServer(Hub(tmp_path / "hub", clock)) as server:
+    with judged_hub(tmp_path / "hub", clock) as server:
         seed = server.seed
         seed.add_repository(NAME, {"a.py": b"x = 1\n"})
         seed.add_person("ada")

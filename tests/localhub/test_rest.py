@@ -17,7 +17,7 @@ import pytest
 
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
-from bot.localhub.state import Hub
+from tests.official.judge import judged_hub
 from tests.stories.world import make_key
 
 NAME = "octo/app"
@@ -81,7 +81,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, receiver: Receiver) -> Iterator[World]:
     clock = [time.time()]
-    with HubServer(Hub(tmp_path / "hub", lambda: clock[0])) as hub, httpx2.Client(trust_env=False) as http:
+    with judged_hub(tmp_path / "hub", lambda: clock[0]) as hub, httpx2.Client(trust_env=False) as http:
         seed = hub.seed
         seed.add_person("ada")
         seed.add_repository(NAME, {"a.py": b"x = 1\n"})

@@ -24,10 +24,10 @@ from bot.cli.supervise import Child, Supervisor
 from bot.domain.tasks import TaskStatus
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
-from bot.localhub.state import Hub
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled
 from bot.store.tasks import Tasks, TaskView
+from tests.official.judge import judged_hub
 from tests.stories.model import StoryModel, Turn
 
 NAME = "octo/app"
@@ -138,7 +138,7 @@ def story(
     private, public = make_key()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    with HubServer(Hub(tmp_path / "hub", time.time)) as hub, StoryModel(turns) as model:
+    with judged_hub(tmp_path / "hub", time.time) as hub, StoryModel(turns) as model:
         seed = hub.seed
         for login in ("ada", "eve"):
             seed.add_person(login)
