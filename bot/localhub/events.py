@@ -24,7 +24,6 @@ EVENTS: Final = (
     "pull_request_review_thread",
     "push",
     "repository",
-    "repository_dispatch",
 )
 
 

@@ -4,7 +4,6 @@ Nothing here runs a workflow or sends a repository's own webhook: both are told 
 """
 
 from bot.localhub.api import ANYBODY, Call, Route
-from bot.localhub.events import emit
 from bot.localhub.records import CheckSuite, Hook, Job, Json, Status, WorkflowRun
 from bot.localhub.replies import CREATED, NO_CONTENT, Reply, invalid, not_found, unprocessable
 from bot.localhub.shapes import node_id, repo_api, repo_html, repository, user
@@ -201,6 +200,7 @@ def get_log_text(call: Call) -> Reply:
 
 
 def dispatch(call: Call) -> Reply:
+    """Checked and forgotten: it would start a workflow, and nothing here runs any."""
     body = call.json()
     event = body.get("event_type")
     if not isinstance(event, str) or not 0 < len(event) <= 100:
@@ -208,14 +208,6 @@ def dispatch(call: Call) -> Reply:
     payload = body.get("client_payload") or {}
     if not isinstance(payload, dict) or len(payload) > 10:  # GitHub: at most ten top-level properties
         raise unprocessable("Invalid request.\n\nNo more than 10 properties are allowed.")
-    branch = call.repository.default_branch
-    emit(
-        call.hub,
-        call.repository,
-        "repository_dispatch",
-        call.actor,
-        {"action": event, "branch": branch, "client_payload": payload},
-    )
     return NO_CONTENT
 
 

@@ -104,7 +104,8 @@ def list_repositories(call: Call) -> Reply:
     assert token is not None and token.installation is not None
     seen = call.hub.covered(token.installation, token.repositories)
     selection = "all" if token.repositories is None else "selected"
-    shown = call.page(seen, lambda r: repository(call.hub, r))
+    rights = {"admin": False, "maintain": False, "push": True, "triage": True, "pull": True}
+    shown = call.page(seen, lambda r: {**repository(call.hub, r), "permissions": rights})
     return Reply({"total_count": len(seen), "repository_selection": selection, "repositories": shown})
 
 
@@ -241,8 +242,10 @@ def get_organization_installation(call: Call) -> Reply:
 def get_meta(_call: Call) -> Reply:
     """The addresses that a GitHub's webhooks and pages come from: the loopback, here."""
     loopback = ["127.0.0.0/8", "::1/128"]
-    names = ("hooks", "web", "api", "git", "pages", "importer", "actions", "dependabot")
-    return Reply({"verifiable_password_authentication": False, **dict.fromkeys(names, loopback)})
+    names = ("hooks", "web", "api", "git", "packages", "pages", "importer", "actions", "dependabot")
+    kinds = ("SHA256_RSA", "SHA256_DSA", "SHA256_ECDSA", "SHA256_ED25519")
+    no_ssh: Json = {"ssh_key_fingerprints": dict.fromkeys(kinds, ""), "ssh_keys": []}
+    return Reply({"verifiable_password_authentication": False, **no_ssh, **dict.fromkeys(names, loopback)})
 
 
 _METADATA = ("metadata:read",)

@@ -13,6 +13,8 @@ from bot.localhub.shapes import (
 )
 from bot.localhub.state import Hub
 
+_DEPENDENCIES = ("blocked_by", "total_blocked_by", "blocking", "total_blocking")
+
 
 def association(hub: Hub, record: Repository, account: Account) -> str:
     """author_association, as far as roles tell it."""
@@ -81,6 +83,11 @@ def issue(hub: Hub, record: Repository, thread: Thread) -> Json:
         "author_association": association(hub, record, thread.author),
         "reactions": reaction_rollup(at, thread.reactions),
         "timeline_url": f"{at}/timeline",
+        "type": None,
+        "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+        "issue_dependencies_summary": dict.fromkeys(_DEPENDENCIES, 0),
+        "issue_field_values": [],
+        "pinned_comment": None,
         "performed_via_github_app": app(hub, thread.app) if thread.app else None,
     }
     if thread.pull:

@@ -3,11 +3,9 @@
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
+from tests.localhub.receiver import Receiver, receiving
 from tests.official.judge import judged_hub
 from tests.stories.world import make_key
 
@@ -24,34 +23,10 @@ NAME = "octo/app"
 SECRET = "a secret of the test"
 
 
-@dataclass
-class Receiver:
-    """Somebody who takes webhooks: their headers and bodies."""
-
-    url: str
-    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            made.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(202)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made = Receiver(f"http://127.0.0.1:{server.server_address[1]}/webhook")
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with receiving() as made:
+        yield made
 
 
 @dataclass

@@ -56,7 +56,7 @@ class Description:
 
     def operation(self, method: str, path: str) -> Operation | None:
         """The operation that a request means; None when GitHub's description (our cut of it) has none."""
-        path = unquote(path)
+        path = re.sub(r"^/repositories/\d+", "/repos/o/r", unquote(path))  # where a rename leads
         return next((o for _, m, shape, o in self._routes if m == method and shape.fullmatch(path)), None)
 
     def operations(self) -> list[str]:
@@ -149,7 +149,8 @@ def json_schema(node: Any, *, close: bool = False) -> Any:
 
 def describe(error: Any, prefix: str) -> str:
     at = "".join(f"/{part}" for part in error.instance_path)
-    return f"{prefix}{at}: {error.message[:160]}"
+    words = error.message if len(error.message) <= 200 else f"{error.message[:60]} ... {error.message[-120:]}"
+    return f"{prefix}{at}: {words}"
 
 
 def _pattern(part: str) -> str:
