@@ -6,6 +6,8 @@
     │   ├── SandboxUnavailable    no back end passed its preflight
     │   ├── SetupFailed           the repository's set-up command failed in the sandbox
     │   ├── RepositoryFault       the repository can't be fetched, read or published
+    │   │   ├── BranchTaken       both names of our branch belong to somebody else
+    │   │   └── TokenRefused      the git server does not take our token (any more)
     │   ├── ModelFault            the model's server refuses for good (key, quota, name, request)
     │   ├── RecordingMismatch     a recorded model was asked something else than it was recorded for
     │   └── GitHubFault           GitHub refuses for good (permission, not found, gone)
@@ -46,6 +48,14 @@ class SetupFailed(ForPerson):
 
 class RepositoryFault(ForPerson):
     """The repository can't be used: unreachable, unsafe names, over a cap, a ref that is not ours."""
+
+
+class BranchTaken(RepositoryFault):
+    """Both names of our branch belong to somebody else; nothing of theirs was touched."""
+
+
+class TokenRefused(RepositoryFault):
+    """The git server does not take our token: revoked, or the App is not installed there any more."""
 
 
 class ModelFault(ForPerson):

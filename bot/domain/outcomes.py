@@ -52,6 +52,7 @@ class Ignored(StrEnum):
     NO_MENTION = "no_mention"
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
+    TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

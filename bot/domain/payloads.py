@@ -54,6 +54,7 @@ class SenderPart(_Part):
 
 class IssuePart(_Part):
     number: Id
+    user: SenderPart | None = None
     title: OptionalText = ""
     body: OptionalText = ""
     state: OptionalText = ""
@@ -82,7 +83,9 @@ class _Delivery(_Part):
 
 
 class IssuesPayload(_Delivery):
-    """Event `issues`."""
+    """Event `issues`. `changes` stands in an `opened` one only when the issue was transferred from elsewhere."""
+
+    changes: dict[str, Any] | None = None
 
 
 class IssueCommentPayload(_Delivery):

@@ -90,6 +90,11 @@ def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
     ignored = _ignore_author(payload, payload.issue.performed_via_github_app)
     if ignored is not None:
         return ignored
+    if payload.changes:
+        return IgnoredDelivery(Ignored.TRANSFERRED)
+    author = payload.issue.user
+    if author is None or author.id != payload.sender.id:
+        return IgnoredDelivery(Ignored.MALFORMED, "the issue's author is not the sender")
     command = parse_command(payload.issue.body, handle)
     return _decide(payload, command, 0, str(payload.issue.created_at))
 

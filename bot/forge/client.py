@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bot.domain.ids import InstallationId, RepositoryId
+from bot.domain.limits import WRITE_BEGIN_S
 from bot.errors import GitHubFault, RetryLater
 from bot.forge.answers import RENAMED, Answer, Json, Request, WriteUnclear
 from bot.forge.pacing import WritePace
@@ -92,15 +93,16 @@ class RepositoryClient:
 
         Raises GitHubFault (not carried out), WriteUnclear (perhaps), RetryLater (a limit: not carried out).
         """
+        begun = self._pace.ticks()
         url = self._path(path)
-        with self._pace.turn(self.place.installation):
+        with self._pace.turn(self.place.installation, WRITE_BEGIN_S):
             try:
-                answer = self._send(Request(verb, url, body=body))
+                answer = self._send(Request(verb, url, body=body), begun)
             except GitHubFault as fault:
                 if fault.status not in RENAMED:
                     raise
                 self.record(fresh=True)
-                answer = self._send(Request(verb, self._path(path), body=body))
+                answer = self._send(Request(verb, self._path(path), body=body), begun)
         if verb == "DELETE":
             return {}
         written = answer.data
@@ -108,14 +110,21 @@ class RepositoryClient:
             raise WriteUnclear(f"GitHub's answer to {verb} {url} does not say what was written.")
         return written
 
-    def _send(self, request: Request) -> Answer:
+    def _send(self, request: Request, begun: float | None = None) -> Answer:
+        """`begun`: when the caller began a write. One that is late is not sent (see `tasks/ledger.py`)."""
+        self._check_in_time(request, begun)
         try:
             return self._wire.send(request)
         except GitHubFault as fault:
             if fault.status != HTTPStatus.UNAUTHORIZED:
                 raise
         self._forget_token()  # 401: nothing was carried out, whatever the verb
+        self._check_in_time(request, begun)
         return self._wire.send(request)
+
+    def _check_in_time(self, request: Request, begun: float | None) -> None:
+        if begun is not None and self._pace.ticks() - begun > WRITE_BEGIN_S:
+            raise RetryLater(f"{request} waited too long for its turn; nothing was sent.", 1.0)
 
     def _path(self, path: str) -> str:
         return f"/repos/{quoted(str(self.record()['full_name']))}{path}"

@@ -104,6 +104,11 @@ class Forge:
         RetryLater."""
         return self._tokens.token(installation, repository, FETCH_PERMISSIONS)
 
+    def forget_git_tokens(self, installation: InstallationId, repository: RepositoryId) -> None:
+        """The git server refused one of them: the next ones are minted."""
+        for permissions in (FETCH_PERMISSIONS, PUSH_PERMISSIONS):
+            self._tokens.forget(installation, repository, permissions)
+
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""
         with self._login_lock:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain import limits
-from bot.errors import PullwrightError, RepositoryFault, RetryLater
+from bot.errors import PullwrightError, RepositoryFault, RetryLater, TokenRefused
 
 JsonObject = dict[str, Any]
 
@@ -35,6 +35,8 @@ def _answer(request: JsonObject) -> JsonObject:
         return {"result": _operation(request["operation"])(Path(request["cache"]), **request["arguments"])}
     except RetryLater as fault:
         return {"fault": "retry", "message": str(fault), "after_s": fault.after_s}
+    except TokenRefused as fault:
+        return {"fault": "token", "message": fault.message, "remedy": fault.remedy}
     except RepositoryFault as fault:
         return {"fault": "repository", "message": fault.message, "remedy": fault.remedy}
     except MemoryError:

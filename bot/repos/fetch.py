@@ -14,7 +14,7 @@ from dulwich.objects import ObjectID
 from dulwich.repo import Repo
 
 from bot.domain import limits
-from bot.errors import RepositoryFault, RetryLater
+from bot.errors import RepositoryFault, RetryLater, TokenRefused
 from bot.repos.cache import locked_cache, read_commit
 
 _ACCESS = "Check that the App is installed on this repository and may read its contents."
@@ -45,14 +45,16 @@ def translate(error: Exception) -> Exception:
     """The library's exception as one of ours."""
     match error:
         case HTTPUnauthorized():
-            return RepositoryFault("GitHub refuses the token for this repository.", _ACCESS)
+            return TokenRefused("GitHub refuses the token for this repository.", _ACCESS)
         case NotGitRepository():
             return RepositoryFault("There is no such repository, or the App may not see it.", _ACCESS)
         case urllib3.exceptions.HTTPError() | HangupException() | OSError():
             return RetryLater(f"the connection to the git server failed: {type(error).__name__}", 5.0)
         case GitProtocolError():
             text = str(error)
-            if any(code in text for code in ("403", "401", "404")):
+            if any(code in text for code in ("403", "401")):
+                return TokenRefused(f"The git server refuses: {text}", _ACCESS)
+            if "404" in text:
                 return RepositoryFault(f"The git server refuses: {text}", _ACCESS)
             return RetryLater(f"the git server failed: {text[:300]}", 5.0)
         case _:

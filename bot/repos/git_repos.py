@@ -18,7 +18,7 @@ from typing import Any, Final
 import bot
 from bot.domain import limits
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
-from bot.errors import Bug, RepositoryFault, RetryLater
+from bot.errors import Bug, RepositoryFault, RetryLater, TokenRefused
 from bot.repos import walk
 from bot.repos.contract import (
     BaseCommit,
@@ -173,6 +173,8 @@ def _result(answer: dict[str, Any]) -> Any:
             return answer["result"]
         case "retry":
             raise RetryLater(answer["message"], answer["after_s"])
+        case "token":
+            raise TokenRefused(answer["message"], answer["remedy"])
         case "repository":
             raise RepositoryFault(answer["message"], answer["remedy"])
         case _:

@@ -23,7 +23,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.errors import Bug, RetryLater
 
@@ -89,8 +90,8 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
-        except OperationalError as error:
-            raise RetryLater(f"the database did not answer: {error.orig}", 1.0) from error
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise RetryLater(f"the database did not answer: {getattr(error, 'orig', error)}", 1.0) from error
         except SQLAlchemyError as error:
             raise Bug(f"the database refused a statement: {error}") from error
 
@@ -100,8 +101,8 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except OperationalError as error:
-            raise RetryLater(f"the database did not answer: {error.orig}", 1.0) from error
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise RetryLater(f"the database did not answer: {getattr(error, 'orig', error)}", 1.0) from error
         except SQLAlchemyError as error:
             raise Bug(f"the database refused a statement: {error}") from error
 

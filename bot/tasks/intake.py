@@ -8,7 +8,7 @@ Races, and how each is closed:
   leading worker runs an intake (`workers.py`), so nobody is told of a refusal twice.
 - Death between telling a refusal and recording it: told again, so `Refuser` looks before it writes.
 - GitHub does not answer: the delivery stays in its place and is asked about again, until INTAKE_GIVE_UP_S
-  after it came; then it is refused as PERMISSION_UNKNOWN.
+  after it was first tried; then it is refused as PERMISSION_UNKNOWN. Telling a refusal is tried for as long again.
 """
 
 import asyncio
@@ -67,6 +67,8 @@ class Intake:
     now: Callable[[], float]
     give_up_s: float = limits.INTAKE_GIVE_UP_S
     _not_before: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+    _first_tried: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+    _untold: dict[DeliveryId, tuple[Delivery, RefusedRequest]] = field(default_factory=dict, init=False)
 
     async def decide_waiting(self) -> int:
         """Decide what is stored; how many became tasks. Raises RetryLater when the database is away."""
@@ -80,9 +82,12 @@ class Intake:
             async with gate:
                 return await self._decide_one(one)
 
-        return sum(await asyncio.gather(*(guarded(one) for one in due)))
+        started = sum(await asyncio.gather(*(guarded(one) for one in due)))
+        await self._tell_untold()
+        return started
 
     async def _decide_one(self, delivery: Delivery) -> bool:
+        self._first_tried.setdefault(delivery.id, self.now())
         try:
             started = await self._decide(delivery, _read(delivery, self.handle))
         except RetryLater as error:
@@ -94,15 +99,37 @@ class Intake:
             await self._put_off(delivery)
             return False
         self._not_before.pop(delivery.id, None)
+        if delivery.id not in self._untold:
+            self._first_tried.pop(delivery.id, None)
         return started
+
+    def _tried_for(self, delivery: Delivery) -> float:
+        """Seconds since this process first met it: time in which nobody was there to try does not count."""
+        return self.now() - self._first_tried.get(delivery.id, self.now())
+
+    async def _tell_untold(self) -> None:
+        """Refusals that the store decided with the row, and that could not be told at once."""
+        for delivery, refused in list(self._untold.values()):
+            if self._not_before.get(delivery.id, 0.0) > self.now():
+                continue
+            try:
+                await self._tell(delivery, refused)
+            except RetryLater as error:
+                self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
+                continue
+            for kept in (self._untold, self._not_before, self._first_tried):
+                kept.pop(delivery.id, None)
 
     async def _put_off(self, delivery: Delivery) -> None:
         """A bug of ours is met again a minute later; after INTAKE_GIVE_UP_S the delivery is closed by name."""
-        if self.now() - delivery.received_at < self.give_up_s:
-            self._not_before[delivery.id] = self.now() + _PUT_OFF_S
+        self._not_before[delivery.id] = self.now() + _PUT_OFF_S
+        if self._tried_for(delivery) < self.give_up_s:
             return
         detail = "it could not be decided: an error of the agent"
-        await self._call(self.deliveries.ignore, delivery.id, Ignored.MALFORMED, self.now(), detail)
+        try:
+            await self._call(self.deliveries.ignore, delivery.id, Ignored.MALFORMED, self.now(), detail)
+        except RetryLater as error:
+            log.warning("a delivery can't be closed yet", delivery=delivery.id, why=str(error))
 
     async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
         if isinstance(decision, IgnoredDelivery):
@@ -132,7 +159,7 @@ class Intake:
                 user_id,
             )
         except RetryLater:
-            if self.now() - delivery.received_at < self.give_up_s:
+            if self._tried_for(delivery) < self.give_up_s:
                 raise
             return Refusal.PERMISSION_UNKNOWN
         except ForPerson as error:
@@ -146,7 +173,12 @@ class Intake:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)
             return True
         if handled.verdict is Verdict.REFUSED:  # decided by the store in one transaction: told afterwards
-            await self._tell(delivery, _as_refused(request, Refusal(handled.reason)))
+            refused = _as_refused(request, Refusal(handled.reason))
+            try:
+                await self._tell(delivery, refused)
+            except RetryLater:
+                self._untold[delivery.id] = (delivery, refused)
+                raise
         return False
 
     async def _refuse(self, delivery: Delivery, refused: RefusedRequest) -> None:
@@ -154,11 +186,13 @@ class Intake:
         await self._call(self.deliveries.refuse, delivery.id, refused.refusal, self.now(), refused.word)
 
     async def _tell(self, delivery: Delivery, refused: RefusedRequest) -> None:
-        """Best effort: a refusal that can't be told is a refusal all the same."""
+        """Raises RetryLater while it may still be told; what can't be told at all is a refusal all the same."""
         log.info("request refused", delivery=delivery.id, refusal=refused.refusal)
         try:
             await self._call(self.refuser.tell, refused)
         except PullwrightError as error:
+            if isinstance(error, RetryLater) and self._tried_for(delivery) < 2 * self.give_up_s:
+                raise
             log.warning("a refusal was not told", delivery=delivery.id, why=str(error))
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:

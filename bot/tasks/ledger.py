@@ -10,6 +10,9 @@ Races, and how each is closed:
   and the next run does the above.
 - Two workers on one task: every change of the row checks the epoch; the older one is Superseded before it
   sends. (It may have sent just before: that is the first case.)
+- A write that is queued behind others leaves only after another worker has looked in vain: it is not begun when
+  it waited longer than WRITE_QUEUE_S for a thread or WRITE_BEGIN_S for its turn (`forge/client.py`), and others
+  look again only after both, the request's timeout and EFFECT_SETTLE_S.
 - Cancelled while a request is under way: the write is waited for at most WRITE_IN_FLIGHT_S and kept.
 
 Must never: create without a look before it, except under a key that this very run has just planned and looked
@@ -17,6 +20,7 @@ for.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -36,9 +40,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class LedgerTimes:
-    """Seconds. `settle_s`: a request that went out so long ago is over, whatever became of it."""
+    """Seconds. `settle_s`: a write whose row said "sending" so long ago is over, whatever became of it: it leaves
+    at most `queue_s` and WRITE_BEGIN_S after that, or not at all."""
 
-    settle_s: float = limits.GITHUB_TIMEOUT_S + limits.EFFECT_SETTLE_S
+    queue_s: float = limits.WRITE_QUEUE_S
+    settle_s: float = (
+        limits.WRITE_QUEUE_S + limits.WRITE_BEGIN_S + limits.GITHUB_TIMEOUT_S + limits.EFFECT_SETTLE_S
+    )
     in_flight_s: float = limits.WRITE_IN_FLIGHT_S
 
 
@@ -88,8 +96,15 @@ class Ledger:
         return await self._call(find)
 
     async def _create(self, sending: "_Sending", find: Callable[[], T | None], create: Callable[[], T]) -> T:
+        handed = time.monotonic()
         await self._call(self._effects.begin_sending, sending.task, sending.epoch, sending.key, self._now())
-        request = asyncio.get_running_loop().run_in_executor(self._executor, create)
+
+        def create_in_time() -> T:
+            if time.monotonic() - handed > self._times.queue_s:
+                raise RetryLater("A write waited too long for its turn; nothing was sent.", 1.0)
+            return create()
+
+        request = asyncio.get_running_loop().run_in_executor(self._executor, create_in_time)
         request.add_done_callback(_consume)
         try:
             return await asyncio.shield(request)

@@ -41,7 +41,10 @@ class Reconciler:
         mended = [row for row in rows if row.id in left_alone & self._left_alone]
         self._left_alone = left_alone - {row.id for row in mended}
         for row in mended:
-            await self._mend_one(row)
+            try:
+                await self._mend_one(row)
+            except Exception:  # one that can't be mended must not hold up the others; it is seen again
+                log.exception("a task could not be mended", task=row.id)
         return tuple(row.id for row in mended)
 
     async def _mend_one(self, row: TaskView) -> None:

@@ -37,4 +37,8 @@ class GitHubDesk:
             marker = refusal_marker(refused.issue, refused.login, refused.refusal)
             if github.threads.find_tracking_comment(refused.issue, marker) is None:
                 body = render_refusal(refused.refusal, refused.login, self.handle, refused.word)
-                github.threads.create_tracking_comment(refused.issue, f"{body}\n\n{marker}")
+                made = github.threads.create_tracking_comment(refused.issue, f"{body}\n\n{marker}")
+                # Two workers that both believe they lead: each sees the oldest one now, and the younger goes.
+                oldest = github.threads.find_tracking_comment(refused.issue, marker)
+                if oldest is not None and oldest.id != made.id:
+                    github.threads.delete_comment(made.id)

@@ -130,6 +130,7 @@ class Worker:
         intervals = self._settings.intervals
         passes = (
             ("care", self._care, intervals.care_s, None),
+            ("reconcile", self._reconcile, intervals.care_s, None),
             ("intake", self._take_in, intervals.intake_s, None),
             ("admission", self._admit, intervals.admission_s, self._arrived),
         )
@@ -138,6 +139,10 @@ class Worker:
     async def _care(self) -> None:
         if await self._leads():
             await self._call(self._reaper.reap)
+
+    async def _reconcile(self) -> None:
+        """A loop of its own: ending a task tells people, and the dead must not wait for that."""
+        if await self._leads():
             await self._reconciler.mend()
 
     async def _take_in(self) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 import structlog
 
 from bot.domain import limits
-from bot.errors import RetryLater
+from bot.errors import PullwrightError
 from bot.store.tasks import Tasks
 from bot.store.workers import Workers
 from bot.tasks.engine import Engine, RunStatus
@@ -100,7 +100,7 @@ class Heartbeat:
                 self._last = started
             except TimeoutError:
                 continue
-            except RetryLater as error:
+            except PullwrightError as error:  # a heartbeat that ends by an error would end the fence as well
                 log.warning("a heartbeat was not written", why=str(error))
             await asyncio.sleep(min(self._times.beat_s, max(0.05, left)))
 

@@ -29,6 +29,7 @@ from bot.domain import limits
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.errors import (
+    BranchTaken,
     ForPerson,
     GitHubFault,
     ModelFault,
@@ -70,9 +71,10 @@ class Finished:
 @dataclass(frozen=True)
 class Waiting:
     """Not now: until a time (seconds since the epoch), or None: until somebody wakes it. Then the same phase
-    is run again."""
+    is run again. With a time: one of TASK_DEFERRALS."""
 
     until: float | None = None
+    why: str = ""
 
 
 PhaseEnd = Next | Finished | Waiting
@@ -101,6 +103,7 @@ class RowKind(StrEnum):
 _FAULT_OUTCOMES: Final[tuple[tuple[type[ForPerson], Outcome], ...]] = (
     (SandboxUnavailable, Outcome.NO_SANDBOX),
     (SetupFailed, Outcome.SETUP_FAILED),
+    (BranchTaken, Outcome.BRANCH_TAKEN),
     (RepositoryFault, Outcome.REPOSITORY_UNUSABLE),
     (ModelFault, Outcome.MODEL_UNAVAILABLE),
     (RecordingMismatch, Outcome.MODEL_UNAVAILABLE),
@@ -255,7 +258,10 @@ class TaskExecution:
                 await call(tasks.finish, taken, outcome, detail, self._books.now())
                 log.info("task finished", task=taken.id, outcome=outcome)
                 return StepAnswer(False, outcome.value)
-            case Waiting(until):
+            case Waiting(until, why):
+                if until is not None and not await self._append_deferral(taken, why, until):
+                    given_up = f"Given up after {self._books.deferrals} waits: {why}"
+                    return await self._fail(taken, Outcome.MODEL_UNAVAILABLE, given_up)
                 await call(tasks.wait, taken, until)
                 return StepAnswer(False, "waiting")
             case _:
@@ -282,6 +288,9 @@ class TaskExecution:
         """Tell people, then finish. Told is best effort, finished is certain."""
         if await self._find_ending(replace(taken, attempts=0)) is None:
             await self._append(taken, RowKind.ENDING, {"outcome": outcome.value, "detail": detail[:2000]})
+        view = await self._books.call(self._books.tasks.find, taken.id)
+        if view is not None:  # what the phase learned before it failed
+            taken = replace(taken, facts=view.facts)
         try:
             if taken.attempts <= 2 * self._books.attempts:  # else telling itself kills the worker
                 await self._cancellable(self._books.steps.run_failure(taken, outcome, detail))

@@ -42,7 +42,7 @@ def issue_payload(body: str = "It fails.\n\n@agent fix this", **changes: object)
     payload = comment_payload()
     del payload["comment"]
     payload["action"] = "opened"
-    payload["issue"] |= {"body": body, "created_at": "2026-11-20T10:00:00Z"}
+    payload["issue"] |= {"body": body, "created_at": "2026-11-20T10:00:00Z", "user": dict(PERSON)}
     return changed(payload, changes)
 
 
@@ -101,6 +101,10 @@ def test_a_newly_opened_issue_can_ask_itself():
         ("issues", issue_payload(issue__performed_via_github_app={"id": 1}), Ignored.BOT_SENDER),
         ("issue_comment", comment_payload(comment__updated_at="2026-11-20T11:00:00Z"), Ignored.EDITED),
         ("issue_comment", comment_payload(comment__user__id=8), Ignored.MALFORMED),
+        ("issues", issue_payload(issue__user__id=8), Ignored.MALFORMED),
+        ("issues", issue_payload(issue__user=None), Ignored.MALFORMED),
+        # A stranger's text, brought here by a maintainer who transferred the issue.
+        ("issues", issue_payload(changes={"old_repository": {"id": 1}}), Ignored.TRANSFERRED),
         ("issue_comment", comment_payload(comment=None), Ignored.MALFORMED),
         ("issue_comment", comment_payload(repository__full_name="a/b/../c"), Ignored.MALFORMED),
         ("issue_comment", comment_payload(issue__number=0), Ignored.MALFORMED),

@@ -1,6 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from bot.domain.ids import InstallationId
+from bot.errors import RetryLater
 from bot.forge.pacing import WritePace
 
 
@@ -54,3 +57,17 @@ def test_only_one_writes_at_a_time():
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(200)))
     assert max(most) == 1
+
+
+def test_a_turn_that_does_not_come_is_given_up_and_nothing_is_sent():
+    pace = WritePace(0.0, lambda: 0.0, lambda _: None)
+    with pace.turn(InstallationId(1)), ThreadPoolExecutor(1) as executor:
+
+        def wait() -> None:
+            with pace.turn(InstallationId(1), within_s=0.01):
+                raise AssertionError("two at once")
+
+        with pytest.raises(RetryLater, match="nothing was sent"):
+            executor.submit(wait).result()
+    with pace.turn(InstallationId(1)):
+        pass

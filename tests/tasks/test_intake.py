@@ -170,3 +170,40 @@ async def test_github_that_refuses_to_say_is_a_refusal_even_if_it_can_not_be_tol
     room.teller.error = GitHubFault("gone", status=404)
     await room.intake(GitHubFault("gone", status=404)).decide_waiting()
     assert room.handled("d1") == Handled(Verdict.REFUSED, Refusal.PERMISSION_UNKNOWN)
+
+
+async def test_a_refusal_that_can_not_be_told_now_is_told_later(room: Room) -> None:
+    room.store("d1", comment_payload(state="closed"))
+    room.teller.error = RetryLater("rate limit", 60.0)
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    assert room.handled("d1") is None
+    room.teller.error = None
+    room.time += 61
+    await intake.decide_waiting()
+    assert room.handled("d1") == Handled(Verdict.REFUSED, Refusal.ISSUE_CLOSED)
+    assert len(room.teller.told) == 2
+
+
+async def test_a_refusal_that_the_store_decided_is_told_later_as_well(room: Room) -> None:
+    room.store("d1", comment_payload(11))
+    intake = room.intake(Permission.ADMIN)
+    await intake.decide_waiting()
+    room.store("d2", comment_payload(12))
+    room.teller.error = RetryLater("rate limit", 60.0)
+    await intake.decide_waiting()
+    room.teller.error = None
+    room.time += 61
+    await intake.decide_waiting()
+    await intake.decide_waiting()
+    assert room.teller.told == [Refusal.ALREADY_ACTIVE] * 2
+
+
+async def test_a_backlog_of_an_outage_is_tried_like_anything_else(room: Room) -> None:
+    room.store("d1", comment_payload())
+    room.time += 5_000
+    intake = room.intake(RetryLater("503", 30.0), Permission.WRITE)
+    await intake.decide_waiting()
+    assert room.handled("d1") is None
+    room.time += 31
+    assert await intake.decide_waiting() == 1

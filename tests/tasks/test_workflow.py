@@ -12,6 +12,7 @@ from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.errors import (
+    BranchTaken,
     Bug,
     ForModel,
     GitHubFault,
@@ -179,9 +180,34 @@ async def test_passing_faults_that_do_not_pass_are_an_end(room: Room) -> None:
     assert "Given up after 2 waits: rate limit" in room.row.detail
 
 
+async def test_a_model_that_stays_away_is_an_end_too(room: Room) -> None:
+    steps = Fixed(always(Waiting(time.time(), "the model asked to wait")))
+    books = room.books(steps, deferrals=1)
+    assert await run(books) == "waiting"
+    room.admit()
+    assert await run(books) == Outcome.MODEL_UNAVAILABLE
+    assert "Given up after 1 waits: the model asked to wait" in room.row.detail
+
+
+async def test_people_are_told_with_what_the_phase_learned_before_it_failed(room: Room) -> None:
+    seen: list[object] = []
+
+    async def learn_and_fail(task: Taken, _phase: Phase) -> PhaseEnd:
+        room.tasks.save_facts(task, {"pull": 7})
+        raise GitHubFault("no check run", status=422)
+
+    class Teller(Fixed):
+        async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
+            seen.append(task.facts)
+
+    await run(room.books(Teller(learn_and_fail)))
+    assert seen == [{"pull": 7}]
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
+        (BranchTaken("taken"), Outcome.BRANCH_TAKEN),
         (SandboxUnavailable("no back end"), Outcome.NO_SANDBOX),
         (SetupFailed("pip failed"), Outcome.SETUP_FAILED),
         (RepositoryFault("too large"), Outcome.REPOSITORY_UNUSABLE),

@@ -6,7 +6,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from bot.agent.contract import Clock
 from bot.domain.budget import Budget
 from bot.domain.tasks import TaskRequest
+from bot.errors import TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.repos.contract import FileMode, Remote, RepoKey, Repos
@@ -104,6 +105,17 @@ class Desk:
             self.services.forge.push_token, self.request.installation, self.request.repository.id
         )
         return Remote(self._clone_url, token)
+
+    async def with_remote(
+        self, open_remote: Callable[[], Awaitable[Remote]], use: Callable[[Remote], Awaitable[T]]
+    ) -> T:
+        """`use` with a remote; once more with a new token when the kept one is refused (revoked, suspended in
+        between). Fetching twice and pushing by compare-and-swap twice do no harm."""
+        try:
+            return await use(await open_remote())
+        except TokenRefused:
+            self.services.forge.forget_git_tokens(self.request.installation, self.request.repository.id)
+        return await use(await open_remote())
 
     @property
     def _clone_url(self) -> str:

@@ -1,7 +1,8 @@
 """Prepare, and what later phases need of it again: the environment, the verifier, the work tree.
 
 Everything here can be had again from the facts alone: an environment is found by its key, a template by its tree, a
-baseline by what it was measured on. So a phase that goes on after a crash, or on another host, just asks again.
+baseline by what it was measured on. So a phase that goes on after a crash just asks again. (On the same host: the
+cache of objects is in the data directory.)
 """
 
 import hashlib
@@ -36,7 +37,9 @@ async def prepare(desk: Desk) -> None:
     """
     request, services = desk.request, desk.services
     ref = f"refs/heads/{request.repository.default_branch}"
-    base = await services.repos.fetch(desk.key, await desk.fetch_remote(), ref, desk.facts.base_commit)
+    base = await desk.with_remote(
+        desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit)
+    )
     await desk.learn(base_tree=base.tree)
     config = await _read_config(desk)
     paths = tuple(sorted(await desk.base_files()))

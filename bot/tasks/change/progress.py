@@ -18,7 +18,7 @@ import structlog
 from bot.agent.contract import PlanStep
 from bot.domain import limits
 from bot.domain.budget import Spent
-from bot.errors import PullwrightError, Superseded
+from bot.errors import Superseded
 
 _FLUSH_S = 0.3  # live enough for a person who watches, three rows a second at most
 _LINE_CHARACTERS = 200  # one line of a terminal, wrapped once
@@ -60,12 +60,16 @@ class Progress:
 
     # -- carrying it on -------------------------------------------------------------------------------------
     async def flush(self) -> None:
-        """Store what is waiting. Raises Superseded."""
+        """Store what is waiting; it goes on waiting when it can't be stored. Raises what `keep` raises."""
         lines, self._lines = self._lines, []
-        if lines or self._plan_changed:
-            plan = [[step.step, step.status.value] for step in self.steps]
-            self._plan_changed = False
-            await self.keep({"lines": lines, "plan": plan})
+        changed, self._plan_changed = self._plan_changed, False
+        if not lines and not changed:
+            return
+        try:
+            await self.keep({"lines": lines, "plan": [[step.step, step.status.value] for step in self.steps]})
+        except BaseException:
+            self._lines, self._plan_changed = lines + self._lines, True
+            raise
 
     async def __aenter__(self) -> "Progress":
         self._loops = [asyncio.create_task(self._keep_lines()), asyncio.create_task(self._edit_comment())]
@@ -79,8 +83,7 @@ class Progress:
         for loop in self._loops:
             with contextlib.suppress(asyncio.CancelledError):
                 await loop
-        with contextlib.suppress(Superseded):  # the phase itself meets it at its next append
-            await self.flush()
+        await self._flush_or_log()
 
     def _say(self, line: str) -> None:
         self._lines.append(" ".join(line.split())[:_LINE_CHARACTERS])
@@ -88,10 +91,18 @@ class Progress:
     async def _keep_lines(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_S)
-            try:
-                await self.flush()
-            except Superseded:
+            if not await self._flush_or_log():
                 return
+
+    async def _flush_or_log(self) -> bool:
+        """False when the task is somebody else's: the phase itself meets that at its next append."""
+        try:
+            await self.flush()
+        except Superseded:
+            return False
+        except Exception:  # progress is never a reason to fail, whatever it is
+            log.exception("progress.not_kept")
+        return True
 
     async def _edit_comment(self) -> None:
         while True:
@@ -101,5 +112,5 @@ class Progress:
             self._changed = False
             try:
                 await self.edit(self)
-            except PullwrightError as fault:
-                log.warning("progress.edit_failed", reason=str(fault))
+            except Exception:  # as above
+                log.exception("progress.edit_failed")

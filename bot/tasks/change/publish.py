@@ -9,13 +9,17 @@ Races, and how each is closed:
 """
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
+
+import structlog
 
 from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
 from bot.domain.outcomes import Outcome
-from bot.errors import Bug, GitHubFault, RepositoryFault
+from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
@@ -30,16 +34,14 @@ from bot.texts.tracking import render_spent
 from bot.verify.evidence_file import render_evidence
 from bot.verify.signature import sign_evidence
 
+log = structlog.get_logger()
+
 OUTCOME_OF_TIER = {
     Tier.A: Outcome.PROVEN,
     Tier.B: Outcome.CHECKED,
     Tier.C: Outcome.UNTESTED,
     Tier.D: Outcome.UNVERIFIED,
 }
-
-
-class BranchTaken(RepositoryFault):
-    """Both names of our branch belong to somebody else."""
 
 
 async def publish(desk: Desk) -> None:
@@ -58,7 +60,10 @@ async def publish(desk: Desk) -> None:
     await desk.learn(evidence_sha256=sha256)
     pull = await _open_pull(desk, evidence, submission)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
-    await _report_check(desk, evidence, record.decode())
+    try:
+        await _report_check(desk, evidence, record.decode())
+    except GitHubFault as fault:  # the pull request is open: a check that is refused does not undo it
+        log.warning("no check run", task=desk.taken.id, why=str(fault))
 
 
 async def _check_access(desk: Desk) -> None:
@@ -70,6 +75,7 @@ async def _check_access(desk: Desk) -> None:
         raise GitHubFault(
             f"{request.requested_by} has no write access to this repository any more.",
             "Somebody with write access can ask again.",
+            status=int(HTTPStatus.FORBIDDEN),
         )
 
 
@@ -106,8 +112,10 @@ async def _ensure_branch(desk: Desk, branch: str) -> None:
     holder = await desk.call(desk.github.refs.find_branch, branch)
     if holder == desk.facts.commit:
         return
-    remote = await desk.push_remote()
-    await desk.services.repos.push(desk.key, remote, f"refs/heads/{branch}", desk.facts.commit, None)
+    ref, commit = f"refs/heads/{branch}", desk.facts.commit
+    await desk.with_remote(
+        desk.push_remote, lambda remote: desk.services.repos.push(desk.key, remote, ref, commit, None)
+    )
     holder = await desk.call(desk.github.refs.find_branch, branch)
     if holder != desk.facts.commit:
         raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
@@ -142,7 +150,17 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
         return {"number": found.number, "url": found.url} if found else None
 
     def create() -> dict[str, object]:
-        made = pulls.create_pull(new)
+        try:
+            made = pulls.create_pull(new)
+        except GitHubFault as fault:
+            if (
+                not new.draft
+                or fault.status != HTTPStatus.UNPROCESSABLE_ENTITY
+                or "draft" not in str(fault).lower()
+            ):
+                raise
+            # Some plans have no drafts; nothing was made. The body says in its first line how much is proven.
+            made = pulls.create_pull(replace(new, draft=False))
         return {"number": made.number, "url": made.url}
 
     ledger = desk.services.ledger

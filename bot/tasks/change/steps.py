@@ -6,7 +6,7 @@ the ledger, trees and commits in the cache (the same arguments give the same ids
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.agent.contract import Deferred
@@ -16,13 +16,13 @@ from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import open_verifier, open_work_tree, prepare
-from bot.tasks.change.facts import parse_facts
+from bot.tasks.change.facts import parse_facts, render_facts
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import keep_end, run_agent
+from bot.tasks.change.work import keep_end, last_tree, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -43,8 +43,10 @@ class ChangeSteps:
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
         """Tell people in the tracking comment, which is made if the task died before it had one."""
         async with self._desk(task) as desk:
-            await accept(desk)
-            await desk.learn(outcome=outcome.value, detail=detail)
+            tree = desk.facts.tree
+            if task.phase is Phase.WORK:
+                tree = await last_tree(desk) or tree
+            await desk.learn(outcome=outcome.value, detail=detail, tree=tree)
             await report(desk)
 
     async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:
@@ -76,7 +78,7 @@ class ChangeSteps:
             case None:
                 return Next(Phase.VERIFY)
             case Deferred(until):
-                return Waiting(until)
+                return Waiting(until, "the model's server asked to wait")
             case Outcome():
                 await desk.learn(outcome=end.value)
                 return Next(Phase.REPORT)
@@ -84,17 +86,16 @@ class ChangeSteps:
     async def _verify(self, desk: Desk) -> PhaseEnd:
         async with open_verifier(desk, desk.facts.tree) as verifier, _progress(desk) as progress:
             evidence = await verifier.verify(desk.facts.tree, progress.command_ended)
-        decision = decide_round(evidence, desk.facts.round)
-        await desk.learn(evidence=evidence, round=desk.facts.round + 1)
-        match decision:
+        # Told with the move to the next phase, in one write: a death in between verifies again in the same round.
+        learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)
+        match decide_round(evidence, desk.facts.round):
             case Publish():
-                return Next(Phase.PUBLISH)
+                return Next(Phase.PUBLISH, render_facts(learned))
             case WorkAgain(feedback):
-                await desk.learn(feedback=feedback)
-                return Next(Phase.WORK)
+                return Next(Phase.WORK, render_facts(replace(learned, feedback=feedback)))
             case HandOver():
-                await desk.learn(outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
-                return Next(Phase.REPORT)
+                ended = replace(learned, outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
+                return Next(Phase.REPORT, render_facts(ended))
 
     @asynccontextmanager
     async def _desk(self, task: Taken) -> AsyncIterator[Desk]:

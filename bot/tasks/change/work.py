@@ -13,6 +13,7 @@ from bot.agent.contract import (
     Deferred,
     Deps,
     End,
+    EventKind,
     Exhausted,
     Feedback,
     Finished,
@@ -147,6 +148,12 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
         trust = Trust.WRITER if own else Trust.UNKNOWN
         shown.append(ThreadComment(comment.author, trust, comment.created_at, comment.body))
     return tuple(shown)
+
+
+async def last_tree(desk: Desk) -> TreeSha | None:
+    """The work as the agent last recorded it, for a task that ends while it works: nothing is lost."""
+    rows = await desk.call(desk.services.events.load, desk.taken.id, 0, (EventKind.OUTPUTS,))
+    return TreeSha(str(rows[-1].body["tree"])) if rows else None
 
 
 async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | None:

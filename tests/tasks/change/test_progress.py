@@ -61,3 +61,21 @@ async def test_a_superseded_run_stops_writing() -> None:
             await progress.flush()
         progress.command_started("ls again")
     assert tries == 2
+
+
+async def test_a_busy_database_costs_no_line_and_no_result() -> None:
+    kept: list[str] = []
+    tries = 0
+
+    async def keep(body: dict[str, Any]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise RetryLater("busy", 1.0)
+        kept.extend(body["lines"])
+
+    async with Progress(keep, _nothing) as progress:
+        progress.command_started("ls")
+        while tries < 1:
+            await asyncio.sleep(0.01)
+    assert kept == ["ls"]
