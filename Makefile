@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test crash hostile falsify check fix lock docs coverage clean
+.PHONY: help demo recording test crash chaos hostile falsify check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -36,6 +36,9 @@ test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 
 crash: $(VENV)/.dev-stamp  ## processes killed at every point
 	@$(PY) -m pytest -n 2 -m crash $(ARGS)
+
+chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
+	@$(PY) -m pytest -n 2 -m chaos $(ARGS)
 
 hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
 	@$(PY) -m pytest -n 2 -m hostile $(ARGS)

@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from bot.localhub.auth import ANONYMOUS, Caller, CallerKind, identify, require_permission, require_repository
+from bot.localhub.faults import BrokenOff
 from bot.localhub.records import Actor, Comment, Exchange, Json, Repository, RequestRecord, Thread
 from bot.localhub.replies import (
     PAGE_SIZE,
@@ -162,14 +163,11 @@ def _endpoint(hub: Hub, routes: Mapping[str, Route]) -> Callable[[Request], Any]
 
 def _answer(call: Call, route: Route | None) -> Response:
     fault = call.hub.faults.take(call.method, call.path)
-    if fault is not None and not fault.performed:
-        reply = Reply(dict(fault.body), fault.status, dict(fault.headers))
-    else:
-        reply = _perform(call, route)
-    if fault is not None and fault.performed:
-        reply = Reply(dict(fault.body), fault.status, dict(fault.headers))
+    reply = Reply() if fault is not None and fault.takes_the_place else _perform(call, route)
+    if fault is not None and fault.replaces_the_answer:
+        reply = Reply(dict(fault.body), fault.status or 200, dict(fault.headers))
     with call.hub.lock:
-        response = _response(call, reply)
+        response = BrokenOff() if fault is not None and fault.drop else _response(call, reply)
         for watch in call.hub.watchers:
             watch(_exchange(call, response, fault is not None))
         login = call.caller.account.login if call.caller.account else ""

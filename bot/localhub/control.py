@@ -34,6 +34,11 @@ _METHODS: Final = (
     "redeliver",
     "requests",
     "wait_idle",
+    "order_fault",
+    "clear_faults",
+    "end_tokens",
+    "rename_repository",
+    "add_workflow_run",
 )
 
 

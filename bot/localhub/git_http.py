@@ -9,7 +9,7 @@ Races: REST and git both change refs under the one lock; fetches read without it
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from fastapi.responses import Response
 
 from bot.localhub.actions_git import after_ref_change
 from bot.localhub.auth import ANONYMOUS, Caller, CallerKind, identify, may_use_git, require_repository
+from bot.localhub.faults import BrokenOff
 from bot.localhub.gitstore import ZERO_SHA
 from bot.localhub.records import Repository, RequestRecord
 from bot.localhub.replies import Refused
@@ -88,15 +89,24 @@ def install_git(app: FastAPI, hub: Hub) -> None:
     """Put the three smart HTTP endpoints on the application."""
 
     async def info_refs(request: Request) -> Response:
-        return await run_in_threadpool(_info_refs, hub, request)
+        return await run_in_threadpool(_with_faults, hub, request, lambda: _info_refs(hub, request))
 
     async def service(request: Request) -> Response:
         raw = await request.body()
-        return await run_in_threadpool(_service, hub, request, raw)
+        return await run_in_threadpool(_with_faults, hub, request, lambda: _service(hub, request, raw))
 
     base = "/{owner}/{repo}.git"
     app.add_route(base + "/info/refs", info_refs, methods=["GET"])
     app.add_route(base + "/{service:path}", service, methods=["POST"])
+
+
+def _with_faults(hub: Hub, request: Request, answer: Callable[[], Response]) -> Response:
+    fault = hub.faults.take(request.method, request.url.path)
+    if fault is None or not fault.takes_the_place:
+        whole = answer()
+    if fault is None or not fault.replaces_the_answer:
+        return whole
+    return BrokenOff() if fault.drop else Response(b"", fault.status, dict(fault.headers))
 
 
 def _admit(hub: Hub, request: Request, service: str) -> tuple[Caller, Repository] | Response:
@@ -105,7 +115,12 @@ def _admit(hub: Hub, request: Request, service: str) -> tuple[Caller, Repository
         caller = identify(hub, request.headers.get("authorization", ""))
     except Refused:
         return _text(401, "remote: Invalid username or token.", {"WWW-Authenticate": 'Basic realm="GitHub"'})
-    named = hub.repository(f"{request.path_params['owner']}/{request.path_params['repo']}")
+    name = f"{request.path_params['owner']}/{request.path_params['repo']}"
+    named, moved = hub.repository(name), hub.renamed(name)
+    if named is None and moved is not None:
+        rest = request.url.path.partition(".git")[2]
+        query = f"?{request.url.query}" if request.url.query else ""
+        return Response(b"", 301, {"Location": f"{hub.base_url}/{moved.full_name}.git{rest}{query}"})
     write = service == _RECEIVE
     if caller.kind is CallerKind.ANONYMOUS and (write or named is None or named.private):
         return _text(401, "Authentication required.", {"WWW-Authenticate": 'Basic realm="GitHub"'})

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.localhub import actions_threads as act
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
+from bot.localhub.faults import Fault
 from bot.localhub.gitstore import GitStore, Signature
 from bot.localhub.records import (
     Account,
@@ -216,6 +217,22 @@ class Seed:
         with self.hub.lock:
             record = self._repo(full_name)
             act.set_state(self.hub, record, record.threads[number], Actor(self._person(login)), "closed")
+
+    # -- bad days -------------------------------------------------------------------------------------------
+    def order_fault(self, **fault: Any) -> None:
+        """The next matching requests fail; the fields of `faults.Fault`."""
+        self.hub.faults.add(Fault(**fault))
+
+    def clear_faults(self) -> None:
+        self.hub.faults.clear()
+
+    def end_tokens(self, *, revoked: bool) -> None:
+        """Every installation token that was given out so far is revoked, or at the end of its hour."""
+        with self.hub.lock:
+            for token in self.hub.tokens.values():
+                if token.installation is not None:
+                    token.revoked = token.revoked or revoked
+                    token.expires_at = self.hub.clock()
 
     # -- reading --------------------------------------------------------------------------------------------
     def thread(self, full_name: str, number: int) -> Json:

@@ -54,6 +54,10 @@ class Effects:
         values = {"state": EffectState.SENDING.value, "epoch": epoch, "sent_at": now}
         self._change(task, epoch, key, values)
 
+    def withdraw(self, task: TaskId, epoch: int, key: str) -> None:
+        """It was refused for certain: nothing is under way, the next try need not wait. Raises as above."""
+        self._change(task, epoch, key, {"state": EffectState.PLANNED.value, "epoch": epoch, "sent_at": None})
+
     def finish(self, task: TaskId, epoch: int, key: str, result: Any) -> None:
         """It is there; `result` is what is needed of it later, plain JSON. Raises Superseded, Bug as above."""
         values = {"state": EffectState.DONE.value, "epoch": epoch, "result": json.dumps(result)}

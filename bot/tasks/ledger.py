@@ -6,8 +6,8 @@ Races, and how each is closed:
 - Death after the request went out, before its answer was kept: the row says `sending`. The next run looks for
   the effect. Found: kept. Not found: it may still be on its way, so it looks again when the request can't be
   running any more (its timeout and EFFECT_SETTLE_S later), and only then sends again.
-- An answer that was lost (RetryLater from `create`): looked for at once; if it isn't there the error goes on,
-  and the next run does the above.
+- An answer that was lost (WriteUnclear from `create`): looked for at once; if it isn't there the error goes on,
+  and the next run does the above. A limit or a refusal is no such thing: the row goes back to `planned`.
 - Two workers on one task: every change of the row checks the epoch; the older one is Superseded before it
   sends. (It may have sent just before: that is the first case.)
 - A write that is queued behind others leaves only after another worker has looked in vain: it is not begun when
@@ -30,7 +30,8 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.ids import TaskId
-from bot.errors import RetryLater, Superseded
+from bot.errors import GitHubFault, RetryLater, Superseded
+from bot.forge.answers import WriteUnclear
 from bot.store.effects import Effect, Effects, EffectState
 
 T = TypeVar("T")
@@ -108,11 +109,14 @@ class Ledger:
         request.add_done_callback(_consume)
         try:
             return await asyncio.shield(request)
-        except RetryLater:
+        except WriteUnclear:
             found = await self._call(find)
             if found is None:
                 raise
             return found
+        except (RetryLater, GitHubFault):  # not carried out: nobody has to wait for it
+            await self._call(self._effects.withdraw, sending.task, sending.epoch, sending.key)
+            raise
         except asyncio.CancelledError:
             await self._keep_in_flight(sending, request)
             raise

@@ -58,11 +58,12 @@ class World:
     settings: dict[str, str]
     issue: int
     database: Database
+    name: str = NAME  # the repository's, which may change
     _worker: Child | None = field(default=None, init=False)
 
     # -- what people do -------------------------------------------------------------------------------------
     def comment(self, login: str, body: str) -> int:
-        return self.hub.seed.comment(NAME, self.issue, login, body)
+        return self.hub.seed.comment(self.name, self.issue, login, body)
 
     # -- what processes do ----------------------------------------------------------------------------------
     def start_worker(self) -> None:
@@ -110,7 +111,7 @@ class World:
         return found
 
     def thread(self, number: int | None = None) -> dict[str, Any]:
-        return self.hub.seed.thread(NAME, number or self.issue)
+        return self.hub.seed.thread(self.name, number or self.issue)
 
     def bot_comments(self) -> list[str]:
         return [c["body"] for c in self.thread()["comments"] if c["user"]["login"].endswith("[bot]")]
@@ -119,11 +120,11 @@ class World:
         return [one for given in self.thread()["reactions"].values() for one in given]
 
     def pulls(self) -> list[dict[str, Any]]:
-        threads = self.hub.seed.threads(NAME)
+        threads = self.hub.seed.threads(self.name)
         return [self.thread(one["number"]) for one in threads if one["is_pull"]]
 
     def branches(self) -> list[str]:
-        heads = [ref for ref in self.hub.seed.refs(NAME) if ref.startswith("refs/heads/")]
+        heads = [ref for ref in self.hub.seed.refs(self.name) if ref.startswith("refs/heads/")]
         return [ref for ref in heads if ref != "refs/heads/main"]
 
     def log(self) -> str:
@@ -132,13 +133,17 @@ class World:
 
 @contextmanager
 def story(
-    tmp_path: Path, turns: list[Turn], files: dict[str, str] | None = None, **settings: str
+    tmp_path: Path,
+    turns: list[Turn],
+    files: dict[str, str] | None = None,
+    clock: Callable[[], float] = time.time,
+    **settings: str,
 ) -> Iterator[World]:
-    """Everything is up and the issue is open when it is entered."""
+    """Everything is up and the issue is open when it is entered. `clock`: the hub's; the bot has the true one."""
     private, public = make_key()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    with judged_hub(tmp_path / "hub", time.time) as hub, StoryModel(turns) as model:
+    with judged_hub(tmp_path / "hub", clock) as hub, StoryModel(turns) as model:
         seed = hub.seed
         for login in ("ada", "eve"):
             seed.add_person(login)

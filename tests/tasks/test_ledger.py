@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.ids import TaskId
 from bot.errors import GitHubFault, RetryLater, Superseded
+from bot.forge.answers import WriteUnclear
 from bot.store.database import Database
 from bot.store.effects import Effects, EffectState
 from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
@@ -123,14 +124,14 @@ async def test_after_two_empty_searches_it_is_sent_again(room: Room) -> None:
 
 
 async def test_a_lost_answer_is_looked_for_at_once(room: Room) -> None:
-    comments = Comments(error=RetryLater("connection dropped", 5.0), late=1)
+    comments = Comments(error=WriteUnclear("connection dropped"), late=1)
     comments.written.append(9)  # it had arrived
     assert await room.ensure(room.take(), comments) == {"id": 9}
     assert room.state() is EffectState.DONE
 
 
 async def test_a_passing_fault_goes_on_and_the_next_run_looks_first(room: Room) -> None:
-    comments = Comments(error=RetryLater("503", 5.0))
+    comments = Comments(error=WriteUnclear("503"))
     with pytest.raises(RetryLater):
         await room.ensure(room.take(), comments)
     assert room.state() is EffectState.SENDING
@@ -141,6 +142,16 @@ async def test_a_passing_fault_goes_on_and_the_next_run_looks_first(room: Room) 
 async def test_a_refusal_goes_through(room: Room) -> None:
     with pytest.raises(GitHubFault):
         await room.ensure(room.take(), Comments(error=GitHubFault("no permission", status=403)))
+    assert room.state() is EffectState.PLANNED
+
+
+async def test_a_limit_refused_it_for_certain_so_the_next_run_does_not_wait(room: Room) -> None:
+    comments = Comments(error=RetryLater("rate limit", 60.0))
+    with pytest.raises(RetryLater):
+        await room.ensure(room.take(), comments)
+    comments.error = None
+    assert await room.ensure(room.take(), comments) == {"id": 1}
+    assert room.pauses == []
 
 
 async def test_a_superseded_run_sends_nothing(room: Room) -> None:
