@@ -17,6 +17,8 @@ from fastapi import FastAPI
 
 from bot.domain.budget import Budget
 from bot.errors import SandboxUnavailable
+from bot.forge.app import AppClient
+from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
 from bot.llm.chat import DEFAULT_BASE_URL, ChatServer, open_chat_model
 from bot.llm.contract import Model
@@ -71,14 +73,7 @@ def build_webhook(settings: Settings) -> FastAPI:
 async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
     """A worker that is ready to run. Raises SettingsFault, SandboxUnavailable (never a weaker sandbox)."""
     async with AsyncExitStack() as stack:
-        sandbox = BubblewrapSandbox(
-            SandboxSettings(
-                state_dir=settings.data_dir / "sandbox",
-                uid=settings.sandbox_uid,
-                bwrap=settings.bwrap,
-                toolchains=tuple(settings.toolchain_paths),
-            )
-        )
+        sandbox = build_sandbox(settings)
         await _check_sandbox(sandbox)
         database = open_database(settings)
         stack.callback(database.close)
@@ -90,7 +85,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         stack.callback(forge.close)
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        model = await stack.enter_async_context(_open_model(settings))
+        model = await stack.enter_async_context(open_model(settings))
         services = Services(
             settings=await _change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", sandbox.owner_uid),
@@ -124,6 +119,24 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         )
 
 
+def build_sandbox(settings: Settings) -> BubblewrapSandbox:
+    """The sandbox of a worker with these settings. Tries nothing yet."""
+    return BubblewrapSandbox(
+        SandboxSettings(
+            state_dir=settings.data_dir / "sandbox",
+            uid=settings.sandbox_uid,
+            bwrap=settings.bwrap,
+            toolchains=tuple(settings.toolchain_paths),
+        )
+    )
+
+
+def open_app_client(settings: Settings) -> AppClient:
+    """Asks GitHub as the App. Raises SettingsFault when the key is none."""
+    key = AppKey(settings.app_id, settings.private_key_pem)
+    return AppClient(settings.api_url, key, time.time, time.sleep)
+
+
 async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
     """Tried once, at the start. A host without one still answers people: each task ends as `no_sandbox`."""
     found = await sandbox.preflight()
@@ -135,7 +148,8 @@ async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
 
 
 @asynccontextmanager
-async def _open_model(settings: Settings) -> AsyncIterator[Model]:
+async def open_model(settings: Settings) -> AsyncIterator[Model]:
+    """The model that the settings name, or a recording of one."""
     if settings.recording is not None:
         text = settings.recording.read_text(encoding="utf-8")
         again = settings.record_to is not None

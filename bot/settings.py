@@ -1,8 +1,9 @@
 """The operator's settings: the only reader of the environment (and of `.env`).
 
 Every setting is `PULLWRIGHT_<NAME>`; the model's key and address keep the names that its own tools use
-(`OPENAI_API_KEY`, `OPENAI_BASE_URL`). All faults are reported at once. Nothing is read at import, and secrets
-are `SecretStr`, so that no log or traceback shows them.
+(`OPENAI_API_KEY`, `OPENAI_BASE_URL`). What `pullwright setup` sealed stands in for the App's settings that are not
+given. All faults are reported at once. Nothing is read at import, and secrets are `SecretStr`, so that no log or
+traceback shows them.
 """
 
 import ipaddress
@@ -10,11 +11,17 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from bot.domain import limits
 from bot.errors import SettingsFault
+from bot.vault import key_path, unseal
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -33,7 +40,9 @@ class Settings(BaseSettings):
 
     app_id: int = Field(description="The GitHub App's id.", gt=0)
     private_key: SecretStr = Field(SecretStr(""), description="The App's private key (PEM), by value.")
-    private_key_path: Path | None = Field(None, description="The App's private key, by path.")
+    private_key_path: Path | None = Field(
+        None, description="The App's private key, by path.", validate_default=True
+    )
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         description="One webhook secret, or two separated by a comma while one is being rotated.",
         min_length=1,
@@ -55,6 +64,11 @@ class Settings(BaseSettings):
         Path("/var/lib/pullwright"),
         description="Caches, workspaces, keys and the SQLite database. Local disk.",
     )
+    vault_key_path: Path | None = Field(
+        None,
+        description="The key of what `pullwright setup` stored; empty: `vault.key` in the data directory. Better "
+        "kept elsewhere.",
+    )
     database_url: str = Field("", description="PostgreSQL URL; empty: SQLite in the data directory.")
     host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
     port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
@@ -71,7 +85,9 @@ class Settings(BaseSettings):
     )
     model: str = Field("gpt-5", description="The model's name at that server.")
     recording: Path | None = Field(
-        None, description="Play the model from this recording (the demo); never for real work."
+        None,
+        description="Play the model from this recording (the demo); never for real work.",
+        validate_default=True,
     )
     record_to: Path | None = Field(
         None, description="Write the model's replies to this file, to be played again (the demo)."
@@ -152,20 +168,33 @@ class Settings(BaseSettings):
             raise ValueError("a webhook secret has at least 16 characters")
         return value
 
-    @model_validator(mode="after")
-    def _key_is_there(self) -> "Settings":
-        faults = []
-        if not self.private_key.get_secret_value() and self.private_key_path is None:
-            faults.append("PULLWRIGHT_PRIVATE_KEY or PULLWRIGHT_PRIVATE_KEY_PATH: one of them is needed")
-        if self.private_key_path is not None and not self.private_key_path.is_file():
-            faults.append(f"PULLWRIGHT_PRIVATE_KEY_PATH: there is no file {self.private_key_path}")
-        if not self.openai_api_key.get_secret_value() and self.recording is None:
-            faults.append("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
-        if self.egress_ca is not None and not self.egress_ca.is_file():
-            faults.append(f"PULLWRIGHT_EGRESS_CA: there is no file {self.egress_ca}")
-        if faults:
-            raise ValueError("\n".join(faults))
-        return self
+    # The checks stand at fields, not at the whole: so they are reported together with every other fault.
+    @field_validator("private_key_path")
+    @classmethod
+    def _a_key_is_given(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        by_value = info.data.get("private_key", SecretStr("")).get_secret_value()
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        if value is None and not by_value:
+            raise ValueError("PULLWRIGHT_PRIVATE_KEY or PULLWRIGHT_PRIVATE_KEY_PATH: one of them is needed")
+        if "PRIVATE KEY-----" not in (by_value or (value.read_text(errors="replace") if value else "")):
+            raise ValueError("the App's private key is no PEM file; download a new one on the App's page")
+        return value
+
+    @field_validator("recording")
+    @classmethod
+    def _a_model_can_be_asked(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        key = info.data.get("openai_api_key")
+        if value is None and not (key and key.get_secret_value()):
+            raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
+        return value
+
+    @field_validator("egress_ca")
+    @classmethod
+    def _the_bundle_is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
 
     @property
     def private_key_pem(self) -> str:
@@ -200,23 +229,66 @@ def host_environment(own: frozenset[str] | None) -> dict[str, str]:
     }
 
 
+class _Place(BaseSettings):
+    """Where the vault is: needed before the rest can be read."""
+
+    model_config = SettingsConfigDict(env_prefix="PULLWRIGHT_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Settings.model_fields["data_dir"].default
+    vault_key_path: Path | None = None
+
+
+class _Loaded(Settings):
+    """The settings with the vault's as the last choice: what the environment says comes first."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, dotenv_settings, init_settings
+
+
+def vault_place() -> tuple[Path, Path]:
+    """The data directory and the vault's key, from the environment: for `pullwright setup`, which has no more."""
+    place = _Place()
+    return place.data_dir, key_path(place.data_dir, place.vault_key_path)
+
+
+def _from_vault() -> dict[str, Any]:
+    """What `pullwright setup` stored, under the names of the settings. Raises SettingsFault."""
+    found = unseal(*vault_place())
+    if found is None:
+        return {}
+    return {
+        "app_id": found.app_id,
+        "private_key": found.private_key,
+        "webhook_secrets": (found.webhook_secret,),
+        "api_url": found.api_url,
+        "web_url": found.web_url,
+    }
+
+
 def load_settings() -> Settings:
-    """Read the environment and `.env`. Raises SettingsFault that lists every fault, one a line."""
+    """Read the environment, `.env` and the vault. Raises SettingsFault that lists every fault, one a line."""
     try:
-        return Settings()  # type: ignore[call-arg]  # the values come from the environment
+        return _Loaded(**_from_vault())
     except ValidationError as error:
         lines = [line for fault in error.errors() for line in _describe(fault)]
         raise SettingsFault(
             "The settings are not complete:\n" + "\n".join(f"  - {line}" for line in lines),
-            "Set them in the environment or in .env; docs/configuration.md explains each one.",
+            "Set them in the environment or in .env (docs/configuration.md explains each one), or create the App "
+            "with `pullwright setup`.",
         ) from error
 
 
 def _describe(fault: Any) -> list[str]:
     """One pydantic fault as lines for the operator; the value is never shown, it may be a secret."""
-    if not fault["loc"]:
-        return [str(line) for line in str(fault["ctx"]["error"]).splitlines()]
     name = str(fault["loc"][0])
     variable = name if name.isupper() else f"PULLWRIGHT_{name.upper()}"
     message = "missing" if fault["type"] == "missing" else str(fault["msg"]).removeprefix("Value error, ")
-    return [f"{variable}: {message}"]
+    return [message if message.startswith(("PULLWRIGHT_", "OPENAI_")) else f"{variable}: {message}"]

@@ -6,10 +6,12 @@ import pytest
 
 from bot.errors import SettingsFault
 from bot.settings import load_settings
+from bot.vault import AppSecrets, seal
 
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
 COMPLETE = {
     "PULLWRIGHT_APP_ID": "7",
-    "PULLWRIGHT_PRIVATE_KEY": "pem",
+    "PULLWRIGHT_PRIVATE_KEY": PEM,
     "PULLWRIGHT_WEBHOOK_SECRETS": "0123456789abcdef",
     "OPENAI_API_KEY": "sk-x",
 }
@@ -35,7 +37,7 @@ def test_complete_settings_load(environment: pytest.MonkeyPatch) -> None:
     given(environment)
     settings = load_settings()
     assert settings.app_id == 7
-    assert settings.private_key_pem == "pem"
+    assert settings.private_key_pem == PEM
     assert settings.store_url == "sqlite:////var/lib/pullwright/pullwright.db"
 
 
@@ -54,6 +56,55 @@ def test_a_missing_key_file_and_a_missing_model_key_are_named_together(
         load_settings()
     assert "there is no file /nowhere/key.pem" in fault.value.message
     assert "OPENAI_API_KEY" in fault.value.message
+
+
+def test_every_fault_is_named_at_once_with_the_way_to_mend_it(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("PULLWRIGHT_PORT", "http")
+    environment.setenv("PULLWRIGHT_EGRESS_CA", "/nowhere/ca.pem")
+    environment.setenv("PULLWRIGHT_WEBHOOK_SECRETS", "short")
+    with pytest.raises(SettingsFault) as fault:
+        load_settings()
+    for name in ("APP_ID", "PRIVATE_KEY", "WEBHOOK_SECRETS", "PORT", "EGRESS_CA"):
+        assert f"PULLWRIGHT_{name}" in fault.value.message
+    assert "OPENAI_API_KEY" in fault.value.message
+    assert "pullwright setup" in fault.value.remedy
+
+
+def test_a_key_that_is_no_key_is_named_and_not_shown(environment: pytest.MonkeyPatch) -> None:
+    given(environment, PULLWRIGHT_PRIVATE_KEY="sauerkraut")
+    with pytest.raises(SettingsFault) as fault:
+        load_settings()
+    assert "no PEM file" in fault.value.message
+    assert "sauerkraut" not in str(fault.value)
+
+
+def secrets_of_setup() -> AppSecrets:
+    return AppSecrets(9, "wright", "https://ghe.example/apps/wright", PEM, "a secret from the vault",
+                      api_url="https://ghe.example/api/v3", web_url="https://ghe.example")  # fmt: skip
+
+
+def test_what_setup_stored_stands_in_for_what_is_not_given(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seal(secrets_of_setup(), tmp_path, tmp_path / "vault.key")
+    environment.setenv("PULLWRIGHT_DATA_DIR", str(tmp_path))
+    environment.setenv("OPENAI_API_KEY", "sk-x")
+    environment.setenv("PULLWRIGHT_WEB_URL", "https://other.example")
+    settings = load_settings()
+    assert (settings.app_id, settings.private_key_pem) == (9, PEM)
+    assert settings.webhook_secrets[0].get_secret_value() == "a secret from the vault"
+    assert settings.api_url == "https://ghe.example/api/v3"
+    assert settings.web_url == "https://other.example", "what the environment says comes first"
+
+
+def test_a_vault_without_its_key_is_a_fault_that_says_so(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seal(secrets_of_setup(), tmp_path, tmp_path / "vault.key")
+    (tmp_path / "vault.key").write_bytes(b"not a key")
+    environment.setenv("PULLWRIGHT_DATA_DIR", str(tmp_path))
+    with pytest.raises(SettingsFault, match="no key of the vault"):
+        load_settings()
 
 
 def test_a_faulty_value_is_never_shown(environment: pytest.MonkeyPatch) -> None:
@@ -79,7 +130,7 @@ def test_lists_and_pins_are_split_at_commas(environment: pytest.MonkeyPatch) -> 
 
 
 def test_an_env_file_is_read(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in COMPLETE.items()))
+    (tmp_path / ".env").write_text("\n".join(f'{name}="{value}"' for name, value in COMPLETE.items()))
     assert load_settings().app_id == 7
 
 

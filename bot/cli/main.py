@@ -74,6 +74,41 @@ def worker() -> None:
     raise typer.Exit(run_worker())
 
 
+@app.command()
+def setup(
+    github: Annotated[
+        str, typer.Option(help="GitHub's pages; for Enterprise Server `https://HOST`.")
+    ] = "https://github.com",
+    webhook_url: Annotated[
+        str,
+        typer.Option(help="Where GitHub shall send webhooks: `https://HOST/webhook`. Can be typed in later."),
+    ] = "",
+    listen: Annotated[
+        str, typer.Option(help="Address and port to serve the pages on; port 0: any.")
+    ] = "127.0.0.1:8000",
+    url: Annotated[
+        str, typer.Option(help="Where your browser reaches this machine, if not at that address.")
+    ] = "",
+    replace: Annotated[bool, typer.Option(help="Create another App though one is stored.")] = False,
+) -> None:
+    """Create the GitHub App by one click: prints an address for your browser, stores the App's secrets encrypted."""
+    from bot.cli.setup import SetupOptions, run_setup
+
+    raise typer.Exit(run_setup(SetupOptions(github, listen, url, webhook_url, replace)))
+
+
+@app.command()
+def doctor(
+    model: Annotated[
+        bool, typer.Option(help="Ask the model one short question (costs a few tokens).")
+    ] = True,
+) -> None:
+    """Check everything that a running Pullwright needs, and say how to mend what is amiss."""
+    from bot.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(ask_model=model))
+
+
 @app.command(hidden=True)
 def hub(
     data_dir: Annotated[Path, typer.Option(help="Where the bare repositories are kept.")],

@@ -51,14 +51,19 @@ class Wire:
     """One connection with one source of tokens. Safe for several threads, one request at a time."""
 
     def __init__(
-        self, api_url: str, token: Callable[[], str], now: Callable[[], float], pause: Callable[[float], None]
+        self,
+        api_url: str,
+        token: Callable[[], str] | None,
+        now: Callable[[], float],
+        pause: Callable[[float], None],
     ) -> None:
+        """`token` None: nobody in particular."""
         logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug lines hold minted tokens
         self._now, self._pause = now, pause
         self._lock = threading.Lock()
         self._github = Github(
             base_url=api_url.rstrip("/"),
-            auth=_Bearer(token),
+            auth=None if token is None else _Bearer(token),
             timeout=int(GITHUB_TIMEOUT_S),
             retry=0,
             user_agent=USER_AGENT,

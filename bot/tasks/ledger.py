@@ -112,6 +112,7 @@ class Ledger:
         except WriteUnclear:
             found = await self._call(find)
             if found is None:
+                await self._note_that_it_left(sending)
                 raise
             return found
         except (RetryLater, GitHubFault):  # not carried out: nobody has to wait for it
@@ -120,6 +121,11 @@ class Ledger:
         except asyncio.CancelledError:
             await self._keep_in_flight(sending, request)
             raise
+
+    async def _note_that_it_left(self, sending: "_Sending") -> None:
+        """Our side of the request is over: what is left to wait is GitHub's side of it, EFFECT_SETTLE_S."""
+        left = self._now() - max(0.0, self._times.settle_s - limits.EFFECT_SETTLE_S)
+        await self._call(self._effects.begin_sending, sending.task, sending.epoch, sending.key, left)
 
     async def _keep_in_flight(self, sending: "_Sending", request: "asyncio.Future[Any]") -> None:
         """What can't be kept now is found by the next run."""

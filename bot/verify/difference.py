@@ -19,6 +19,9 @@ def render_difference(
         lines.append(f"The run can't be trusted: {report.problem}.")
     if baseline.problem:
         lines.append(f"The untouched base could not be measured ({baseline.problem}); this is the run alone.")
+        lines += _section("Failing", report.broken)
+        lines += _failures(report, sorted(report.broken))
+        return "\n".join([*lines, *_tail(report, output)])
     broken = report.broken
     new = broken - baseline.failing - baseline.flaky
     lines += _section("Newly failing", new & baseline.passing)
@@ -33,9 +36,11 @@ def render_difference(
     if not (new or broken) and not report.problem:
         lines.append("Nothing fails that did not fail before.")
     lines += _failures(report, sorted(new) or sorted(broken))
-    if not report.results:
-        lines += ["", "The end of its output:", output.strip()[-3_000:]]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_tail(report, output)])
+
+
+def _tail(report: TestReport, output: str) -> list[str]:
+    return [] if report.results else ["", "The end of its output:", output.strip()[-3_000:]]
 
 
 def _totals(report: TestReport) -> str:

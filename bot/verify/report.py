@@ -72,7 +72,9 @@ def report_of_exit_code(exit_code: int | None, output: str) -> TestReport:
 
 def _problem(results: dict[str, TestResult], ended: int | None, malformed: int, exit_code: int | None) -> str:
     if ended is None:
-        return "the test run did not come to its own end"
+        last = next(reversed(results), "")
+        where = f" (the last test that ended: {last})" if last else ""
+        return f"the test run did not come to its own end{where}"
     if malformed:
         return "the report holds lines that are none of ours"
     if not results:

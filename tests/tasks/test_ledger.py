@@ -135,8 +135,9 @@ async def test_a_passing_fault_goes_on_and_the_next_run_looks_first(room: Room) 
     with pytest.raises(RetryLater):
         await room.ensure(room.take(), comments)
     assert room.state() is EffectState.SENDING
-    comments.error, comments.written = None, [3]
+    comments.error, comments.written, comments.late = None, [3], 3
     assert await room.ensure(room.take(), comments) == {"id": 3}
+    assert 10 < room.pauses[0] <= 15, "our side of the request is over: only GitHub's is waited for"
 
 
 async def test_a_refusal_goes_through(room: Room) -> None:

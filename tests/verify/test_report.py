@@ -47,7 +47,7 @@ def test_what_crashed_a_parser_before() -> None:
 @pytest.mark.parametrize(
     ("text", "code", "problem"),
     [
-        (line(), 0, "its own end"),
+        (line(), 0, "its own end (the last test that ended: "),
         (f"{line()}\nrubbish\n{END}", 0, "none of ours"),
         (END, 0, "no test ran"),
         (f"{line(outcome='failed')}\n{END}", 0, "do not agree"),
