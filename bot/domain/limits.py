@@ -58,6 +58,7 @@ SANDBOX_ENTRIES: Final = 20_000  # names of one directory that are told; larger 
 TMP_BYTES: Final = 512 * MIB
 SHM_BYTES: Final = 64 * MIB
 HOME_BYTES: Final = 256 * MIB
+HISTORY_S: Final = 60  # the model's git of the base: 50,000 files take ten seconds; else it has none
 SETUP_TIMEOUT_S: Final = 900  # a cold install of a large scientific stack
 PROXY_HEADER_BYTES: Final = 8 * KIB  # a CONNECT request is under 300 bytes
 PROXY_HEADER_TIMEOUT_S: Final = 10

@@ -122,7 +122,7 @@ class BubblewrapSandbox:
     def _open(self, runner: Runner, template: Path, environment: Environment) -> BubblewrapWorkspace:
         try:
             if self.owner_uid is not None:
-                for layer in (template, environment.env_layer, environment.workspace_layer):
+                for layer in (template, environment.env_layer, *environment.workspace_layers):
                     if layer is not None:
                         trees.adopt(layer, self.owner_uid)
             folder = self._own_folder() / secrets.token_hex(8)
@@ -131,8 +131,7 @@ class BubblewrapSandbox:
             upper = make_upper(folder / "layer", self.owner_uid)
         except OSError as error:
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
-        extra = (environment.workspace_layer,) if environment.workspace_layer is not None else ()
-        mounts = Mounts((*extra, template), upper, env_lower=environment.env_layer)
+        mounts = Mounts((*environment.workspace_layers, template), upper, env_lower=environment.env_layer)
         return BubblewrapWorkspace(runner, folder, mounts, environment)
 
 

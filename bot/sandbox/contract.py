@@ -91,13 +91,20 @@ class Environment:
     """A prepared environment: what set-up wrote outside the repository, only ever a read-only lower layer.
 
     `env_layer` is mounted at /env and `workspace_layer` (ignored build products such as *.egg-info, editable
-    installs) below the workspace's upper layer. `digest` names it in the evidence.
+    installs) below the workspace's upper layer. `history_layer` holds a `.git` and nothing else, where the model is
+    to have one. `digest` names it in the evidence.
     """
 
     digest: str
     env_layer: Path | None = None
     workspace_layer: Path | None = None
+    history_layer: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # PATH additions and the like
+
+    @property
+    def workspace_layers(self) -> tuple[Path, ...]:
+        """What lies between the template and the workspace's own writes, topmost first."""
+        return tuple(layer for layer in (self.workspace_layer, self.history_layer) if layer is not None)
 
 
 NO_SETUP = Environment(digest="none")

@@ -19,6 +19,7 @@ from bot.errors import RepositoryFault, SetupFailed
 from bot.sandbox.contract import NO_SETUP, Environment, SetupSpec
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import CommandFacts, SetupFacts
+from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import decide_setup, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
@@ -146,7 +147,7 @@ async def _patch_environment(desk: Desk, patch: TreeSha) -> Environment | None:
 async def open_work_tree(desk: Desk) -> AsyncIterator[WorkTree]:
     """The agent's work tree; what it wrote and was not taken is gone afterwards."""
     services = desk.services
-    environment = await open_environment(desk)
+    environment = await with_history(desk, await open_environment(desk))
     work = WorkTree(services.repos, services.sandbox, desk.key, desk.facts.base_tree, environment)
     try:
         yield work

@@ -1,0 +1,52 @@
+"""The model's own git: one commit of the base, made inside the sandbox, so that `git diff` shows the change.
+
+It has no remotes, no tokens and no later history, and the host never opens it: the result of the work is read from the
+files alone (law 5). Made once for each base tree and kept like an environment, as a layer that every workspace of that
+base is opened over. A host (or an image) without git has none.
+"""
+
+from dataclasses import replace
+
+import structlog
+
+from bot.domain import limits
+from bot.errors import SetupFailed
+from bot.sandbox.contract import EgressPolicy, Environment, SetupSpec
+from bot.tasks.change.desk import Desk
+
+# -f: a tracked file may be named by .gitignore. Everything that could run a program is left at git's defaults.
+_SCRIPT = """
+command -v git > /dev/null || exit 0
+git -c init.defaultBranch=base init -q
+git config user.name agent
+git config user.email agent@localhost
+git config gc.auto 0
+git add -A -f
+git commit -q --allow-empty --no-verify -m "Base of this task"
+"""
+
+log = structlog.get_logger()
+
+
+async def with_history(desk: Desk, environment: Environment) -> Environment:
+    """The environment with a `.git` of the base, where one can be made. Raises SandboxUnavailable."""
+    services, facts = desk.services, desk.facts
+    spec = SetupSpec(
+        script=_SCRIPT,
+        template=await services.repos.materialise(desk.key, facts.base_tree),
+        key_parts=(
+            f"repository {desk.key.installation}/{desk.key.repository}",
+            f"history of {facts.base_tree}",
+        ),
+        egress=EgressPolicy(),
+        timeout_s=limits.HISTORY_S,
+    )
+    try:
+        made = await services.sandbox.ensure_environment(spec)
+    except SetupFailed as fault:
+        log.warning("history.left_out", task=desk.taken.id, why=fault.message[-300:])
+        return environment
+    layer = made.workspace_layer
+    if layer is None or not (layer / ".git").is_dir():
+        return environment
+    return replace(environment, history_layer=layer)
