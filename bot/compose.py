@@ -36,6 +36,7 @@ from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.tasks.change.desk import ChangeSettings, Services
+from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger
@@ -175,8 +176,7 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
         egress=EgressPolicy(hosts, settings.egress_pins, bundle),
-        setup_command=settings.setup_command,
-        test_command=settings.test_command,
+        commands=Named(settings.setup_command, settings.test_command),
         budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),
         secrets=settings.literal_secrets,
     )

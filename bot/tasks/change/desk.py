@@ -23,6 +23,7 @@ from bot.sandbox.contract import EgressPolicy, Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.tasks.change.facts import ChangeFacts, render_facts
+from bot.tasks.change.ground import Ground, Named, Place, list_files, read_texts
 from bot.tasks.ledger import Ledger
 
 T = TypeVar("T")
@@ -37,8 +38,7 @@ class ChangeSettings:
     web_url: str
     data_dir: Path
     egress: EgressPolicy  # for set-up only: the work has no network
-    setup_command: str = ""
-    test_command: str = ""
+    commands: Named = field(default_factory=Named)
     budget: Budget = field(default_factory=Budget)
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
 
@@ -76,6 +76,18 @@ class Desk:
     @property
     def key(self) -> RepoKey:
         return RepoKey(self.request.installation, self.request.repository.id)
+
+    @property
+    def place(self) -> Place:
+        services = self.services
+        baselines = services.settings.data_dir / "baselines"
+        return Place(services.repos, services.sandbox, self.key, services.settings.egress, baselines)
+
+    @property
+    def ground(self) -> Ground:
+        """What the change stands on; whole once PREPARE is over."""
+        facts = self.facts
+        return Ground(self.place, facts.base_commit, facts.base_tree, facts.setup, facts.test, self.taken.id)
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""
@@ -124,21 +136,9 @@ class Desk:
     async def base_files(self) -> dict[str, tuple[FileMode, str]]:
         """Every path of the base tree with its mode and blob."""
         if self._files is None:
-            self._files = await self.services.repos.list_tree(self.key, self.facts.base_tree)
+            self._files = await list_files(self.place, self.facts.base_tree)
         return self._files
 
     async def read_base(self, paths: tuple[str, ...]) -> dict[str, str]:
         """Texts of regular files of the base tree; missing, binary and special ones are left out."""
-        files = await self.base_files()
-        wanted = {
-            path: files[path][1]
-            for path in paths
-            if path in files and files[path][0] in (FileMode.REGULAR, FileMode.EXECUTABLE)
-        }
-        blobs = await self.services.repos.read_blobs(self.key, tuple(set(wanted.values())))
-        texts: dict[str, str] = {}
-        for path, blob in wanted.items():
-            content = blobs.get(blob)
-            if content is not None and b"\0" not in content:
-                texts[path] = content.decode("utf-8", "replace")
-        return texts
+        return await read_texts(self.place, await self.base_files(), paths)

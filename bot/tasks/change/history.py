@@ -6,13 +6,13 @@ base is opened over. A host (or an image) without git has none.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
 from bot.domain import limits
 from bot.errors import SetupFailed
-from bot.sandbox.contract import EgressPolicy, Environment, SetupSpec
-from bot.tasks.change.desk import Desk
+from bot.sandbox.contract import EgressPolicy, Environment, Sandbox, SetupSpec
 
 # -f: a tracked file may be named by .gitignore. Everything that could run a program is left at git's defaults.
 _SCRIPT = """
@@ -28,23 +28,16 @@ git commit -q --allow-empty --no-verify -m "Base of this task"
 log = structlog.get_logger()
 
 
-async def with_history(desk: Desk, environment: Environment) -> Environment:
-    """The environment with a `.git` of the base, where one can be made. Raises SandboxUnavailable."""
-    services, facts = desk.services, desk.facts
-    spec = SetupSpec(
-        script=_SCRIPT,
-        template=await services.repos.materialise(desk.key, facts.base_tree),
-        key_parts=(
-            f"repository {desk.key.installation}/{desk.key.repository}",
-            f"history of {facts.base_tree}",
-        ),
-        egress=EgressPolicy(),
-        timeout_s=limits.HISTORY_S,
-    )
+async def with_history(sandbox: Sandbox, environment: Environment, template: Path, base: str) -> Environment:
+    """The environment with a `.git` of the base, where one can be made. `base` names repository and tree.
+
+    Raises SandboxUnavailable.
+    """
+    spec = SetupSpec(_SCRIPT, template, (f"history of {base}",), EgressPolicy(), limits.HISTORY_S)
     try:
-        made = await services.sandbox.ensure_environment(spec)
+        made = await sandbox.ensure_environment(spec)
     except SetupFailed as fault:
-        log.warning("history.left_out", task=desk.taken.id, why=fault.message[-300:])
+        log.warning("history.left_out", base=base, why=fault.message[-300:])
         return environment
     layer = made.workspace_layer
     if layer is None or not (layer / ".git").is_dir():

@@ -15,8 +15,9 @@ from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.desk import Desk, Services
-from bot.tasks.change.environment import open_verifier, open_work_tree, prepare
+from bot.tasks.change.environment import prepare
 from bot.tasks.change.facts import parse_facts, render_facts
+from bot.tasks.change.ground import open_verifier, open_work_tree
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
@@ -71,7 +72,12 @@ class ChangeSteps:
                 assert_never(phase)
 
     async def _work(self, desk: Desk) -> PhaseEnd:
-        async with open_verifier(desk) as verifier, open_work_tree(desk) as work, _progress(desk) as progress:
+        ground = desk.ground
+        async with (
+            open_verifier(ground) as verifier,
+            open_work_tree(ground) as work,
+            _progress(desk) as progress,
+        ):
             end = await keep_end(desk, await run_agent(desk, work, verifier, progress))
             await desk.learn(plan=tuple((step.step, step.status.value) for step in progress.steps))
         match end:
@@ -84,7 +90,7 @@ class ChangeSteps:
                 return Next(Phase.REPORT)
 
     async def _verify(self, desk: Desk) -> PhaseEnd:
-        async with open_verifier(desk, desk.facts.tree) as verifier, _progress(desk) as progress:
+        async with open_verifier(desk.ground, desk.facts.tree) as verifier, _progress(desk) as progress:
             evidence = await verifier.verify(desk.facts.tree, progress.command_ended)
         # Told with the move to the next phase, in one write: a death in between verifies again in the same round.
         learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)

@@ -1,0 +1,232 @@
+"""What a change stands on: one base of one repository, its set-up and its tests. Knows neither GitHub nor a database.
+
+Everything here can be had again from the same values: an environment is found by its key, a template by its tree, a
+baseline by what it was measured on. So a phase that goes on after a crash just asks again. (On the same host: the
+cache of objects is in the data directory.)
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bot.domain.evidence import RunPurpose, RunRecord
+from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
+from bot.errors import RepositoryFault
+from bot.repos.contract import FileMode, RepoKey, Repos
+from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
+from bot.tasks.change.facts import CommandFacts, SetupFacts
+from bot.tasks.change.history import with_history
+from bot.tasks.change.prepare import decide_setup, named_test_command
+from bot.tasks.worktree import WorkTree
+from bot.verify.baseline import Baseline
+from bot.verify.detect import detect_setup, detect_test_command, is_manifest, manifest_paths
+from bot.verify.runners import Runner, TestCommand, recognise
+from bot.verify.verification import Subject
+from bot.verify.verifier import Verifier
+
+
+@dataclass(frozen=True)
+class Place:
+    """A repository in our cache, and what everybody who works on it uses."""
+
+    repos: Repos
+    sandbox: Sandbox
+    key: RepoKey
+    egress: EgressPolicy  # for set-up only: the work has no network
+    baselines: Path  # where measured baselines are kept
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A prepared base. `owner` names the one task that an environment of its own patch belongs to."""
+
+    place: Place
+    base_commit: CommitSha
+    base_tree: TreeSha
+    setup: SetupFacts
+    test: CommandFacts
+    owner: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """The operator's own commands, for repositories that name none; empty: look for them."""
+
+    setup: str = ""
+    test: str = ""
+
+
+async def list_files(place: Place, tree: TreeSha) -> dict[str, tuple[FileMode, str]]:
+    """Every path of a tree with its mode and blob."""
+    return await place.repos.list_tree(place.key, tree)
+
+
+async def read_texts(
+    place: Place, files: dict[str, tuple[FileMode, str]], paths: tuple[str, ...]
+) -> dict[str, str]:
+    """Texts of regular files; missing, binary and special ones are left out."""
+    wanted = {
+        path: files[path][1]
+        for path in paths
+        if path in files and files[path][0] in (FileMode.REGULAR, FileMode.EXECUTABLE)
+    }
+    blobs = await place.repos.read_blobs(place.key, tuple(set(wanted.values())))
+    texts: dict[str, str] = {}
+    for path, blob in wanted.items():
+        content = blobs.get(blob)
+        if content is not None and b"\0" not in content:
+            texts[path] = content.decode("utf-8", "replace")
+    return texts
+
+
+async def choose_commands(
+    place: Place, files: dict[str, tuple[FileMode, str]], operator: Named
+) -> tuple[SetupFacts, CommandFacts]:
+    """How the base is set up and tested: named by the repository, by the operator, or found.
+
+    Raises RepositoryFault when the repository's file can't be read.
+    """
+    config = parse_config((await read_texts(place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, ""))
+    paths = tuple(sorted(files))
+    texts = await read_texts(place, files, manifest_paths(paths))
+    named = named_test_command(config, operator.test)
+    test = recognise(named.command, named.source) if named else detect_test_command(paths, texts)
+    found = detect_setup(paths, texts, test)
+    detected = SetupFacts(found.script, found.source) if found else SetupFacts()
+    setup = decide_setup(config, operator.setup, detected)
+    return setup, CommandFacts(test.runner.value, test.command, test.source)
+
+
+def parse_config(text: str) -> RepoConfig:
+    """The repository's own file. Raises RepositoryFault that names the line."""
+    try:
+        return parse_repo_config(text)
+    except ConfigFault as fault:
+        place = f"{REPO_CONFIG_PATH}, line {fault.line}" if fault.line else REPO_CONFIG_PATH
+        raise RepositoryFault(f"{place}: {fault.message}", fault.remedy) from fault
+
+
+async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Environment:
+    """The environment of the base, or of a patch that changes what it is made from (then of its own trust
+    class: never shared with other tasks). Raises SetupFailed, SandboxUnavailable."""
+    if not ground.setup.script:
+        return NO_SETUP
+    place, tree = ground.place, patch or ground.base_tree
+    spec = SetupSpec(
+        script=ground.setup.script,
+        template=await place.repos.materialise(place.key, tree),
+        key_parts=(
+            f"repository {place.key.installation}/{place.key.repository}",
+            f"trust {'patch ' + ground.owner if patch else 'base'}",
+            *(f"{path} {blob}" for path, blob in await _manifest_blobs(place, tree)),
+        ),
+        egress=place.egress,
+    )
+    return await place.sandbox.ensure_environment(spec)
+
+
+async def _manifest_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:
+    """What the set-up's result depends on, beside its script. An editable install points into /workspace, so
+    the code itself is no part of the key."""
+    files = await list_files(place, tree)
+    return [(path, blob) for path, (_, blob) in sorted(files.items()) if is_manifest(path)]
+
+
+@asynccontextmanager
+async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIterator[Verifier]:
+    """The verifier of this base; `patch` when one is to be verified and may need its own environment."""
+    place, setup = ground.place, ground.setup
+    notes = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
+    environment = await open_environment(ground)
+    subject = Subject(
+        key=place.key,
+        base_commit=ground.base_commit,
+        base_tree=ground.base_tree,
+        test=TestCommand(Runner(ground.test.runner), ground.test.command, ground.test.source),
+        environment=environment,
+        patch_environment=await _patch_environment(ground, patch) if patch else None,
+        notes=notes,
+    )
+    cache = _baseline_path(place, subject)
+    verifier = Verifier(
+        place.repos,
+        place.sandbox,
+        subject,
+        load=lambda: load_baseline(cache),
+        keep=lambda baseline: keep_baseline(cache, baseline),
+    )
+    try:
+        yield verifier
+    finally:
+        await verifier.close()
+
+
+async def _patch_environment(ground: Ground, patch: TreeSha) -> Environment | None:
+    """Its own where the change touches what the environment is made from."""
+    changes = await ground.place.repos.changes(ground.place.key, ground.base_tree, patch)
+    if not any(is_manifest(change.path) for change in changes):
+        return None
+    return await open_environment(ground, patch)
+
+
+@asynccontextmanager
+async def open_work_tree(ground: Ground) -> AsyncIterator[WorkTree]:
+    """The agent's work tree; what it wrote and was not taken is gone afterwards."""
+    place = ground.place
+    template = await place.repos.materialise(place.key, ground.base_tree)
+    environment = await with_history(
+        place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
+    )
+    work = WorkTree(place.repos, place.sandbox, place.key, ground.base_tree, environment)
+    try:
+        yield work
+    finally:
+        await work.close()
+
+
+# -- the baseline's cache ---------------------------------------------------------------------------------------
+
+
+def _baseline_path(place: Place, subject: Subject) -> Path:
+    """By base, environment and command: whatever task measures the same finds it."""
+    key = json.dumps([subject.base_tree, subject.environment.digest, subject.test.command])
+    name = hashlib.sha256(f"{place.key}{key}".encode()).hexdigest()
+    return place.baselines / f"{name}.json"
+
+
+def load_baseline(path: Path) -> Baseline | None:
+    """None when there is none, or when it can't be read: then it is measured again."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        runs = tuple(RunRecord(**{**run, "purpose": RunPurpose(run["purpose"])}) for run in body["runs"])
+        return Baseline(
+            passing=frozenset(body["passing"]),
+            failing=frozenset(body["failing"]),
+            skipped=frozenset(body["skipped"]),
+            flaky=frozenset(body["flaky"]),
+            seconds=float(body["seconds"]),
+            runs=runs,
+            messages=body["messages"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep_baseline(path: Path, baseline: Baseline) -> None:
+    """One that could not be measured is not kept: the next task may be luckier."""
+    if baseline.problem:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    body = {
+        **{name: sorted(getattr(baseline, name)) for name in ("passing", "failing", "skipped", "flaky")},
+        "seconds": baseline.seconds,
+        "runs": [asdict(run) for run in baseline.runs],
+        "messages": dict(baseline.messages or {}),
+    }
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(body), encoding="utf-8")
+    part.replace(path)
