@@ -26,8 +26,8 @@ from bot.vault import key_path, unseal
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
-    """What an operator can set. `docs/configuration.md` is generated from these descriptions."""
+class HostSettings(BaseSettings):
+    """What every piece of work needs: the model, the sandbox, the budget. Enough for `pullwright run`."""
 
     model_config = SettingsConfigDict(
         env_prefix="PULLWRIGHT_",
@@ -38,41 +38,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    app_id: int = Field(description="The GitHub App's id.", gt=0)
-    private_key: SecretStr = Field(SecretStr(""), description="The App's private key (PEM), by value.")
-    private_key_path: Path | None = Field(
-        None, description="The App's private key, by path.", validate_default=True
-    )
-    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        description="One webhook secret, or two separated by a comma while one is being rotated.",
-        min_length=1,
-        max_length=2,
-    )
-    api_url: str = Field(
-        "https://api.github.com", description="GitHub's API; for Enterprise Server `https://HOST/api/v3`."
-    )
-    web_url: str = Field(
-        "https://github.com", description="Where git and the pages are; for Enterprise Server `https://HOST`."
-    )
-    handle: str = Field(
-        "agent",
-        description="The name people mention: `agent` for `@agent`.",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
-    )
-
     data_dir: Path = Field(
         Path("/var/lib/pullwright"),
         description="Caches, workspaces, keys and the SQLite database. Local disk.",
     )
-    vault_key_path: Path | None = Field(
-        None,
-        description="The key of what `pullwright setup` stored; empty: `vault.key` in the data directory. Better "
-        "kept elsewhere.",
-    )
-    database_url: str = Field("", description="PostgreSQL URL; empty: SQLite in the data directory.")
-    host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
-    port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
-
     openai_api_key: SecretStr = Field(
         SecretStr(""),
         validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"),
@@ -118,15 +87,6 @@ class Settings(BaseSettings):
         "", description="Test command for repositories that name none; empty: detected."
     )
 
-    fleet_tasks: int = Field(
-        limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
-    )
-    repository_tasks: int = Field(
-        limits.REPOSITORY_TASKS, description="Tasks that run at once for one repository.", ge=1
-    )
-    installation_tasks: int = Field(
-        limits.INSTALLATION_TASKS, description="Tasks that run at once for one installation.", ge=1
-    )
     turns: int = Field(limits.AGENT_TURNS, description="Model answers for one task.", ge=1)
     tokens: int = Field(
         limits.AGENT_TOKENS, description="Tokens for one task, input and output together.", ge=1000
@@ -137,16 +97,11 @@ class Settings(BaseSettings):
     minutes: float = Field(
         limits.AGENT_MINUTES, description="Minutes of work for one task, verification not counted.", gt=0
     )
-    write_spacing_s: float = Field(
-        limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
-    )
 
-    @field_validator("webhook_secrets", "toolchains", "egress_hosts", mode="before")
+    @field_validator("toolchains", "egress_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split_commas(value)
 
     @field_validator("egress_pins", mode="before")
     @classmethod
@@ -160,6 +115,84 @@ class Settings(BaseSettings):
                 raise ValueError(f"`{pair}` is not of the form host=network")
             pins[host.strip().lower()] = str(ipaddress.ip_network(network.strip(), strict=False))
         return pins
+
+    # The checks stand at fields, not at the whole: so they are reported together with every other fault.
+    @field_validator("recording")
+    @classmethod
+    def _a_model_can_be_asked(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        key = info.data.get("openai_api_key")
+        if value is None and not (key and key.get_secret_value()):
+            raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
+        return value
+
+    @field_validator("egress_ca")
+    @classmethod
+    def _the_bundle_is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @property
+    def literal_secrets(self) -> tuple[str, ...]:
+        """Every secret value that we were given, so that no text ever shows one."""
+        return long_enough(self.openai_api_key)
+
+    @property
+    def toolchain_paths(self) -> tuple[Path, ...]:
+        return tuple(Path(name) for name in self.toolchains)
+
+
+class Settings(HostSettings):
+    """What an operator of the App can set. `docs/configuration.md` is generated from these descriptions."""
+
+    app_id: int = Field(description="The GitHub App's id.", gt=0)
+    private_key: SecretStr = Field(SecretStr(""), description="The App's private key (PEM), by value.")
+    private_key_path: Path | None = Field(
+        None, description="The App's private key, by path.", validate_default=True
+    )
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        description="One webhook secret, or two separated by a comma while one is being rotated.",
+        min_length=1,
+        max_length=2,
+    )
+    api_url: str = Field(
+        "https://api.github.com", description="GitHub's API; for Enterprise Server `https://HOST/api/v3`."
+    )
+    web_url: str = Field(
+        "https://github.com", description="Where git and the pages are; for Enterprise Server `https://HOST`."
+    )
+    handle: str = Field(
+        "agent",
+        description="The name people mention: `agent` for `@agent`.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$",
+    )
+
+    vault_key_path: Path | None = Field(
+        None,
+        description="The key of what `pullwright setup` stored; empty: `vault.key` in the data directory. Better "
+        "kept elsewhere.",
+    )
+    database_url: str = Field("", description="PostgreSQL URL; empty: SQLite in the data directory.")
+    host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
+    port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
+
+    fleet_tasks: int = Field(
+        limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
+    )
+    repository_tasks: int = Field(
+        limits.REPOSITORY_TASKS, description="Tasks that run at once for one repository.", ge=1
+    )
+    installation_tasks: int = Field(
+        limits.INSTALLATION_TASKS, description="Tasks that run at once for one installation.", ge=1
+    )
+    write_spacing_s: float = Field(
+        limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
+    )
+
+    @field_validator("webhook_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: Any) -> Any:
+        return split_commas(value)
 
     @field_validator("webhook_secrets")
     @classmethod
@@ -181,21 +214,6 @@ class Settings(BaseSettings):
             raise ValueError("the App's private key is no PEM file; download a new one on the App's page")
         return value
 
-    @field_validator("recording")
-    @classmethod
-    def _a_model_can_be_asked(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        key = info.data.get("openai_api_key")
-        if value is None and not (key and key.get_secret_value()):
-            raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
-        return value
-
-    @field_validator("egress_ca")
-    @classmethod
-    def _the_bundle_is_there(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError(f"there is no file {value}")
-        return value
-
     @property
     def private_key_pem(self) -> str:
         """The key's text, from wherever it was given."""
@@ -204,19 +222,43 @@ class Settings(BaseSettings):
         return self.private_key.get_secret_value()
 
     @property
-    def toolchain_paths(self) -> tuple[Path, ...]:
-        return tuple(Path(name) for name in self.toolchains)
-
-    @property
     def literal_secrets(self) -> tuple[str, ...]:
-        """Every secret value that we were given, so that no text ever shows one."""
-        given = (self.openai_api_key, self.private_key, *self.webhook_secrets)
-        return tuple(secret.get_secret_value() for secret in given if len(secret.get_secret_value()) >= 8)
+        """See `HostSettings.literal_secrets`."""
+        return (*super().literal_secrets, *long_enough(self.private_key, *self.webhook_secrets))
 
     @property
     def store_url(self) -> str:
         """SQLAlchemy URL of the one database."""
         return self.database_url or f"sqlite:///{self.data_dir / 'pullwright.db'}"
+
+
+class LocalSettings(HostSettings):
+    """The settings of `pullwright run`: no App, no service, everything below the user's own cache.
+
+    No `.env`: the working directory is the repository to work on, which must not choose our model or our sandbox.
+    """
+
+    model_config = SettingsConfigDict(env_file=None)
+
+    data_dir: Path = Field(default_factory=lambda: user_cache() / "pullwright")
+
+
+def split_commas(value: Any) -> Any:
+    """A text's parts between commas; anything else as it is."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def long_enough(*given: SecretStr) -> tuple[str, ...]:
+    """Secrets that can be looked for in a text without hitting ordinary words."""
+    return tuple(secret.get_secret_value() for secret in given if len(secret.get_secret_value()) >= 8)
+
+
+def user_cache() -> Path:
+    """Where this user's programs keep what can be made again (XDG Base Directory Specification)."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(named) if named.startswith("/") else Path.home() / ".cache"
 
 
 def host_environment(own: frozenset[str] | None) -> dict[str, str]:
@@ -278,12 +320,26 @@ def load_settings() -> Settings:
     try:
         return _Loaded(**_from_vault())
     except ValidationError as error:
-        lines = [line for fault in error.errors() for line in _describe(fault)]
-        raise SettingsFault(
-            "The settings are not complete:\n" + "\n".join(f"  - {line}" for line in lines),
-            "Set them in the environment or in .env (docs/configuration.md explains each one), or create the App "
-            "with `pullwright setup`.",
-        ) from error
+        raise _faults(error, "create the App with `pullwright setup`") from error
+
+
+def load_local_settings(**given: Any) -> LocalSettings:
+    """The environment, with `given` (the command's options) before it.
+
+    Raises SettingsFault that lists every fault, one a line.
+    """
+    try:
+        return LocalSettings(**given)
+    except ValidationError as error:
+        raise _faults(error, "see `pullwright run --help`") from error
+
+
+def _faults(error: ValidationError, other_way: str) -> SettingsFault:
+    lines = [line for fault in error.errors() for line in _describe(fault)]
+    return SettingsFault(
+        "The settings are not complete:\n" + "\n".join(f"  - {line}" for line in lines),
+        f"Set them in the environment or in .env (docs/configuration.md explains each one), or {other_way}.",
+    )
 
 
 def _describe(fault: Any) -> list[str]:

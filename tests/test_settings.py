@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsFault
-from bot.settings import load_settings
+from bot.settings import load_local_settings, load_settings
 from bot.vault import AppSecrets, seal
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
@@ -138,3 +138,21 @@ def test_secrets_stay_out_of_representations(environment: pytest.MonkeyPatch) ->
     given(environment)
     assert "sk-x" not in repr(load_settings())
     assert "0123456789abcdef" not in repr(load_settings())
+
+
+def test_the_local_command_needs_no_app_and_trusts_no_env_file(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text('OPENAI_BASE_URL="http://evil.example"\nPULLWRIGHT_BWRAP="/tmp/evil"')
+    environment.setenv("OPENAI_API_KEY", "sk-x")
+    environment.setenv("XDG_CACHE_HOME", "/cache")
+    settings = load_local_settings(model="small")
+    assert settings.model == "small"
+    assert settings.openai_base_url == ""
+    assert settings.bwrap is None
+    assert settings.data_dir == Path("/cache/pullwright")
+
+
+def test_the_local_command_says_what_it_lacks(environment: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsFault, match="OPENAI_API_KEY"):
+        load_local_settings()

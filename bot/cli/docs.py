@@ -73,7 +73,8 @@ def render_configuration() -> str:
         "",
         "## Operator settings",
         "",
-        "From the environment or from `.env` in the working directory. All faults are reported at once.",
+        "From the environment or from `.env` in the working directory (`pullwright run`: from the environment "
+        "alone). All faults are reported at once.",
         "",
         "| variable | default | meaning |",
         "|---|---|---|",
