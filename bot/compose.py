@@ -26,9 +26,9 @@ from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
-from bot.sandbox.contract import EgressPolicy
+from bot.sandbox.contract import EgressPolicy, Preflight
 from bot.sandbox.registries import effective_registry_hosts
-from bot.settings import Settings
+from bot.settings import HostSettings, Settings
 from bot.store.database import Database
 from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
@@ -120,7 +120,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         )
 
 
-def build_sandbox(settings: Settings) -> BubblewrapSandbox:
+def build_sandbox(settings: HostSettings) -> BubblewrapSandbox:
     """The sandbox of a worker with these settings. Tries nothing yet."""
     return BubblewrapSandbox(
         SandboxSettings(
@@ -149,7 +149,7 @@ async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
 
 
 @asynccontextmanager
-async def open_model(settings: Settings) -> AsyncIterator[Model]:
+async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
     """The model that the settings name, or a recording of one."""
     if settings.recording is not None:
         text = settings.recording.read_text(encoding="utf-8")
@@ -167,24 +167,37 @@ async def open_model(settings: Settings) -> AsyncIterator[Model]:
         yield RecordingModel(model, settings.record_to) if settings.record_to else model
 
 
-async def _change_settings(settings: Settings) -> ChangeSettings:
+async def setup_egress(settings: HostSettings) -> EgressPolicy:
+    """What a set-up may reach: the host's own package registries, and what the operator adds."""
     registries = await effective_registry_hosts()
     hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
+    return EgressPolicy(hosts, settings.egress_pins, bundle)
+
+
+def budget_of(settings: HostSettings) -> Budget:
+    return Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes)
+
+
+async def _change_settings(settings: Settings) -> ChangeSettings:
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
-        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
+        egress=await setup_egress(settings),
         commands=Named(settings.setup_command, settings.test_command),
-        budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),
+        budget=budget_of(settings),
         secrets=settings.literal_secrets,
     )
 
 
 def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:
     """Raises SandboxUnavailable, with the whole report and the remedies, when no sandbox works on this host."""
-    found = asyncio.run(BubblewrapSandbox(SandboxSettings(state_dir, uid, bwrap)).preflight())
+    require_sandbox(asyncio.run(BubblewrapSandbox(SandboxSettings(state_dir, uid, bwrap)).preflight()))
+
+
+def require_sandbox(found: Preflight) -> None:
+    """Raises SandboxUnavailable, with the whole report and the remedies, unless the preflight passed."""
     if not found.ok:
         failed = [check for check in found.checks if not check.ok]
         lines = "\n".join(f"  - {check.name}: {check.detail}" for check in failed)

@@ -195,9 +195,9 @@ class AgentTask:
     base_tree: TreeSha
     instruction: str
     requested_by: str
-    issue: int
-    issue_title: str
-    issue_body: str
+    issue: int = 0  # 0: there is none, the instruction stands for itself
+    issue_title: str = ""
+    issue_body: str = ""
     issue_author: str = ""
     issue_trust: Trust = Trust.UNKNOWN
     thread: tuple[ThreadComment, ...] = ()  # in order of time

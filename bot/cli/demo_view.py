@@ -60,11 +60,11 @@ class DemoResult:
     ending: str = ""  # without a pull request: the last comment on the issue
 
 
-def render_progress(progress: Progress) -> RenderableType:
+def render_progress(progress: Progress, phases: tuple[Phase, ...] = tuple(Phase)) -> RenderableType:
     """The live view: phases with their time, the model's plan, the last things that happened."""
     begun = {entry.phase: entry for entry in progress.phases}
     table = Table.grid(padding=(0, 2))
-    for phase in Phase:
+    for phase in phases:
         entry = begun.get(phase)
         if entry is None:
             table.add_row(Text("·", style="dim"), Text(_PHASE_TEXT[phase], style="dim"), "")
@@ -123,8 +123,8 @@ def print_result(console: Console, result: DemoResult) -> None:
         console.print(f"pull request {result.pull_url}")
 
 
-def phase_table(phases: Iterable[PhaseTime], total: float) -> Table:
-    """Seconds and share of each phase."""
+def phase_table(phases: Iterable[PhaseTime], total: float, whole: str = "comment to pull request") -> Table:
+    """Seconds and share of each phase; `whole` names the last line."""
     table = Table(box=None, pad_edge=False)
     table.add_column("phase")
     table.add_column("seconds", justify="right")
@@ -132,5 +132,5 @@ def phase_table(phases: Iterable[PhaseTime], total: float) -> Table:
     for entry in phases:
         share = entry.seconds / total if total else 0.0
         table.add_row(entry.phase.value, f"{entry.seconds:.2f}", f"{share:.0%}")
-    table.add_row("comment to pull request", f"{total:.2f}", "", style="bold")
+    table.add_row(whole, f"{total:.2f}", "", style="bold")
     return table

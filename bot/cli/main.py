@@ -55,6 +55,33 @@ def demo(
 
 
 @app.command()
+def run(  # noqa: PLR0913 - one parameter for each option of the command line
+    instruction: Annotated[str, typer.Argument(help="What to do, for example: fix the failing test")],
+    repo: Annotated[Path, typer.Option(help="A directory of the clone to work on.")] = Path(),
+    model: Annotated[str, typer.Option(help="The model's name; else PULLWRIGHT_MODEL.")] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line on standard output: events, times, cost.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write a proven or checked change into your files without asking.")
+    ] = False,
+    patch: Annotated[Path | None, typer.Option(help="Write the change to this file as a diff.")] = None,
+) -> None:
+    """The same loop, sandbox and verification on a clone of your own, without GitHub.
+
+    Works on a copy of your files as they are now (committed or not, without what .gitignore names); your files are
+    touched at the end, if you say so. Needs OPENAI_API_KEY, and OPENAI_BASE_URL for a server other than OpenAI's.
+
+    Exit codes: 0 proven or checked (tiers A, B) · 1 not fixed · 2 settings · 3 no sandbox · 4 refused ·
+    5 stuck · 6 out of turns, tokens, money or time · 7 the model's server failed · 8 the model asks you
+    something · 130 interrupted.
+    """
+    from bot.cli.run import RunOptions, run_run
+
+    raise typer.Exit(run_run(RunOptions(instruction, repo, model, as_json, apply, patch)))
+
+
+@app.command()
 def serve(
     worker: Annotated[
         bool, typer.Option(help="Run a worker beside the receiver, as a second process.")

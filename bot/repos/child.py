@@ -70,6 +70,14 @@ def _operation(name: str) -> Callable[..., Any]:
             from bot.repos.snapshot import snapshot
 
             return snapshot
+        case "import_head":
+            from bot.repos.checkout_local import import_head
+
+            return import_head
+        case "write_back":
+            from bot.repos.checkout_local import write_back
+
+            return write_back
         case "diff":
             from bot.repos.diff import diff
 

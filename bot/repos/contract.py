@@ -69,6 +69,16 @@ class BaseCommit:
 
 
 @dataclass(frozen=True)
+class Checkout:
+    """A person's own clone: its HEAD, and `files`, the tree of what lies there now, committed or not."""
+
+    root: Path
+    commit: CommitSha
+    tree: TreeSha
+    files: TreeSha
+
+
+@dataclass(frozen=True)
 class View:
     """A mounted work tree: `wrap` makes a command see it at `root` (Workspace.view_command and view_root)."""
 

@@ -22,6 +22,7 @@ from bot.errors import Bug, RepositoryFault, RetryLater, TokenRefused
 from bot.repos import walk
 from bot.repos.contract import (
     BaseCommit,
+    Checkout,
     FileMode,
     Identity,
     Remote,
@@ -124,6 +125,25 @@ class GitRepos:
         for tree in trees:
             folder = self._folder(key) / "templates" / tree
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    # -- a person's own checkout (`pullwright run`) ---------------------------------------------------------
+    async def import_checkout(self, key: RepoKey, start: Path) -> Checkout:
+        """The repository that `start` lies in: HEAD, and the files as they are now with what is not committed.
+
+        What the base's .gitignore names is left out. Raises RepositoryFault.
+        """
+        head = await self._ask(key, "import_head", {"start": str(start)})
+        root = Path(head["root"])
+        now = await self.snapshot(key, TreeSha(head["tree"]), View(lambda argv: argv, root))
+        return Checkout(root, CommitSha(head["commit"]), TreeSha(head["tree"]), now.tree)
+
+    async def write_back(self, key: RepoKey, checkout: Checkout, tree: TreeSha) -> tuple[RepoPath, ...]:
+        """Bring the change from `checkout.files` to `tree` into the checkout's files; which they are.
+
+        Raises RepositoryFault, and nothing is written, when one of them was changed meanwhile.
+        """
+        arguments = {"root": str(checkout.root), "base": checkout.files, "tree": tree}
+        return tuple(map(RepoPath, await self._ask(key, "write_back", arguments)))
 
     # -- the child ------------------------------------------------------------------------------------------
     def _folder(self, key: RepoKey) -> Path:

@@ -1,12 +1,7 @@
 """Prepare: fetch the pinned commit, decide on set-up and tests, run the set-up once."""
 
-from dataclasses import replace
-
-from bot.errors import SetupFailed
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.ground import choose_commands, open_environment
-
-_LOG_TAIL = 600  # characters of a failed set-up that people and the model are shown
+from bot.tasks.change.ground import choose_commands, settle_setup
 
 
 async def prepare(desk: Desk) -> None:
@@ -19,10 +14,4 @@ async def prepare(desk: Desk) -> None:
     await desk.learn(base_tree=base.tree)
     setup, test = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
     await desk.learn(setup=setup, test=test)
-    try:
-        await open_environment(desk.ground)
-    except SetupFailed as fault:
-        if not setup.detected:
-            raise
-        why = fault.message[-_LOG_TAIL:]
-        await desk.learn(setup=replace(setup, script="", failed=why))
+    await desk.learn(setup=await settle_setup(desk.ground))

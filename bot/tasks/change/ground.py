@@ -9,13 +9,13 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
-from bot.errors import RepositoryFault
+from bot.errors import RepositoryFault, SetupFailed
 from bot.repos.contract import FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
 from bot.tasks.change.facts import CommandFacts, SetupFacts
@@ -27,6 +27,8 @@ from bot.verify.detect import detect_setup, detect_test_command, is_manifest, ma
 from bot.verify.runners import Runner, TestCommand, recognise
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
+
+_LOG_TAIL = 600  # characters of a failed set-up that people and the model are shown
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,20 @@ async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Envi
         egress=place.egress,
     )
     return await place.sandbox.ensure_environment(spec)
+
+
+async def settle_setup(ground: Ground) -> SetupFacts:
+    """Run the set-up once. One that was only detected and fails is left out, and says why.
+
+    Raises SetupFailed when somebody named it, SandboxUnavailable.
+    """
+    try:
+        await open_environment(ground)
+    except SetupFailed as fault:
+        if not ground.setup.detected:
+            raise
+        return replace(ground.setup, script="", failed=fault.message[-_LOG_TAIL:])
+    return ground.setup
 
 
 async def _manifest_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ tree is `tasks/worktree.py`; tests and gate are the verifier's.
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from bot.agent.contract import (
@@ -83,12 +84,19 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         gate=TreeGate(verifier),
         budget=decide_budget(services.settings.budget, features_for(services.model.name).budget),
     )
+    async with baseline_beside(verifier):
+        return await run(await describe_task(desk), deps, feedback)
+
+
+@contextlib.asynccontextmanager
+async def baseline_beside(verifier: Verifier) -> AsyncIterator[None]:
+    """The baseline is measured from the beginning of the work on; whoever needs it first waits for it."""
     baseline = asyncio.create_task(verifier.baseline())
     try:
-        return await run(await describe_task(desk), deps, feedback)
+        yield
     finally:
         baseline.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError, Exception):  # whoever needed it has seen its fault
             await baseline
 
 

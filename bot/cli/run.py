@@ -1,0 +1,193 @@
+"""`pullwright run`: the same loop, sandbox and verification on a person's own clone, without GitHub.
+
+The clone's files are read at the beginning and, if the person says so, written at the end; all work happens on a copy
+in the sandbox. What the run leaves (its log, the patch, the evidence) is kept in the user's cache, whatever its end.
+
+Must never: write into the clone without consent, or call a change good that was not measured.
+"""
+
+import asyncio
+import getpass
+import hashlib
+import logging
+import secrets
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.prompt import Confirm
+
+from bot.agent.contract import AgentTask, RepositoryFacts
+from bot.cli.run_codes import decide_exit_code
+from bot.cli.run_view import JsonView, RichView, RunView
+from bot.compose import SystemClock, budget_of, build_sandbox, open_model, require_sandbox, setup_egress
+from bot.domain.budget import Spent
+from bot.domain.outcomes import Outcome
+from bot.errors import ForPerson, RepositoryFault, RetryLater, SetupFailed
+from bot.llm.features import features_for
+from bot.log import configure_log
+from bot.repos.contract import Checkout, RepoKey
+from bot.repos.git_repos import GitRepos
+from bot.sandbox.contract import EgressPolicy
+from bot.settings import LocalSettings, load_local_settings
+from bot.tasks.change.ground import (
+    Ground,
+    Named,
+    Place,
+    choose_commands,
+    list_files,
+    read_texts,
+    settle_setup,
+)
+from bot.tasks.change.local import LocalEnd, LocalTools, run_locally
+from bot.tasks.change.prepare import agents_paths, render_commands
+from bot.tasks.change.work import decide_budget
+from bot.tasks.file_log import FileEventLog
+from bot.verify.evidence_file import render_evidence
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """As on the command line. `model` empty: the environment's."""
+
+    instruction: str
+    repo: Path = Path()
+    model: str = ""
+    as_json: bool = False
+    apply: bool = False
+    patch: Path | None = None
+
+
+def run_run(options: RunOptions, view: RunView | None = None) -> int:
+    """The exit code, see `run_codes.py`. Raises ForPerson: settings, no sandbox, no repository."""
+    configure_log(logging.WARNING)
+    if not options.instruction.strip():
+        raise ForPerson("There is no instruction.", 'For example: pullwright run "fix the failing test"')
+    settings = load_local_settings(**({"model": options.model} if options.model else {}))
+    shown = view or (JsonView(sys.stdout) if options.as_json else RichView(Console()))
+    try:
+        return asyncio.run(_run(options, settings, shown))
+    finally:
+        shown.close()
+
+
+async def _run(options: RunOptions, settings: LocalSettings, view: RunView) -> int:
+    repos = await _open_repos(settings)
+    key = RepoKey(0, _number(options.repo))
+    checkout = await repos.import_checkout(key, options.repo.resolve())
+    uncommitted = len(await repos.changes(key, checkout.tree, checkout.files))
+    about = {"root": str(checkout.root), "commit": checkout.commit, "model": settings.model}
+    view.begun({**about, "uncommitted": uncommitted, "instruction": options.instruction})
+    folder = _new_folder(settings.data_dir)
+    end = await _work(options.instruction, settings, checkout, _Kept(repos, key, folder, view))
+    diff = await repos.diff(key, checkout.files, end.tree)
+    _keep(folder, end, diff)
+    view.ended(end, diff, str(folder))
+    if diff:
+        await _hand_over(options, _Kept(repos, key, folder, view), checkout, end, diff)
+    return decide_exit_code(end.outcome)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    repos: GitRepos
+    key: RepoKey
+    folder: Path
+    view: RunView
+
+
+async def _open_repos(settings: LocalSettings) -> GitRepos:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return GitRepos(settings.data_dir / "repos", build_sandbox(settings).owner_uid)
+
+
+async def _work(instruction: str, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> LocalEnd:
+    """Everything between the two looks at the clone. A fault that a person can mend is a named end here: the log of
+    what was done is kept."""
+    sandbox = build_sandbox(settings)
+    require_sandbox(await sandbox.preflight())
+    kept.view.phase("prepare")
+    place = Place(kept.repos, sandbox, kept.key, EgressPolicy(), settings.data_dir / "baselines")
+    operator = Named(settings.setup_command, settings.test_command)
+    files = await list_files(place, checkout.files)
+    setup, test = await choose_commands(place, files, operator)
+    if setup.script:  # the registries are asked for their hosts only when there is something to install
+        place = replace(place, egress=await setup_egress(settings))
+    ground = Ground(place, checkout.commit, checkout.files, setup, test, owner=kept.folder.name)
+    events = FileEventLog(kept.folder / "events.jsonl", time.time)
+    try:
+        ground = replace(ground, setup=await settle_setup(ground))
+        paths = tuple(sorted(files))
+        agents = await read_texts(place, files, agents_paths(paths))
+        task = AgentTask(
+            repository=RepositoryFacts(
+                checkout.root.name,
+                paths,
+                render_commands(ground.setup, ground.test),
+                tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
+            ),
+            base_commit=checkout.commit,
+            base_tree=checkout.files,
+            instruction=instruction,
+            requested_by=getpass.getuser(),
+        )
+        async with open_model(settings) as model:
+            budget = decide_budget(budget_of(settings), features_for(model.name).budget)
+            tools = LocalTools(model, events, kept.view, SystemClock(), budget)
+            return await run_locally(ground, task, tools)
+    except SetupFailed as fault:
+        return _failed(Outcome.SETUP_FAILED, str(fault), checkout)
+    except RepositoryFault as fault:
+        return _failed(Outcome.REPOSITORY_UNUSABLE, str(fault), checkout)
+    except RetryLater as fault:
+        return _failed(Outcome.CRASHED, f"It did not pass: {fault}. Try again.", checkout)
+
+
+def _failed(outcome: Outcome, detail: str, checkout: Checkout) -> LocalEnd:
+    return LocalEnd(outcome, detail, checkout.files, Spent())
+
+
+def _keep(folder: Path, end: LocalEnd, diff: str) -> None:
+    (folder / "patch.diff").write_text(diff, encoding="utf-8")
+    if end.evidence is not None:
+        (folder / "evidence.json").write_bytes(render_evidence(end.evidence))
+
+
+async def _hand_over(options: RunOptions, kept: _Kept, checkout: Checkout, end: LocalEnd, diff: str) -> None:
+    """The patch to where the person wants it. Without a word of theirs it stays where it is kept."""
+    view = kept.view
+    if options.patch is not None:
+        options.patch.write_text(diff, encoding="utf-8")
+        view.said(f"The patch is in {options.patch}.")
+    good = decide_exit_code(end.outcome) == 0
+    if options.apply and not good:
+        view.said(f"Not applied: the change is {end.outcome.value}. The patch is kept.")
+    elif options.apply or (options.patch is None and _asks(options) and _consents(good)):
+        written = await kept.repos.write_back(kept.key, checkout, end.tree)
+        view.said(f"Applied to {', '.join(written)}.")
+    elif options.patch is None:
+        view.said(f"Not applied. To apply it: git apply {kept.folder / 'patch.diff'}")
+
+
+def _asks(options: RunOptions) -> bool:
+    return not options.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _consents(good: bool) -> bool:
+    question = "Apply this change to your files?" if good else "It is not proven. Apply it all the same?"
+    return Confirm.ask(question, default=False)
+
+
+def _number(repo: Path) -> int:
+    """The cache's number: the same place has the same cache."""
+    return int.from_bytes(hashlib.sha256(bytes(repo.resolve())).digest()[:6], "big")
+
+
+def _new_folder(data_dir: Path) -> Path:
+    """Of this run alone: by time, and a few letters against two in one second."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+    folder = data_dir / "runs" / name
+    folder.mkdir(parents=True)
+    return folder

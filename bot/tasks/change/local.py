@@ -1,0 +1,146 @@
+"""A change without GitHub: the same loop, sandbox and verification on ground that a person stands on.
+
+Decides nothing of its own: rounds are `rounds.py`'s, ends are the agent's and the verifier's. What happened is told to
+an observer, and every row of the agent's memory goes to the log that is handed in.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from bot.agent.contract import (
+    AgentTask,
+    Clock,
+    Deferred,
+    Deps,
+    EventKind,
+    EventLog,
+    Exhausted,
+    Feedback,
+    Finished,
+    Inbox,
+    Observer,
+    Steering,
+    Submission,
+    SubmitOutcome,
+    Waiting,
+)
+from bot.agent.loop import run
+from bot.domain.budget import Budget, Spent
+from bot.domain.evidence import Evidence, Tier
+from bot.domain.ids import TreeSha
+from bot.domain.outcomes import Outcome
+from bot.llm.contract import Model
+from bot.tasks.change.ground import Ground, open_verifier, open_work_tree
+from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
+from bot.tasks.change.work import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
+
+_OUTCOME_OF_TIER = {
+    Tier.A: Outcome.PROVEN,
+    Tier.B: Outcome.CHECKED,
+    Tier.C: Outcome.UNTESTED,
+    Tier.D: Outcome.UNVERIFIED,
+}
+
+
+class LocalObserver(Observer, Protocol):
+    """Progress, with the phases that GitHub's tracking comment would name."""
+
+    def phase(self, name: str) -> None: ...
+
+    def verified(self, evidence: Evidence) -> None: ...
+
+
+@dataclass(frozen=True)
+class LocalTools:
+    """What a run works with."""
+
+    model: Model
+    events: EventLog
+    observer: LocalObserver
+    clock: Clock
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class LocalEnd:
+    """`tree` holds the work so far, whatever the outcome: nothing is lost."""
+
+    outcome: Outcome
+    detail: str
+    tree: TreeSha
+    spent: Spent
+    submission: Submission | None = None
+    evidence: Evidence | None = None
+    questions: tuple[str, ...] = ()
+
+
+class NobodySpeaks(Inbox):
+    """The agent's `Inbox` of a run that nobody steers."""
+
+    async def drain(self, after: int) -> tuple[Steering, ...]:  # noqa: ARG002 - the protocol's
+        return ()
+
+
+async def run_locally(ground: Ground, task: AgentTask, tools: LocalTools) -> LocalEnd:
+    """Work and verify until there is a named end. Raises what the machinery raises (SandboxUnavailable, SetupFailed,
+    RepositoryFault, RecordingMismatch)."""
+    feedback: Feedback | None = None
+    rounds = 0
+    while True:
+        tools.observer.phase("work")
+        end = await _work(ground, task, tools, feedback)
+        if not isinstance(end, Finished):
+            return _ended(end, await last_tree(tools.events) or ground.base_tree)
+        if end.submission.outcome is not SubmitOutcome.FIXED:
+            outcome = OUTCOME_OF[end.submission.outcome]
+            detail, questions = end.submission.summary, end.submission.questions
+            return LocalEnd(outcome, detail, end.tree, end.spent, end.submission, None, questions)
+        tools.observer.phase("verify")
+        async with open_verifier(ground, end.tree) as verifier:
+            evidence = await verifier.verify(end.tree, tools.observer.command_ended)
+        tools.observer.verified(evidence)
+        match decide_round(evidence, rounds):
+            case Publish() | HandOver():
+                outcome = _OUTCOME_OF_TIER[evidence.tier]
+                return LocalEnd(outcome, evidence.reason, end.tree, end.spent, end.submission, evidence)
+            case WorkAgain(text):
+                rounds += 1
+                feedback = Feedback(rounds, text)
+
+
+async def _work(
+    ground: Ground, task: AgentTask, tools: LocalTools, feedback: Feedback | None
+) -> Finished | Waiting | Deferred | Exhausted:
+    async with open_verifier(ground) as verifier, open_work_tree(ground) as work:
+        deps = Deps(
+            model=tools.model,
+            events=tools.events,
+            inbox=NobodySpeaks(),
+            observer=tools.observer,
+            clock=tools.clock,
+            tests=TreeTests(work, verifier),
+            snapshots=work,
+            gate=TreeGate(verifier),
+            budget=tools.budget,
+        )
+        async with baseline_beside(verifier):
+            return await run(task, deps, feedback)
+
+
+async def last_tree(events: EventLog) -> TreeSha | None:
+    """The work as the agent last recorded it."""
+    trees = [row.body["tree"] for row in await events.load() if row.kind is EventKind.OUTPUTS]
+    return TreeSha(str(trees[-1])) if trees else None
+
+
+def _ended(end: Waiting | Deferred | Exhausted, tree: TreeSha) -> LocalEnd:
+    match end:
+        case Waiting(questions, spent):
+            detail = "The model asked back."
+            return LocalEnd(Outcome.NEEDS_CLARIFICATION, detail, tree, spent, questions=questions)
+        case Deferred(_, reason, spent):
+            return LocalEnd(Outcome.MODEL_UNAVAILABLE, reason, tree, spent)
+        case Exhausted(outcome, detail, left, spent):
+            return LocalEnd(outcome, detail, left, spent)
+        case _:
+            assert_never(end)

@@ -1,0 +1,120 @@
+"""`pullwright run` on a clone of one's own: real sandbox, real tests, a scripted model behind real HTTP."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dulwich import porcelain
+
+from bot.cli.run import RunOptions, run_run
+from bot.cli.run_codes import decide_exit_code
+from bot.cli.run_view import JsonView
+from bot.domain.outcomes import Outcome
+from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
+from tests.stories.model import Say, StoryModel, Turn, edit, submit
+from tests.stories.test_stories import FIX, GOOD
+from tests.stories.world import BUG, FILES
+
+WHO = b"Ada <ada@example.org>"
+
+
+@dataclass
+class Desk:
+    clone: Path
+    environment: pytest.MonkeyPatch
+    events: list[dict[str, Any]]
+
+    def run(self, turns: list[Turn], **options: Any) -> int:
+        out = io.StringIO()
+        with StoryModel(turns) as model:
+            self.environment.setenv("OPENAI_BASE_URL", model.url)
+            code = run_run(RunOptions("add() is wrong", self.clone, **options), JsonView(out))
+        self.events = [json.loads(line) for line in out.getvalue().splitlines()]
+        return code
+
+    def last(self, kind: str) -> dict[str, Any]:
+        return [event for event in self.events if event["type"] == kind][-1]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    clone = tmp_path / "clone"
+    for name, text in FILES.items():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(text)
+    porcelain.init(str(clone))
+    porcelain.add(str(clone), [str(clone / name) for name in FILES])
+    porcelain.commit(str(clone), b"first", author=WHO, committer=WHO)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-story")
+    monkeypatch.setenv("PULLWRIGHT_MODEL", "story")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Desk(clone, monkeypatch, [])
+
+
+def test_a_proven_change_is_kept_shown_and_applied_when_told_so(desk: Desk, tmp_path: Path) -> None:
+    (desk.clone / "notes.txt").write_text("not committed\n")
+    assert desk.run(GOOD, apply=True, patch=tmp_path / "out.diff") == 0
+    ended = desk.last("ended")
+    assert (ended["outcome"], ended["tier"]) == ("proven", "A")
+    assert "+    return a + b" in ended["diff"]
+    assert "notes.txt" not in ended["diff"], "what was there before is no part of the change"
+    assert (tmp_path / "out.diff").read_text() == ended["diff"]
+    assert "return a + b" in (desk.clone / "app.py").read_text()
+    assert "test_sum" in (desk.clone / "tests" / "test_app.py").read_text()
+    kept = Path(ended["folder"])
+    assert sorted(path.name for path in kept.iterdir()) == ["events.jsonl", "evidence.json", "patch.diff"]
+    assert [event["phase"] for event in desk.events if event["type"] == "phase"] == [
+        "prepare",
+        "work",
+        "verify",
+    ]
+    assert ended["spent"]["turns"] == len(GOOD)
+    assert all(isinstance(event["at"], float) for event in desk.events)
+
+
+def test_a_change_that_breaks_something_is_not_applied_even_when_told_so(desk: Desk) -> None:
+    breaks = edit("app.py", "a - b", "a + b + 1")
+    assert desk.run([breaks, submit(), submit(), submit()], apply=True) == 1
+    assert desk.last("ended")["outcome"] == "unverified"
+    assert [event["evidence"]["tier"] for event in desk.events if event["type"] == "verified"] == ["D"] * 3
+    assert "Not applied" in desk.last("said")["message"]
+    assert (desk.clone / "app.py").read_text() == BUG
+
+
+def test_a_model_that_gives_up_leaves_its_work_in_the_patch_and_the_files_alone(desk: Desk) -> None:
+    assert desk.run([FIX, Say("I can't go on."), Say("Really not.")]) == decide_exit_code(Outcome.BLOCKED)
+    assert "+    return a + b" in desk.last("ended")["diff"]
+    assert (desk.clone / "app.py").read_text() == BUG
+    assert "git apply" in desk.last("said")["message"]
+
+
+def test_what_is_missing_is_said_before_anything_begins(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(RepositoryFault, match="in no git repository"):
+        run_run(RunOptions("x", tmp_path), JsonView(io.StringIO()))
+    with pytest.raises(ForPerson, match="no instruction"):
+        run_run(RunOptions("  ", desk.clone), JsonView(io.StringIO()))
+    desk.environment.setenv("PULLWRIGHT_BWRAP", "/bin/false")
+    with pytest.raises(SandboxUnavailable):
+        desk.run(GOOD)
+    desk.environment.delenv("OPENAI_API_KEY")
+    with pytest.raises(SettingsFault, match="OPENAI_API_KEY"):
+        run_run(RunOptions("x", desk.clone), JsonView(io.StringIO()))
+
+
+def test_each_kind_of_end_has_a_code_of_its_own() -> None:
+    codes = {outcome: decide_exit_code(outcome) for outcome in Outcome}
+    assert {outcome for outcome, code in codes.items() if code == 0} == {Outcome.PROVEN, Outcome.CHECKED}
+    named = (
+        Outcome.BLOCKED,
+        Outcome.NO_SANDBOX,
+        Outcome.DECLINED,
+        Outcome.MODEL_MISBEHAVED,
+        Outcome.OUT_OF_MONEY,
+        Outcome.MODEL_UNAVAILABLE,
+        Outcome.NEEDS_CLARIFICATION,
+    )
+    assert len({codes[outcome] for outcome in named}) == len(named)
+    assert 2 not in codes.values(), "that is the settings' code"
