@@ -30,7 +30,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 pullwright \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pullwright \
- && install --directory --owner pullwright --group pullwright --mode 0711 /var/lib/pullwright
+ && install --directory --owner pullwright --group pullwright --mode 0700 /var/lib/pullwright
 COPY --from=build /opt/pullwright /opt/pullwright
 ENV PATH=/opt/pullwright/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
