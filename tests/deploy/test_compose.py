@@ -9,7 +9,7 @@ from bot.cli.main import app
 from tests.deploy.files import ALL, DEPLOY, ROOT, compose
 
 SERVICES = ("receiver", "worker")
-LOOSENED = {"seccomp:./seccomp.json", "systempaths=unconfined", "apparmor=unconfined"}
+LOOSENED = {"seccomp:./seccomp.json", "systempaths=unconfined", "apparmor=${PULLWRIGHT_APPARMOR:-unconfined}"}
 
 
 def service(name: str) -> dict[str, Any]:

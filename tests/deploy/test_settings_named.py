@@ -9,7 +9,7 @@ from bot.settings import Settings
 from tests.deploy.files import ALL, DEPLOY, ROOT
 
 # Read by `docker compose` itself, while it reads the file.
-OF_COMPOSE = {"PULLWRIGHT_BASE", "PULLWRIGHT_TOOLS", "PULLWRIGHT_WORKER_MEMORY"}
+OF_COMPOSE = {"PULLWRIGHT_APPARMOR", "PULLWRIGHT_BASE", "PULLWRIGHT_TOOLS", "PULLWRIGHT_WORKER_MEMORY"}
 
 KNOWN = {
     name.upper() if name.startswith("openai_") else f"PULLWRIGHT_{name.upper()}"

@@ -5,7 +5,7 @@ from typer.main import get_command
 
 from bot.cli.main import app
 from bot.domain import limits
-from tests.deploy.files import unit
+from tests.deploy.files import DEPLOY, compose, unit
 
 UNITS = ("pullwright-receiver", "pullwright-worker")
 
@@ -77,3 +77,10 @@ def test_the_command_exists_and_has_time_to_end(name: str) -> None:
     assert program.endswith("/pullwright")
     assert command in get_command(app).commands  # type: ignore[attr-defined]
     assert int(found["TimeoutStopSec"][0]) > limits.HAND_OVER_S
+
+
+def test_the_profile_of_apparmor_is_the_one_that_is_named() -> None:
+    text = (DEPLOY / "apparmor-pullwright").read_text()
+    assert "profile pullwright-worker flags=(unconfined) {\n  userns,\n}" in text
+    assert unit("pullwright-worker")["AppArmorProfile"] == ["-pullwright-worker"]
+    assert "apparmor=${PULLWRIGHT_APPARMOR:-unconfined}" in compose()["services"]["worker"]["security_opt"]
