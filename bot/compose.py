@@ -6,6 +6,7 @@
 import asyncio
 import random
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
+from bot.tasks.workers import new_worker_id
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -99,7 +101,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             ledger=Ledger(Effects(database), executor, time.time),
             executor=executor,
         )
-        worker_id = f"worker-{secrets.token_hex(6)}"
+        worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
         yield Worker(
             WorkerSettings(

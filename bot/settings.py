@@ -1,9 +1,9 @@
 """The operator's settings: the only reader of the environment (and of `.env`).
 
 Every setting is `PULLWRIGHT_<NAME>`; the model's key and address keep the names that its own tools use
-(`OPENAI_API_KEY`, `OPENAI_BASE_URL`). What `pullwright setup` sealed stands in for the App's settings that are not
-given. All faults are reported at once. Nothing is read at import, and secrets are `SecretStr`, so that no log or
-traceback shows them.
+(`OPENAI_API_KEY`, `OPENAI_BASE_URL`). Secrets may lie in files named like their variables (PULLWRIGHT_SECRETS_DIR).
+What `pullwright setup` sealed stands in for the App's settings that are not given. All faults are reported at once.
+Nothing is read at import, and secrets are `SecretStr`, so that no log or traceback shows them.
 """
 
 import ipaddress
@@ -16,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
 )
 
@@ -172,6 +173,11 @@ class Settings(HostSettings):
         description="The key of what `pullwright setup` stored; empty: `vault.key` in the data directory. Better "
         "kept elsewhere.",
     )
+    secrets_dir: Path | None = Field(
+        None,
+        description="Directory of files that are named like these variables and hold one value each: secrets of a "
+        "container platform, credentials of a systemd unit. The environment comes first.",
+    )
     database_url: str = Field("", description="PostgreSQL URL; empty: SQLite in the data directory.")
     host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
     port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
@@ -212,6 +218,13 @@ class Settings(HostSettings):
             raise ValueError("PULLWRIGHT_PRIVATE_KEY or PULLWRIGHT_PRIVATE_KEY_PATH: one of them is needed")
         if "PRIVATE KEY-----" not in (by_value or (value.read_text(errors="replace") if value else "")):
             raise ValueError("the App's private key is no PEM file; download a new one on the App's page")
+        return value
+
+    @field_validator("secrets_dir")
+    @classmethod
+    def _the_directory_is_there(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"there is no directory {value}")
         return value
 
     @property
@@ -272,27 +285,30 @@ def host_environment(own: frozenset[str] | None) -> dict[str, str]:
 
 
 class _Place(BaseSettings):
-    """Where the vault is: needed before the rest can be read."""
+    """Where the vault and the files of secrets are: needed before the rest can be read."""
 
     model_config = SettingsConfigDict(env_prefix="PULLWRIGHT_", env_file=".env", extra="ignore")
 
     data_dir: Path = Settings.model_fields["data_dir"].default
     vault_key_path: Path | None = None
+    secrets_dir: Path | None = None
 
 
 class _Loaded(Settings):
-    """The settings with the vault's as the last choice: what the environment says comes first."""
+    """The settings with their files next, and the vault's as the last choice: the environment comes first."""
 
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, dotenv_settings, init_settings
+        place = _Place().secrets_dir
+        files = (SecretsSettingsSource(settings_cls, place),) if place and place.is_dir() else ()
+        return env_settings, dotenv_settings, *files, init_settings
 
 
 def vault_place() -> tuple[Path, Path]:
@@ -316,7 +332,8 @@ def _from_vault() -> dict[str, Any]:
 
 
 def load_settings() -> Settings:
-    """Read the environment, `.env` and the vault. Raises SettingsFault that lists every fault, one a line."""
+    """Read the environment, `.env`, the files of secrets and the vault. Raises SettingsFault that lists every
+    fault, one a line."""
     try:
         return _Loaded(**_from_vault())
     except ValidationError as error:

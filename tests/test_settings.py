@@ -156,3 +156,35 @@ def test_the_local_command_needs_no_app_and_trusts_no_env_file(
 def test_the_local_command_says_what_it_lacks(environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsFault, match="OPENAI_API_KEY"):
         load_local_settings()
+
+
+def test_secrets_lie_in_files_named_like_their_variables(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = tmp_path / "secrets"
+    files.mkdir()
+    (files / "OPENAI_API_KEY").write_text("sk-from-a-file\n")
+    (files / "PULLWRIGHT_WEBHOOK_SECRETS").write_text("aaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbb\n")
+    (files / "vault.key").write_text("read by its path, not by its name")
+    given(environment, PULLWRIGHT_SECRETS_DIR=str(files))
+    environment.delenv("OPENAI_API_KEY")
+    environment.delenv("PULLWRIGHT_WEBHOOK_SECRETS")
+    settings = load_settings()
+    assert settings.openai_api_key.get_secret_value() == "sk-from-a-file"
+    assert len(settings.webhook_secrets) == 2
+
+
+def test_the_environment_comes_before_the_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "OPENAI_API_KEY").write_text("sk-from-a-file")
+    given(environment, PULLWRIGHT_SECRETS_DIR=str(tmp_path))
+    assert load_settings().openai_api_key.get_secret_value() == "sk-x"
+
+
+def test_a_missing_directory_of_secrets_is_named_with_the_other_faults(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given(environment, PULLWRIGHT_SECRETS_DIR=str(tmp_path / "none"), PULLWRIGHT_PORT="many")
+    with pytest.raises(SettingsFault) as fault:
+        load_settings()
+    assert "PULLWRIGHT_SECRETS_DIR: there is no directory" in fault.value.message
+    assert "PULLWRIGHT_PORT" in fault.value.message

@@ -6,12 +6,22 @@ remedy, without a traceback; a bug keeps its traceback.
 """
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot.errors import ForPerson, SandboxUnavailable, SettingsFault
+
+
+class Part(StrEnum):
+    """Of what runs: each may be on a host of its own."""
+
+    BOTH = "both"
+    RECEIVER = "receiver"
+    WORKER = "worker"
+
 
 app = typer.Typer(
     name="pullwright",
@@ -134,6 +144,18 @@ def doctor(
     from bot.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(ask_model=model))
+
+
+@app.command()
+def health(
+    part: Annotated[
+        Part, typer.Argument(help="What to ask: the receiver, this host's worker, or both.")
+    ] = Part.BOTH,
+) -> None:
+    """Whether what runs on this host does its work: exit code 0 or 1, and one line that says why."""
+    from bot.cli.health import run_health
+
+    raise typer.Exit(run_health(part))
 
 
 @app.command(hidden=True)

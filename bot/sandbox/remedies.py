@@ -19,9 +19,9 @@ _APPARMOR: Final = (
     "and load it: `apparmor_parser -r /etc/apparmor.d/pullwright-bwrap`."
 )
 _CONTAINER: Final = (
-    "The container's seccomp profile or masked /proc refuses it. Start the container with "
-    "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined` "
-    "(Podman: `--security-opt unmask=ALL`), or run the worker on the host."
+    "The container's seccomp profile or masked /proc refuses it. Start the container as deploy/compose.yml does: "
+    "`--security-opt seccomp=deploy/seccomp.json --security-opt systempaths=unconfined` (Podman: `unmask=ALL`) "
+    "`--security-opt apparmor=unconfined`, or run the worker on the host."
 )
 _SYSCTL: Final = (
     "User namespaces are switched off: `sysctl -w user.max_user_namespaces=15000` and, where it exists, "
@@ -32,9 +32,12 @@ _DATA: Final = (
     "can't be written on a container's own root nor on a network file system. Mount a volume there."
 )
 _SYSTEMD: Final = (
-    "If the worker is a systemd unit, leave out ProcSubset=pid, ProtectKernelTunables, RestrictNamespaces and "
-    "PrivateUsers."
+    "If the worker is a systemd unit, leave out ProcSubset=pid, ProtectKernelTunables, ProtectKernelLogs, "
+    "ProtectHostname, RestrictNamespaces and RestrictSUIDSGID (deploy/pullwright-worker.service is a whole one)."
 )
+
+# bubblewrap's own words where a system call of its was refused: /proc, sethostname, pivot_root, umount2, openat2.
+_REFUSED_BY_HOST: Final = ("proc", "hostname", "pivot_root", "unmount", "Function not implemented")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def remedy_for(step: str, said: str, host: Host, programs: tuple[str, str]) -> s
             return "Let the worker write its own cgroup: `Delegate=yes` in its systemd unit."
         case "" if "RTM_NEWADDR" in said or "setting up uid map" in said or "namespace" in said:
             return namespaces_remedy(host, *programs)
-        case "" if "proc" in said:
+        case "" if any(word in said for word in _REFUSED_BY_HOST):
             return _CONTAINER if host.container else _SYSTEMD
         case _:
             return "`pullwright doctor` tries each part and says more."

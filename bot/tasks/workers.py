@@ -16,11 +16,13 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -32,6 +34,8 @@ from bot.tasks.engine import Engine, RunStatus
 
 log = structlog.get_logger()
 
+_HOST_CHARACTERS: Final = 64  # Linux allows no longer host name
+
 
 @dataclass(frozen=True)
 class LifeTimes:
@@ -40,6 +44,21 @@ class LifeTimes:
     beat_s: float = limits.HEARTBEAT_S
     fence_s: float = limits.SELF_FENCE_S
     dead_s: float = limits.WORKER_DEAD_S
+
+
+def new_worker_id(host: str, token: str) -> str:
+    """The id of one start of a worker. `token`: random, without a hyphen. The host's name stands in it, so that a
+    log says where a task ran and a container's health check finds its own worker."""
+    return f"{_host_part(host)}-{token}"
+
+
+def runs_on(worker: str, host: str) -> bool:
+    """Whether that worker was started on that host (or in that container)."""
+    return worker.rpartition("-")[0] == _host_part(host)
+
+
+def _host_part(host: str) -> str:
+    return "worker-" + re.sub(r"[^A-Za-z0-9.-]", "-", host)[:_HOST_CHARACTERS]
 
 
 class HostLocks:

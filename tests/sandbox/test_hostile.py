@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
+from bot.sandbox.backend import BubblewrapSandbox
 from bot.sandbox.contract import Command, EndedBy, Workspace
 from bot.sandbox.seccomp import build_filter
 
@@ -47,10 +48,14 @@ os._exit(0)
     assert (await workspace.run(Command("echo alive"))).output.endswith(b"alive\n")
 
 
-async def test_a_memory_bomb_ends_by_memory(workspace: Workspace) -> None:
+async def test_a_memory_bomb_ends_by_memory(workspace: Workspace, sandbox: BubblewrapSandbox) -> None:
     result = await workspace.run(Command(f"exec {PYTHON} -c 'x = b\"x\" * (800 << 20)'", timeout_s=20))
-    assert result.ended_by is EndedBy.MEMORY, result
-    assert "192 MiB" in result.detail
+    if (await sandbox.preflight()).enforced_by["memory"].startswith("cgroup"):
+        assert result.ended_by is EndedBy.MEMORY, result
+        assert "192 MiB" in result.detail
+    else:  # in a container the rlimit refuses what one process wants: it meets an error of its own
+        assert not result.ok
+        assert b"MemoryError" in result.output
     assert (await workspace.run(Command(f"{PYTHON} -c 'x = b\"x\" * (20 << 20)'"))).ok
 
 

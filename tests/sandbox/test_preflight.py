@@ -101,6 +101,9 @@ async def test_a_data_directory_without_rights_is_a_failed_check(tmp_path: Path)
         ("", "bwrap: loopback: Failed RTM_NEWADDR", Host(apparmor_restricts="1"), "apparmor_parser"),
         ("", "bwrap: Can't mount proc on /newroot/proc", Host(), "ProcSubset"),
         ("", "bwrap: Can't mount proc on /newroot/proc", Host(container=True), "systempaths"),
+        ("", "bwrap: pivot_root: Operation not permitted", Host(container=True), "deploy/seccomp.json"),
+        ("", "bwrap: Can't set hostname to sandbox", Host(), "ProtectHostname"),
+        ("", "bwrap: Can't mkdir parents for /etc: Function not implemented", Host(), "RestrictSUIDSGID"),
         ("limits", "", Host(), "doctor"),
     ],
 )
