@@ -32,6 +32,7 @@ WRITE_SPACING_S: Final = 1.0  # GitHub asks for one second between writes of one
 RETRY_AFTER_DEFAULT_S: Final = 60.0  # GitHub: wait at least a minute when a limit names no time
 COMMENT_EDIT_SPACING_S: Final = 20.0  # progress edits: readable, and far below 80 content writes a minute
 JWT_LIFETIME_S: Final = 540  # GitHub allows 600; a minute for clock skew
+CLOCK_TOLERANCE_S: Final = 30  # half of the minute that a JWT is dated back; below it nothing has to be mended
 JWT_BACKDATE_S: Final = 60  # GitHub's own advice against clock skew
 TOKEN_SPARE_S: Final = 300  # an installation token is replaced this long before it ends
 

@@ -18,7 +18,14 @@ from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.limits import WRITE_SPACING_S
 from bot.errors import GitHubFault
 from bot.forge.answers import Request
-from bot.forge.auth import API_PERMISSIONS, FETCH_PERMISSIONS, PUSH_PERMISSIONS, AppKey, Tokens
+from bot.forge.auth import (
+    API_PERMISSIONS,
+    FETCH_PERMISSIONS,
+    PUSH_PERMISSIONS,
+    AppChannel,
+    AppKey,
+    Tokens,
+)
 from bot.forge.checks import Checks
 from bot.forge.client import Place, RepositoryClient, as_object
 from bot.forge.pacing import WritePace
@@ -76,7 +83,7 @@ class Forge:
     ) -> None:
         self._settings, self._now, self._pause = settings, now, pause
         key = AppKey(settings.app_id, settings.private_key_pem)
-        self._app = self._wire(lambda: key.sign(now()))
+        self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
         self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
         self._login_lock = threading.Lock()
