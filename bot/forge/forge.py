@@ -4,8 +4,9 @@
     with forge.repository(installation, "owner/name", repository_id) as github:
         github.threads.create_reaction(issue, comment_id)
 
-`Forge` keeps what belongs to the process: tokens and the pace of writing. Everything here blocks; callers
-that are async use a thread. Nothing here calls a `create_` twice: whoever calls it (the ledger) looks first.
+`Forge` keeps what belongs to the process: tokens, the pace of writing, names that were just looked up. Everything
+here blocks; callers that are async use a thread. Nothing here calls a `create_` twice: whoever calls it (the
+ledger) looks first.
 """
 
 import threading
@@ -27,7 +28,7 @@ from bot.forge.auth import (
     Tokens,
 )
 from bot.forge.checks import Checks
-from bot.forge.client import Place, RepositoryClient, as_object
+from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
@@ -86,6 +87,7 @@ class Forge:
         self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
         self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
+        self._names = Names(time.monotonic)
         self._login_lock = threading.Lock()
         self._login = ""
 
@@ -98,6 +100,7 @@ class Forge:
             Place(installation, repository, full_name),
             wire,
             self._pace,
+            self._names,
             lambda: self._tokens.forget(installation, repository, API_PERMISSIONS),
         )
         return RepositoryForge(client, wire, self._settings.app_id, self.own_login)

@@ -177,7 +177,11 @@ def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tu
     """Outermost first: (folder with a slash, or empty; its rules)."""
     found = []
     for path, (mode, sha) in base.items():
-        if path.rsplit(b"/", 1)[-1] != b".gitignore" or mode & 0o170000 != 0o100000 or usable_path(path) is None:
+        if (
+            path.rsplit(b"/", 1)[-1] != b".gitignore"
+            or mode & 0o170000 != 0o100000
+            or usable_path(path) is None
+        ):
             continue
         content = read_blob(repo, sha.decode())
         if content is None or len(content) > limits.MIB:

@@ -35,7 +35,9 @@ query ($owner: String!, $name: String!, $number: Int!, $after: String) {
   }
 }
 """
-RESOLVE = "mutation ($id: ID!) { %s(input: {threadId: $id}) { thread { id isResolved resolvedBy { login } } } }"
+RESOLVE = (
+    "mutation ($id: ID!) { %s(input: {threadId: $id}) { thread { id isResolved resolvedBy { login } } } }"
+)
 DRAFT = "mutation ($id: ID!) { %s(input: {pullRequestId: $id}) { pullRequest { isDraft } } }"
 MINIMISE = """
 mutation ($id: ID!) {
@@ -81,7 +83,9 @@ def world(tmp_path: Path) -> Iterator[World]:
         seed.add_app(NewApp("bot", "octo", make_key()[1], "http://127.0.0.1:9/nobody"))
         seed.commit(NAME, {"a.py": b"x = 1\ny = 3\n"}, "Fix", branch="fix")
         made = World(hub, http, token, reader, 0)
-        made.pull = made.rest("POST", f"{REPO}/pulls", {"title": "Fix", "head": "fix", "base": "main"})["number"]
+        made.pull = made.rest("POST", f"{REPO}/pulls", {"title": "Fix", "head": "fix", "base": "main"})[
+            "number"
+        ]
         inline = {"path": "a.py", "line": 2, "side": "RIGHT"}
         comments = [{**inline, "body": "Why?"}, {**inline, "body": "And here?"}]
         made.rest("POST", f"{REPO}/pulls/{made.pull}/reviews", {"event": "COMMENT", "comments": comments})
@@ -101,17 +105,26 @@ def test_a_wrong_document_is_objected_to() -> None:
 def test_threads_are_listed_page_by_page_resolved_and_opened_again(world: World) -> None:
     first = world.threads()
     (thread,) = first["reviewThreads"]["nodes"]
-    assert (thread["path"], thread["isResolved"], thread["comments"]["nodes"][0]["body"]) == ("a.py", False, "Why?")
+    assert (thread["path"], thread["isResolved"], thread["comments"]["nodes"][0]["body"]) == (
+        "a.py",
+        False,
+        "Why?",
+    )
     assert first["reviewThreads"]["pageInfo"]["hasNextPage"]
     second = world.threads(first["reviewThreads"]["pageInfo"]["endCursor"])
     assert second["reviewThreads"]["nodes"][0]["comments"]["nodes"][0]["body"] == "And here?"
     assert not second["reviewThreads"]["pageInfo"]["hasNextPage"]
-    done = world.ask(RESOLVE % "resolveReviewThread", id=thread["id"])["data"]["resolveReviewThread"]["thread"]
+    done = world.ask(RESOLVE % "resolveReviewThread", id=thread["id"])["data"]["resolveReviewThread"][
+        "thread"
+    ]
     assert done == {"id": thread["id"], "isResolved": True, "resolvedBy": {"login": "ada"}}
     again = world.ask(RESOLVE % "unresolveReviewThread", id=thread["id"])["data"]["unresolveReviewThread"]
     assert again["thread"]["isResolved"] is False
     sent = [(d.event, d.action) for d in world.hub.hub.courier.deliveries]
-    assert sent[-2:] == [("pull_request_review_thread", "resolved"), ("pull_request_review_thread", "unresolved")]
+    assert sent[-2:] == [
+        ("pull_request_review_thread", "resolved"),
+        ("pull_request_review_thread", "unresolved"),
+    ]
 
 
 def test_a_pull_request_becomes_a_draft_and_ready_again(world: World) -> None:

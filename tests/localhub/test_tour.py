@@ -303,7 +303,10 @@ def see_what_people_do(tour: Tour) -> None:
     tour.ask("DELETE", f"{at}/labels/bug")
     tour.ask("PATCH", f"{REPO}/pulls/{pull['number']}", {"state": "closed"})
     tour.ask("PATCH", f"{REPO}/pulls/{pull['number']}", {"state": "open"})
-    ways = (("convertPullRequestToDraft", "pullRequestId"), ("markPullRequestReadyForReview", "pullRequestId"))
+    ways = (
+        ("convertPullRequestToDraft", "pullRequestId"),
+        ("markPullRequestReadyForReview", "pullRequestId"),
+    )
     for name, key in ways:
         tour.mutate(name, key, pull["node_id"])
     found = tour.query(THREADS, number=pull["number"])["repository"]["pullRequest"]["reviewThreads"]["nodes"]

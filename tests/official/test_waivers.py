@@ -22,7 +22,7 @@ def test_no_waiver_is_so_wide_that_it_excuses_a_missing_key_or_a_wrong_type() ->
         Objection("recorded POST /repos/{owner}/{repo}/pulls 201", "/number: missing"),
         Objection("recorded GET /repos/{owner}/{repo}/issues 200", "/*/number: string instead of number"),
         Objection("request POST /repos/{owner}/{repo}/issues", "/body: 1 is not of type 'string'"),
-        Objection("webhook issue_comment created", "/comment: \"body\" is a required property"),
+        Objection("webhook issue_comment created", '/comment: "body" is a required property'),
     )
     for one in ordinary:
         judge.object(one.where, one.what)

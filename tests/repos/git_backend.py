@@ -1,4 +1,4 @@
-"""Git's own server, `git http-backend`, on loopback: the CGI behind a few lines of HTTP, with a token as GitHub has it."""
+"""Git's own server, `git http-backend`, on loopback: the CGI behind a few lines of HTTP, with a token."""
 
 import base64
 import os

@@ -54,9 +54,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         backend.git("app.git", "config", "http.receivepack", "true")
         backend.git("app.git", "update-ref", "refs/heads/main", base)
         backend.git("app.git", "update-ref", "refs/pull/1/head", base)
-        yield Served(
-            backend, GitRepos(tmp_path / "repos"), Remote(f"{backend.url}/app.git", TOKEN), base
-        )
+        yield Served(backend, GitRepos(tmp_path / "repos"), Remote(f"{backend.url}/app.git", TOKEN), base)
 
 
 async def test_a_branch_is_fetched_by_version_2_of_the_protocol(served: Served) -> None:
@@ -68,7 +66,9 @@ async def test_a_branch_is_fetched_by_version_2_of_the_protocol(served: Served) 
 
 async def test_a_pinned_commit_is_fetched_although_the_branch_went_on(served: Served) -> None:
     git = served.backend.git
-    later = git("app.git", "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", "main^{tree}")
+    later = git(
+        "app.git", "-c", "user.name=a", "-c", "user.email=a@b", "commit-tree", "-m", "x", "main^{tree}"
+    )
     git("app.git", "update-ref", "refs/heads/main", later)
     base = await served.fetch(CommitSha(served.base))
     assert base.commit == served.base
@@ -84,7 +84,10 @@ async def test_a_change_is_pushed_whole_and_git_finds_nothing_wrong_with_it(serv
     assert git("app.git", "rev-parse", "agent/1-fix") == commit
     git("app.git", "fsck", "--full", "--strict", "--no-dangling")
     assert git("app.git", "diff", "--name-only", "main", "agent/1-fix") == "app.py"
-    assert git("app.git", "log", "-1", "--format=%an|%s|%P", "agent/1-fix") == f"pullwright[bot]|Fix it|{base.commit}"
+    assert (
+        git("app.git", "log", "-1", "--format=%an|%s|%P", "agent/1-fix")
+        == f"pullwright[bot]|Fix it|{base.commit}"
+    )
 
 
 async def test_a_branch_of_somebody_else_is_left_alone(served: Served) -> None:

@@ -87,7 +87,7 @@ async def test_links_stay_links_wherever_they_point(world: GitWorld) -> None:
     files = {**APP, b"pkg/m.py": (FILE, b""), **{name: (LINK, target) for name, target in targets.items()}}
     base = await fetch_odd(world, files)
     folder = os.fsencode(await world.repos.materialise(KEY, base.tree))
-    assert {name: os.readlink(folder + b"/" + name) for name in targets} == targets
+    assert {name: os.readlink(folder + b"/" + name) for name in targets} == targets  # noqa: PTH115 - bytes
     assert await world.repos.left_out(KEY, base.tree) == ()
     await expect_only_the_edit_to_change(world, base.tree)
 
@@ -170,15 +170,17 @@ async def test_ten_thousand_files_are_ordinary(world: GitWorld) -> None:
 
 
 @pytest.mark.chaos
-async def test_a_file_of_200_mb_does_not_come_along(world: GitWorld) -> None:
+async def test_a_file_of_200_mb_from_a_server_that_leaves_none_out(world: GitWorld) -> None:
+    """With one that does (GitHub, `git http-backend`): tests/repos/test_git_http_backend.py."""
     size = 200 * limits.MIB
-    base = await fetch_odd(world, {**APP, b"data.bin": (FILE, os.urandom(limits.MIB) * 200)})
-    folder = await world.repos.materialise(KEY, base.tree)
-    assert not (folder / "data.bin").exists()
-    cache = [path for path in world.repos.state_dir.rglob("*.pack") if path.is_file()]
-    assert sum(path.stat().st_size for path in cache) < size / 100
-    assert "data.bin" in (await world.repos.left_out(KEY, base.tree))[0]
-    await expect_only_the_edit_to_change(world, base.tree)
+    base = await fetch_odd(world, {**APP, b"data.bin": (FILE, bytes(size))})
+    view = await world.open_work(base.tree)
+    assert (world.work / "data.bin").stat().st_size == size
+    (world.work / "data.bin").write_bytes(bytes(size + 1))  # more than a change may hold
+    (world.work / "app.py").write_text("x = 2\n")
+    changed = await world.repos.snapshot(KEY, base.tree, view)
+    assert [change.path for change in changed.changes] == ["app.py"]
+    assert changed.left_out == ("'data.bin' was left out: it has 209,715,201 bytes.",)
 
 
 async def test_an_empty_repository_is_a_named_fault(world: GitWorld) -> None:

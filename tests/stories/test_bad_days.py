@@ -18,7 +18,13 @@ pytestmark = pytest.mark.chaos  # each is the whole application with a fault: `m
 
 COMMENTS, PULLS, CHECKS = "/issues/\\d+/comments$", "/pulls$", "/check-runs$"
 REACTIONS, TOKENS = "/reactions$", "/access_tokens$"
-WRITES = {"comment": COMMENTS, "pull request": PULLS, "check run": CHECKS, "reaction": REACTIONS, "token": TOKENS}
+WRITES = {
+    "comment": COMMENTS,
+    "pull request": PULLS,
+    "check run": CHECKS,
+    "reaction": REACTIONS,
+    "token": TOKENS,
+}
 AT_ONCE = {"retry-after": "1"}
 
 
