@@ -4,26 +4,29 @@ Tokens carry only the permissions that their use needs and reach only one reposi
 length, no alphabet is assumed. They are kept in memory only, and are neither logged nor put into an error.
 
 Races: several threads want the same token (one lock for each, so one is minted); a token ends while it is
-used (it is replaced some minutes before, counted from GitHub's clock, so that a wrong one of ours is no
-matter).
+used (it is replaced some minutes before). Times are GitHub's, so that a wrong clock of ours is no matter.
 """
 
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final
 
 import jwt
+import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from bot.domain.ids import InstallationId, RepositoryId
-from bot.domain.limits import JWT_BACKDATE_S, JWT_LIFETIME_S, TOKEN_SPARE_S
-from bot.errors import RetryLater, SettingsFault
-from bot.forge.answers import Json, Request, server_time
+from bot.domain.limits import CLOCK_TOLERANCE_S, JWT_BACKDATE_S, JWT_LIFETIME_S, TOKEN_SPARE_S
+from bot.errors import GitHubFault, RetryLater, SettingsFault
+from bot.forge.answers import Answer, Json, Request, server_time
 from bot.forge.wire import Wire
+
+log = structlog.get_logger()
 
 API_PERMISSIONS: Final[Mapping[str, str]] = {
     "checks": "write",
@@ -55,6 +58,35 @@ class AppKey:
         return jwt.encode(claims, self._key, algorithm="RS256")
 
 
+class AppChannel:
+    """Requests as the App itself. One for the process.
+
+    A JWT names times, so a clock of ours that is off by more than a minute is refused with 401. GitHub's answer
+    says what time it is: then it is signed by that clock, once more, and from then on.
+    """
+
+    def __init__(
+        self, key: AppKey, open_wire: Callable[[Callable[[], str]], Wire], now: Callable[[], float]
+    ) -> None:
+        self._ahead_s = 0.0
+        self._wire = open_wire(lambda: key.sign(now() - self._ahead_s))
+
+    def send(self, request: Request) -> Answer:
+        """See `Wire.send`. Raises GitHubFault (401: id and key don't belong together), RetryLater."""
+        try:
+            return self._wire.send(request)
+        except GitHubFault as fault:
+            ahead_s = self._wire.clock_ahead_s
+            if fault.status != HTTPStatus.UNAUTHORIZED or abs(ahead_s - self._ahead_s) < CLOCK_TOLERANCE_S:
+                raise
+        log.warning("our clock is off; GitHub's is used", ahead_s=round(ahead_s))
+        self._ahead_s = ahead_s
+        return self._wire.send(request)
+
+    def close(self) -> None:
+        self._wire.close()
+
+
 def _bad_key(what: str) -> SettingsFault:
     return SettingsFault(
         f"The App's private key is not usable: {what}.", "Download a new one on the App's settings page."
@@ -73,7 +105,7 @@ _Scope = tuple[InstallationId, RepositoryId, tuple[tuple[str, str], ...]]
 class Tokens:
     """Installation tokens, minted when needed and kept until shortly before they end. One for the process."""
 
-    def __init__(self, app: Wire, now: Callable[[], float]) -> None:
+    def __init__(self, app: AppChannel, now: Callable[[], float]) -> None:
         self._app, self._now = app, now
         self._guard = threading.Lock()
         self._locks: dict[_Scope, threading.Lock] = {}

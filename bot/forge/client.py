@@ -1,7 +1,8 @@
 """One repository's API for one job: names resolved, pages read, writes paced and sent once.
 
-A repository is meant by its id. Its name comes from a payload that may be hours old: it is looked up once,
-and again when GitHub says that it moved; a name that now belongs to another repository is refused.
+A repository is meant by its id. Its name comes from a payload that may be hours old: it is looked up once (by
+whichever job was first within a minute), and again when GitHub says that it moved; a name that now belongs to
+another repository is refused.
 
 Races: the repository is renamed in the middle of a job. A write is answered with a redirect, was not
 carried out, and is sent once more under the new name. A token is revoked in the middle: the same with a new
@@ -15,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bot.domain.ids import InstallationId, RepositoryId
-from bot.domain.limits import WRITE_BEGIN_S
+from bot.domain.limits import REPOSITORY_NAME_S, WRITE_BEGIN_S
 from bot.errors import GitHubFault, RetryLater
 from bot.forge.answers import RENAMED, Answer, Json, Request, WriteUnclear
 from bot.forge.pacing import WritePace
@@ -34,12 +35,31 @@ class Place:
     full_name: str
 
 
+class Names:
+    """What repositories are called now, for all jobs of the process: the phases of a task are jobs of their own,
+    and most follow one another at once. `ticks` never runs backwards."""
+
+    def __init__(self, ticks: Callable[[], float]) -> None:
+        self._ticks = ticks
+        self._known: dict[RepositoryId, tuple[str, float]] = {}
+
+    def find(self, repository: RepositoryId) -> str | None:
+        """The name as it was at most REPOSITORY_NAME_S ago."""
+        name, at = self._known.get(repository, ("", 0.0))
+        return name if name and self._ticks() - at <= REPOSITORY_NAME_S else None
+
+    def learn(self, repository: RepositoryId, name: str) -> None:
+        self._known[repository] = (name, self._ticks())
+
+
 class RepositoryClient:
     """Paths are below the repository: `/issues/3`. Safe for several threads, one request at a time."""
 
-    def __init__(self, place: Place, wire: Wire, pace: WritePace, forget_token: Callable[[], None]) -> None:
+    def __init__(
+        self, place: Place, wire: Wire, pace: WritePace, names: Names, forget_token: Callable[[], None]
+    ) -> None:
         self.place = place
-        self._wire, self._pace, self._forget_token = wire, pace, forget_token
+        self._wire, self._pace, self._names, self._forget_token = wire, pace, names, forget_token
         self._record: Json | None = None
 
     def record(self, *, fresh: bool = False) -> Json:
@@ -56,6 +76,7 @@ class RepositoryClient:
                     status=int(HTTPStatus.NOT_FOUND),
                 )
             self._record = record
+            self._names.learn(self.place.repository, str(record["full_name"]))
         return record
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
@@ -127,7 +148,8 @@ class RepositoryClient:
             raise RetryLater(f"{request} waited too long for its turn; nothing was sent.", 1.0)
 
     def _path(self, path: str) -> str:
-        return f"/repos/{quoted(str(self.record()['full_name']))}{path}"
+        known = self._names.find(self.place.repository) if self._record is None else None
+        return f"/repos/{quoted(known or str(self.record()['full_name']))}{path}"
 
 
 def as_object(answer: Answer) -> Json:

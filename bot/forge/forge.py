@@ -4,8 +4,9 @@
     with forge.repository(installation, "owner/name", repository_id) as github:
         github.threads.create_reaction(issue, comment_id)
 
-`Forge` keeps what belongs to the process: tokens and the pace of writing. Everything here blocks; callers
-that are async use a thread. Nothing here calls a `create_` twice: whoever calls it (the ledger) looks first.
+`Forge` keeps what belongs to the process: tokens, the pace of writing, names that were just looked up. Everything
+here blocks; callers that are async use a thread. Nothing here calls a `create_` twice: whoever calls it (the
+ledger) looks first.
 """
 
 import threading
@@ -18,9 +19,16 @@ from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.limits import WRITE_SPACING_S
 from bot.errors import GitHubFault
 from bot.forge.answers import Request
-from bot.forge.auth import API_PERMISSIONS, FETCH_PERMISSIONS, PUSH_PERMISSIONS, AppKey, Tokens
+from bot.forge.auth import (
+    API_PERMISSIONS,
+    FETCH_PERMISSIONS,
+    PUSH_PERMISSIONS,
+    AppChannel,
+    AppKey,
+    Tokens,
+)
 from bot.forge.checks import Checks
-from bot.forge.client import Place, RepositoryClient, as_object
+from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
@@ -76,9 +84,10 @@ class Forge:
     ) -> None:
         self._settings, self._now, self._pause = settings, now, pause
         key = AppKey(settings.app_id, settings.private_key_pem)
-        self._app = self._wire(lambda: key.sign(now()))
+        self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
         self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
+        self._names = Names(time.monotonic)
         self._login_lock = threading.Lock()
         self._login = ""
 
@@ -91,6 +100,7 @@ class Forge:
             Place(installation, repository, full_name),
             wire,
             self._pace,
+            self._names,
             lambda: self._tokens.forget(installation, repository, API_PERMISSIONS),
         )
         return RepositoryForge(client, wire, self._settings.app_id, self.own_login)

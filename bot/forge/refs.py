@@ -1,6 +1,7 @@
 """Branches: where they stand. Reading only; what is pushed goes over git (`repos/`)."""
 
 import re
+from http import HTTPStatus
 from typing import Final
 
 from bot.domain.ids import CommitSha
@@ -19,9 +20,14 @@ class Refs:
         return str(self._client.record(fresh=True)["default_branch"])
 
     def find_branch(self, branch: str) -> CommitSha | None:
-        """The commit that the branch points to; None when there is no such branch. Raises GitHubFault,
-        RetryLater."""
-        found = self._client.find(f"/git/ref/heads/{quoted(branch)}")
+        """The commit that the branch points to; None when there is no such branch, or no commit at all. Raises
+        GitHubFault, RetryLater."""
+        try:
+            found = self._client.find(f"/git/ref/heads/{quoted(branch)}")
+        except GitHubFault as fault:
+            if fault.status == HTTPStatus.CONFLICT:  # "Git Repository is empty."
+                return None
+            raise
         if found is None:
             return None
         target = found.get("object") if isinstance(found, dict) else None
@@ -31,8 +37,12 @@ class Refs:
         return CommitSha(sha)
 
     def fetch_head(self, branch: str) -> CommitSha:
-        """As `find_branch`, for a branch that must be there. Raises GitHubFault (404: there is none)."""
+        """As `find_branch`, for a branch that must be there. Raises GitHubFault; without a status when it is
+        only the branch that is not there: the repository is, and we may see it."""
         sha = self.find_branch(branch)
         if sha is None:
-            raise GitHubFault(f"There is no branch `{branch}`.", "Push it, or name another one.", status=404)
+            raise GitHubFault(
+                f"There is no branch `{branch}`.",
+                "If the repository is empty it needs a first commit; if the branch was renamed, ask again.",
+            )
         return sha

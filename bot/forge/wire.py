@@ -19,7 +19,14 @@ from github.Auth import Auth
 
 from bot.domain.limits import GITHUB_READ_TRIES, GITHUB_TIMEOUT_S, RETRY_AFTER_DEFAULT_S
 from bot.errors import GitHubFault, RetryLater
-from bot.forge.answers import Answer, Request, WriteUnclear, is_server_fault, refuse_unless_good
+from bot.forge.answers import (
+    Answer,
+    Request,
+    WriteUnclear,
+    is_server_fault,
+    refuse_unless_good,
+    server_time,
+)
 
 API_VERSION: Final = "2022-11-28"  # the version that our recordings and descriptions are of
 USER_AGENT: Final = "pullwright"
@@ -60,6 +67,7 @@ class Wire:
         """`token` None: nobody in particular."""
         logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug lines hold minted tokens
         self._now, self._pause = now, pause
+        self.clock_ahead_s = 0.0  # how far our clock was ahead of GitHub's at the last answer
         self._lock = threading.Lock()
         self._github = Github(
             base_url=api_url.rstrip("/"),
@@ -108,7 +116,9 @@ class Wire:
                 raise GitHubFault(
                     f"GitHub redirects {request} to another address.", "Check PULLWRIGHT_API_URL."
                 ) from error
-        return Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
+        answer = Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
+        self.clock_ahead_s = self._now() - server_time(answer, self._now())
+        return answer
 
     def close(self) -> None:
         self._github.close()

@@ -112,6 +112,13 @@ class GitStore:
     def delete_ref(self, name: str) -> None:
         self._repo.refs.remove_if_equals(Ref(name.encode()), None)
 
+    def rename_branch(self, old: str, new: str) -> None:
+        """HEAD follows. Raises KeyError when there is no such branch."""
+        sha = self.refs()[f"refs/heads/{old}"]
+        self.set_ref(f"refs/heads/{new}", sha)
+        self._repo.refs.set_symbolic_ref(Ref(b"HEAD"), Ref(f"refs/heads/{new}".encode()))
+        self.delete_ref(f"refs/heads/{old}")
+
     def branches(self) -> dict[str, str]:
         prefix = "refs/heads/"
         return {n.removeprefix(prefix): s for n, s in self.refs().items() if n.startswith(prefix)}

@@ -182,6 +182,8 @@ def compare(call: Call) -> Reply:
 def get_ref(call: Call) -> Reply:
     name = f"refs/{call.params['ref']}"
     sha = call.repository.git.ref(name)
+    if sha is None and not call.repository.git.refs():
+        raise Refused(409, "Git Repository is empty.")
     if sha is None:
         raise not_found()
     return Reply(git_ref(call.hub, call.repository, name, sha))

@@ -120,6 +120,18 @@ class Seed:
             self.commit(full_name, files, "Initial commit")
             return record.git.ref(f"refs/heads/{record.default_branch}") or ""
 
+    def add_empty_repository(self, full_name: str, *, private: bool = True, description: str = "") -> None:
+        """A repository without any commit, as it is right after it was made on the page."""
+        with self.hub.lock:
+            self._new_repository(full_name, private, description)
+
+    def set_default_branch(self, full_name: str, branch: str) -> None:
+        """The default branch gets another name; nothing is left under the old one."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            record.git.rename_branch(record.default_branch, branch)
+            record.default_branch = branch
+
     def import_repository(
         self, full_name: str, source: Path, base: str, *, private: bool = True, description: str = ""
     ) -> str:

@@ -1,4 +1,6 @@
-"""A tree as plain files, made once: raw bytes, no filters, no attributes, names checked, made whole or not at all.
+"""A tree as plain files, made once: raw bytes, no filters, no attributes, made whole or not at all.
+
+What can't be a plain file is left out (`left_out.py`); nothing of a tree stops the work, but its size.
 
 Races: two tasks want the same tree: each writes a folder of its own, the rename of the second finds the first's
 and throws its own away. Must never follow a link: every file is made by O_EXCL below folders that were made here.
@@ -15,9 +17,9 @@ from dulwich.objects import S_ISGITLINK
 from dulwich.repo import Repo
 
 from bot.domain import limits
-from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import RepositoryFault
 from bot.repos.cache import entries, open_cache, read_blob
+from bot.repos.left_out import is_link_target, usable_path
 
 
 def materialise(cache: Path, tree: str, folder: str, owner: int | None) -> str:
@@ -52,7 +54,9 @@ def _write(repo: Repo, tree: str, root: Path, owner: int | None) -> None:
     _make_folder(root, owner)
     size = 0
     for raw, (mode, sha) in sorted(files.items()):
-        path = _checked(raw)
+        path = usable_path(raw)
+        if path is None:
+            continue
         parent = ""
         for part in path.split("/")[:-1]:
             parent = f"{parent}/{part}" if parent else part
@@ -65,20 +69,13 @@ def _write(repo: Repo, tree: str, root: Path, owner: int | None) -> None:
             continue
         content = read_blob(repo, sha.decode())
         if content is None:
-            continue  # too large to be fetched: the work does without it
+            continue  # too large to be fetched
+        if stat.S_ISLNK(mode) and not is_link_target(content):
+            continue
         size += len(content)
         if size > limits.TREE_BYTES:
             raise RepositoryFault(f"The tree is larger than {limits.TREE_BYTES // limits.MIB} MiB.")
         _make_file(root / path, mode, content, owner)
-
-
-def _checked(raw: bytes) -> str:
-    try:
-        return parse_repo_path(raw.decode("utf-8"))
-    except (UnsafePath, UnicodeDecodeError) as error:
-        raise RepositoryFault(
-            f"The repository has a file whose name can't be used: {raw!r:.150}.", "Rename it."
-        ) from error
 
 
 def _make_folder(path: Path, owner: int | None) -> None:

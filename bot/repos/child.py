@@ -5,18 +5,21 @@ Limits are set before anything is read: a repository of 2.6 MB can hold a blob t
 empty environment and a HOME that does not exist, so that no configuration of any user is found.
 """
 
+import errno
 import json
 import os
 import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bot.domain import limits
 from bot.errors import PullwrightError, RepositoryFault, RetryLater, TokenRefused
 
 JsonObject = dict[str, Any]
+
+_NO_ROOM_S: Final = 60.0  # until somebody or the reaper makes some
 
 
 def main() -> int:
@@ -39,6 +42,10 @@ def _answer(request: JsonObject) -> JsonObject:
         return {"fault": "token", "message": fault.message, "remedy": fault.remedy}
     except RepositoryFault as fault:
         return {"fault": "repository", "message": fault.message, "remedy": fault.remedy}
+    except OSError as fault:
+        if fault.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return {"fault": "retry", "message": f"no room on the disk: {fault.strerror}", "after_s": _NO_ROOM_S}
     except MemoryError:
         size = limits.GIT_CHILD_MEMORY_BYTES // limits.MIB
         return {"fault": "repository", "message": f"The repository needs more than {size} MiB to read.",
@@ -78,6 +85,10 @@ def _operation(name: str) -> Callable[..., Any]:
             from bot.repos.checkout_local import write_back
 
             return write_back
+        case "left_out":
+            from bot.repos.left_out import left_out
+
+            return left_out
         case "diff":
             from bot.repos.diff import diff
 

@@ -99,6 +99,11 @@ class Repos(Protocol):
         """A directory with the plain files of a tree, made once, read-only from then on."""
         ...
 
+    async def left_out(self, key: RepoKey, tree: TreeSha) -> tuple[str, ...]:
+        """A sentence for each path of a tree whose content is not among the plain files: submodules, Git LFS
+        pointers, files that were too large to fetch, names that can't be used. At most 50, the rest counted."""
+        ...
+
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
         """Walk a work tree and store it. What the base's .gitignore names is left out, unless tracked."""
         ...
@@ -116,7 +121,7 @@ class Repos(Protocol):
     async def read_blobs(self, key: RepoKey, blobs: tuple[str, ...]) -> dict[str, bytes]: ...
 
     async def list_tree(self, key: RepoKey, tree: TreeSha) -> dict[str, tuple[FileMode, str]]:
-        """Every path of a tree with its mode and blob id."""
+        """Every path of a tree that can be named, with its mode and blob id."""
         ...
 
     async def diff(self, key: RepoKey, old: TreeSha, new: TreeSha) -> str:

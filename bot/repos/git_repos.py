@@ -61,6 +61,10 @@ class GitRepos:
         arguments = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
         return Path(await self._ask(key, "materialise", arguments))
 
+    async def left_out(self, key: RepoKey, tree: TreeSha) -> tuple[str, ...]:
+        """See `contract.Repos`."""
+        return tuple(await self._ask(key, "left_out", {"tree": tree}))
+
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
         """See `contract.Repos`."""
         argv = view.wrap([sys.executable, "-I", "-S", walk.__file__, str(view.root)])

@@ -19,6 +19,7 @@ from bot.domain import limits
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import RepositoryFault
 from bot.repos.cache import entries, locked_cache, read_blob
+from bot.repos.left_out import usable_path, why_left_out
 from bot.repos.trees import apply, compare
 
 _CACHES = frozenset(
@@ -89,9 +90,9 @@ class _Reading:
         """The whole conversation. Raises ValueError, BrokenPipeError, RepositoryFault."""
         self._filters = list(_ignore_filters(self.repo, self.base))
         named = {
-            path.decode(): [f"{mode:06o}", sha.decode()]
-            for path, (mode, sha) in self.base.items()
-            if _is_text(path)
+            path: [f"{mode:06o}", sha.decode()]
+            for raw, (mode, sha) in self.base.items()
+            if (path := usable_path(raw)) is not None
         }
         caps = {
             "depth": limits.TREE_DEPTH,
@@ -126,9 +127,12 @@ class _Reading:
         made: list[dict[str, Any]] = [
             {"path": path, "new_mode": mode, "new_blob": blob} for path, (mode, blob) in self.found.items()
         ]
-        for raw in self.base:
-            if _is_text(raw) and raw.decode() not in self.seen and raw.decode() not in self.found:
-                made.append({"path": raw.decode(), "new_mode": None, "new_blob": None})
+        for raw, (mode, sha) in self.base.items():
+            path = usable_path(raw)
+            if path is None or path in self.seen or path in self.found:
+                continue
+            if not why_left_out(self.repo, raw, mode, sha):  # else it was never there to be deleted
+                made.append({"path": path, "new_mode": None, "new_blob": None})
         return made
 
     def left_out_shown(self) -> list[str]:
@@ -173,7 +177,11 @@ def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tu
     """Outermost first: (folder with a slash, or empty; its rules)."""
     found = []
     for path, (mode, sha) in base.items():
-        if path.rsplit(b"/", 1)[-1] != b".gitignore" or mode & 0o170000 != 0o100000 or not _is_text(path):
+        if (
+            path.rsplit(b"/", 1)[-1] != b".gitignore"
+            or mode & 0o170000 != 0o100000
+            or usable_path(path) is None
+        ):
             continue
         content = read_blob(repo, sha.decode())
         if content is None or len(content) > limits.MIB:
@@ -190,11 +198,3 @@ def _read_exactly(stdout: IO[bytes], size: int) -> bytes:
     if len(content) != size:
         raise ValueError("the walker stopped in the middle of a file")
     return content
-
-
-def _is_text(path: bytes) -> bool:
-    try:
-        path.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

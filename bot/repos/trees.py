@@ -12,17 +12,18 @@ from dulwich.repo import Repo
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug
 from bot.repos.cache import entries, locked_cache, open_cache, read_blob
+from bot.repos.left_out import usable_path
 
 Change = dict[str, Any]  # a TreeChange as JSON
 
 
 def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
-    """Path to (mode, id); names that are no UTF-8 are left out: no tool can name them."""
+    """Path to (mode, id); names that no tool may name are left out."""
     with open_cache(cache) as repo:
         return {
-            path.decode(): (_mode(mode), sha.decode())
-            for path, (mode, sha) in entries(repo, tree).items()
-            if _is_text(path)
+            path: (_mode(mode), sha.decode())
+            for raw, (mode, sha) in entries(repo, tree).items()
+            if (path := usable_path(raw)) is not None
         }
 
 

@@ -89,7 +89,9 @@ class Intake:
     async def _decide_one(self, delivery: Delivery) -> bool:
         self._first_tried.setdefault(delivery.id, self.now())
         try:
-            started = await self._decide(delivery, _read(delivery, self.handle))
+            # Off the loop: any stranger may send 64 KB of Markdown that takes seconds to parse.
+            decision = await self._call(_read, delivery, self.handle)
+            started = await self._decide(delivery, decision)
         except RetryLater as error:
             self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
             log.warning("a delivery waits", delivery=delivery.id, why=str(error))

@@ -44,7 +44,7 @@ log = structlog.get_logger()
 class Intervals:
     """Seconds between two passes of each loop."""
 
-    intake_s: float = 0.5  # a person waits for the reaction
+    intake_s: float = 0.2  # a person waits for the reaction; a pass that finds nothing is two short queries
     admission_s: float = 0.5
     care_s: float = 5.0  # reaper and reconciler: as often as hearts beat
     hand_over_s: float = limits.HAND_OVER_S

@@ -155,3 +155,26 @@ def test_no_log_holds_a_token(world, github, caplog):
     assert len(tokens) >= 2
     assert not any(token in caplog.text for token in tokens)
     assert "Bearer" not in caplog.text
+
+
+@pytest.mark.parametrize("ahead_s", [3_600, -3_600, 90, -90, 0])
+def test_a_clock_of_ours_that_is_off_is_put_right_by_githubs(world, ahead_s):
+    forge = Forge(
+        ForgeSettings(world.server.api_url, world.app_id, world.forge._settings.private_key_pem, 0),
+        now=lambda: world.clock() + ahead_s,
+        pause=world.pauses.append,
+    )
+    for _ in range(2):
+        with forge.repository(world.installation, NAME, world.repository) as github:
+            assert github.refs.fetch_default_branch() == "main"
+    refused = [r for r in world.server.seed.requests() if r["status"] == 401]
+    assert len(refused) <= 1  # learned once
+    forge.close()
+
+
+def test_a_key_of_another_app_is_asked_about_once(world):
+    forge = Forge(ForgeSettings(world.server.api_url, world.app_id, make_key().private, 0), now=world.clock)
+    with pytest.raises(GitHubFault, match="private key"):
+        forge.own_login()
+    assert world.requests("GET", "/app") == 1
+    forge.close()

@@ -95,3 +95,19 @@ def test_a_made_up_role_name_gives_no_more_than_the_permission():
     assert read_permission({"permission": "triage", "role_name": "admin"}) is Permission.TRIAGE
     assert read_permission({"permission": "owner"}) is Permission.UNKNOWN
     assert read_permission({}) is Permission.UNKNOWN
+
+
+def test_a_name_that_was_just_looked_up_serves_the_next_job_and_a_rename_is_noticed(world):
+    issue = world.server.seed.open_issue(NAME, "ada", "Broken", "It fails")
+    for _ in range(3):
+        with world.job() as github:
+            github.threads.fetch_issue(issue)
+    assert world.requests("GET", f"/repos/{NAME}") - world.requests("GET", f"/repos/{NAME}/") == 1
+    world.server.seed.rename_repository(NAME, "store")
+    with world.job() as github:  # the name that all jobs know is the old one
+        assert github.threads.fetch_issue(issue).title == "Broken"
+        github.threads.create_tracking_comment(issue, "MARK")
+    with world.job() as github:
+        github.threads.create_tracking_comment(issue, "MARK 2")
+    assert world.requests("POST", "/repos/acme/store/issues/") == 2
+    assert world.requests("POST", "/repos/acme/shop/issues/") == 1

@@ -17,6 +17,8 @@ import jwt
 import pytest
 
 from bot.forge.wire import USER_AGENT
+from bot.localhub.actions_checks import press_button
+from bot.localhub.records import Actor
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
 from bot.localhub.state import Hub
@@ -30,6 +32,33 @@ REPO = f"/repos/{NAME}"
 _EVERYTHING = dict.fromkeys(
     ("actions", "checks", "contents", "issues", "pull_requests", "repository_hooks", "statuses"), "write"
 )
+
+
+THREADS = """
+query ($number: Int!) {
+  repository(owner: "octo", name: "app") {
+    pullRequest(number: $number) { reviewThreads(first: 9) { nodes { id } } }
+  }
+}
+"""
+_ON_ISSUES = ("opened", "edited", "closed", "reopened", "labeled", "unlabeled")
+_ON_PULLS = (
+    *("synchronize", "review_requested", "review_request_removed", "converted_to_draft", "ready_for_review"),
+    *_ON_ISSUES,
+)
+WEBHOOKS = {
+    *(("issues", action) for action in _ON_ISSUES),
+    *(("pull_request", action) for action in _ON_PULLS),
+    *(("issue_comment", action) for action in ("created", "edited", "deleted")),
+    *(("pull_request_review_comment", action) for action in ("created", "edited")),
+    *(("pull_request_review_thread", action) for action in ("resolved", "unresolved")),
+    *(("check_run", action) for action in ("created", "completed", "requested_action")),
+    ("pull_request_review", "submitted"),
+    ("repository", "renamed"),
+    ("installation", "created"),
+    *((event, None) for event in ("push", "create", "delete", "ping")),
+}
+"""Everything that the hub can send: each is sent, and judged by its schema."""
 
 
 @dataclass
@@ -46,6 +75,17 @@ class Tour:
         answer = self.http.request(method, self.hub.api_url + path, headers=given, json=body)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content and "json" in answer.headers["content-type"] else answer.text
+
+    def query(self, document: str, **variables: Any) -> Any:
+        given = {"authorization": f"Bearer {self.token}", "user-agent": USER_AGENT}
+        body = {"query": document, "variables": variables}
+        answer = self.http.post(f"{self.hub.url}/api/graphql", headers=given, json=body).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def mutate(self, name: str, key: str, subject: str) -> None:
+        document = f"mutation ($id: ID!) {{ {name}(input: {{{key}: $id}}) {{ clientMutationId }} }}"
+        self.query(document, id=subject)
 
     def as_app(self) -> str:
         now = int(time.time())
@@ -86,8 +126,11 @@ def test_every_operation_is_answered_as_github_describes_it(tour: Tour) -> None:
     see_pulls(tour)
     see_reviews(tour)
     see_checks(tour)
+    see_what_people_do(tour)
     see_the_rest(tour)
     assert tour.hub.seed.wait_idle()
+    sent = {(delivery.event, delivery.action) for delivery in tour.hub.hub.courier.deliveries}
+    assert sent == WEBHOOKS, sent ^ WEBHOOKS
     for delivery in tour.hub.hub.courier.deliveries:
         tour.judge.hear_delivery(delivery)
     assert not tour.judge.objections, tour.judge.verdict()
@@ -243,6 +286,32 @@ def see_checks(tour: Tour) -> None:
     tour.ask("GET", f"{REPO}/commits/{head}/check-suites")
     tour.ask("POST", f"{REPO}/statuses/{head}", {"state": "success", "context": "ci"}, status=201)
     assert tour.ask("GET", f"{REPO}/commits/{head}/status")["state"] == "success"
+
+
+def see_what_people_do(tour: Tour) -> None:
+    """What sends webhooks and has no operation of its own."""
+    tour.hub.seed.announce(tour.app_id)
+    record = tour.hub.hub.repository(NAME)
+    assert record is not None
+    with tour.hub.hub.lock:
+        run = next(iter(record.check_runs.values()))
+        run.actions = [{"label": "Stop", "description": "Stop this task", "identifier": "stop"}]
+        press_button(tour.hub.hub, record, run, Actor(tour.hub.hub.accounts["ada"]), "stop")
+    (pull,) = tour.ask("GET", f"{REPO}/pulls")
+    at = f"{REPO}/issues/{pull['number']}"
+    tour.ask("POST", f"{at}/labels", {"labels": ["bug"]})
+    tour.ask("DELETE", f"{at}/labels/bug")
+    tour.ask("PATCH", f"{REPO}/pulls/{pull['number']}", {"state": "closed"})
+    tour.ask("PATCH", f"{REPO}/pulls/{pull['number']}", {"state": "open"})
+    ways = (
+        ("convertPullRequestToDraft", "pullRequestId"),
+        ("markPullRequestReadyForReview", "pullRequestId"),
+    )
+    for name, key in ways:
+        tour.mutate(name, key, pull["node_id"])
+    found = tour.query(THREADS, number=pull["number"])["repository"]["pullRequest"]["reviewThreads"]["nodes"]
+    for name in ("resolveReviewThread", "unresolveReviewThread"):
+        tour.mutate(name, "threadId", found[0]["id"])
 
 
 def see_the_rest(tour: Tour) -> None:

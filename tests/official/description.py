@@ -19,6 +19,7 @@ import jsonschema_rs
 HERE = Path(__file__).parent
 Json = dict[str, Any]
 _ERRORS = (400, 401, 403, 404, 409, 410, 415, 422, 429, 451)  # what any operation may answer: `basic-error`
+_MOVED = (301, 307)  # reads and writes after a rename, as GitHub documents for all and was recorded
 _SWALLOWS = ("path", "ref", "basehead", "branch")  # parameters that hold slashes
 
 
@@ -82,13 +83,13 @@ class Description:
     def response_problems(self, operation: Operation, status: int, raw: bytes) -> list[str]:
         """What GitHub's clients would stumble over in an answer."""
         described = operation.body["responses"].get(str(status))
-        if described is None and status not in _ERRORS:
+        if described is None and status not in (*_ERRORS, *_MOVED):
             return [f"status {status} is not described"]
         content = self._resolved(described).get("content", {}) if described else {}
         schema = next(
             (c["schema"] for media, c in content.items() if "json" in media and "schema" in c), None
         )
-        if status >= 400:
+        if status >= 400 or (described is None and status in _MOVED):
             body = json.loads(raw)
             return [] if isinstance(body.get("message"), str) else [f"{status} without a message"]
         if schema is None:

@@ -20,6 +20,7 @@ from bot.localhub.records import Delivery, Exchange
 from bot.localhub.server import HubServer
 from bot.localhub.state import Hub
 from tests.official.description import HERE, Description
+from tests.official.graphql import document_problems
 from tests.official.payloads import payload_problems
 from tests.official.recordings import disagreements
 
@@ -62,6 +63,10 @@ class Judge:
     seen: set[tuple[str, int]] = field(default_factory=set)
 
     def hear_exchange(self, exchange: Exchange) -> None:
+        if exchange.path.endswith("/graphql"):
+            for problem in document_problems(str(json.loads(exchange.request).get("query") or "")):
+                self.object("graphql", problem)
+            return
         operation = description().operation(exchange.method, exchange.path)
         asked_by_us = exchange.user_agent == USER_AGENT
         if operation is None:

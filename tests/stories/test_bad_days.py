@@ -10,12 +10,21 @@ from typing import Any
 
 import pytest
 
+from bot.domain import limits
 from tests.stories.test_stories import GOOD
 from tests.stories.world import NAME, World, story
 
 pytestmark = pytest.mark.chaos  # each is the whole application with a fault: `make chaos`
 
 COMMENTS, PULLS, CHECKS = "/issues/\\d+/comments$", "/pulls$", "/check-runs$"
+REACTIONS, TOKENS = "/reactions$", "/access_tokens$"
+WRITES = {
+    "comment": COMMENTS,
+    "pull request": PULLS,
+    "check run": CHECKS,
+    "reaction": REACTIONS,
+    "token": TOKENS,
+}
 AT_ONCE = {"retry-after": "1"}
 
 
@@ -34,17 +43,18 @@ def expect_one_of_everything(world: World, asked: int) -> None:
 
 
 @pytest.mark.parametrize("performed", [True, False], ids=["after", "before"])
-@pytest.mark.parametrize("path", [COMMENTS, PULLS, CHECKS], ids=["comment", "pull request", "check run"])
+@pytest.mark.parametrize("path", WRITES.values(), ids=WRITES)
 def test_a_server_fault_before_or_after_a_write(tmp_path: Path, path: str, performed: bool) -> None:
     with story(tmp_path, GOOD) as world:
         world.hub.seed.order_fault(method="POST", path=path, status=502, performed=performed)
         ask_and_expect_one_of_everything(world)
 
 
-@pytest.mark.parametrize("path", [COMMENTS, PULLS, CHECKS], ids=["comment", "pull request", "check run"])
-def test_a_connection_that_breaks_off_after_a_write(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("performed", [True, False], ids=["after", "before"])
+@pytest.mark.parametrize("path", WRITES.values(), ids=WRITES)
+def test_a_connection_that_breaks_off_at_a_write(tmp_path: Path, path: str, performed: bool) -> None:
     with story(tmp_path, GOOD) as world:
-        world.hub.seed.order_fault(method="POST", path=path, drop=True, performed=True)
+        world.hub.seed.order_fault(method="POST", path=path, drop=True, performed=performed)
         ask_and_expect_one_of_everything(world)
 
 
@@ -76,7 +86,9 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize(
-    "path", [COMMENTS, PULLS, "/permission$"], ids=["comment", "pull request", "permission"]
+    "path",
+    [COMMENTS, PULLS, TOKENS, "/permission$"],
+    ids=["comment", "pull request", "token", "permission"],
 )
 def test_a_limit_is_waited_out_of_the_way_and_nothing_is_lost(
     tmp_path: Path, path: str, limit: dict[str, Any]
@@ -142,13 +154,70 @@ def test_a_repository_that_is_taken_away_in_the_middle_is_an_end_of_its_own(
         assert world.pulls() == []
 
 
+def test_an_issue_that_is_deleted_in_the_middle_still_gets_its_pull_request(tmp_path: Path) -> None:
+    """The work is done and verified; only nobody can be told in a thread that is gone."""
+    with story(tmp_path, GOOD) as world:
+        gone = {"method": "*", "path": "/issues/", "status": 410, "times": 10_000}
+        during(world, 2, lambda: world.hub.seed.order_fault(**gone))
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "proven"
+        world.hub.seed.clear_faults()
+        assert len(world.pulls()) == 1
+
+
+def test_an_installation_that_is_suspended_in_the_middle_is_an_end_of_its_own(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        words = {"message": "This installation has been suspended"}
+
+        def suspend() -> None:
+            world.hub.seed.order_fault(method="POST", path=TOKENS, status=403, body=words, times=10_000)
+            world.hub.seed.end_tokens(revoked=True)
+
+        during(world, 2, suspend)
+        world.comment("ada", "@agent fix this")
+        task = world.wait_until_over()
+        assert task.outcome == "access_lost"
+        assert "suspended" in task.detail
+        assert world.pulls() == []
+
+
+def test_a_name_that_changed_before_the_work_began(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD) as world:
+        with world.hub.hub.lock:  # nobody is answered in between: the payload has the old name
+            asked = world.comment("ada", "@agent fix this")
+            world.hub.seed.rename_repository(NAME, "renamed")
+        world.name = "octo/renamed"
+        assert world.wait_until_over().outcome == "proven"
+        expect_one_of_everything(world, asked)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("path", [COMMENTS, PULLS], ids=["comment", "pull request"])
+def test_a_write_that_is_carried_out_after_its_sender_gave_up(tmp_path: Path, path: str) -> None:
+    """GitHub says nothing for 25 s and then does it: it is looked for before it is sent again."""
+    with story(tmp_path, GOOD) as world:
+        world.patience_s = 240.0
+        world.hub.seed.order_fault(method="POST", path=path, delay_s=limits.GITHUB_TIMEOUT_S + 5.0)
+        ask_and_expect_one_of_everything(world)
+
+
+@pytest.mark.parametrize("fault", [{"status": 502}, {"drop": True}], ids=["502", "drop"])
+def test_the_last_word_is_said_again_when_it_did_not_arrive(tmp_path: Path, fault: dict[str, Any]) -> None:
+    """Edits while it works are left when they fail; the last one is not."""
+    with story(tmp_path, GOOD) as world:
+        world.hub.seed.order_fault(method="PATCH", path="/issues/comments/", times=2, **fault)
+        ask_and_expect_one_of_everything(world)
+        (comment,) = world.bot_comments()
+        assert "#2 is open" in comment
+
+
 def test_slow_answers_cost_time_and_nothing_else(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         world.hub.seed.order_fault(method="*", path="/repos/", delay_s=0.5, times=1_000)
         ask_and_expect_one_of_everything(world)
 
 
-@pytest.mark.parametrize("ahead", [90, -90])
-def test_a_clock_that_is_a_minute_and_a_half_off(tmp_path: Path, ahead: int) -> None:
+@pytest.mark.parametrize("ahead", [90, -90, 3_600, -3_600])
+def test_a_clock_that_is_off(tmp_path: Path, ahead: int) -> None:
     with story(tmp_path, GOOD, clock=lambda: time.time() + ahead) as world:
         ask_and_expect_one_of_everything(world)

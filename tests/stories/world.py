@@ -59,6 +59,7 @@ class World:
     issue: int
     database: Database
     name: str = NAME  # the repository's, which may change
+    patience_s: float = _PATIENCE_S
     _worker: Child | None = field(default=None, init=False)
 
     # -- what people do -------------------------------------------------------------------------------------
@@ -83,7 +84,7 @@ class World:
 
     # -- what can be seen -----------------------------------------------------------------------------------
     def wait_for(self, what: str, seen: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while not (found := seen()):
             self.supervisor.check()
             assert time.monotonic() < deadline, f"{what} did not happen\n{self.log()}"

@@ -99,19 +99,17 @@ async def _push(desk: Desk, submission: SubmissionFacts) -> str:
     first = render_branch(desk.request.issue, submission.title)
     for branch in (first, render_second_branch(first, desk.taken.id)):
         holder = await desk.call(desk.github.refs.find_branch, branch)
+        if holder is None:
+            await _push_branch(desk, branch)
         if holder is None or holder == desk.facts.commit:
-            await _ensure_branch(desk, branch)
             return branch
     raise BranchTaken(
         f"Somebody else has both `{first}` and its second name.", "Delete or rename one of them."
     )
 
 
-async def _ensure_branch(desk: Desk, branch: str) -> None:
+async def _push_branch(desk: Desk, branch: str) -> None:
     """Read back on GitHub before it is believed."""
-    holder = await desk.call(desk.github.refs.find_branch, branch)
-    if holder == desk.facts.commit:
-        return
     ref, commit = f"refs/heads/{branch}", desk.facts.commit
     await desk.with_remote(
         desk.push_remote, lambda remote: desk.services.repos.push(desk.key, remote, ref, commit, None)

@@ -134,7 +134,10 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_author=thread.author if thread else "",
         issue_trust=Trust.UNKNOWN,
         thread=render_thread(thread, desk) if thread else (),
-        facts=(f"Default branch: {request.repository.default_branch}",),
+        facts=(
+            f"Default branch: {request.repository.default_branch}",
+            *await desk.services.repos.left_out(desk.key, facts.base_tree),
+        ),
     )
 
 
