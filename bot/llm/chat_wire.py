@@ -42,12 +42,13 @@ def render_request(
         "stream": True,
         "stream_options": {"include_usage": True},
         "tools": [_render_tool(tool) for tool in request.tools],
-        "messages": [_render_message(message, role) for message in request.messages],
     }
     if features.parallel_calls:
         body["parallel_tool_calls"] = True
     if features.cache_key:
         body["prompt_cache_key"] = request.cache_key
+    # Last: so the whole body but its closing brackets is a prefix of the next one's.
+    body["messages"] = [_render_message(message, role) for message in request.messages]
     return {name: value for name, value in body.items() if name not in without and value != []}
 
 
