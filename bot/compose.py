@@ -20,7 +20,7 @@ from bot.errors import SandboxUnavailable
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
-from bot.llm.chat import DEFAULT_BASE_URL, ChatServer, open_chat_model
+from bot.llm.client import DEFAULT_BASE_URL, Server, open_client
 from bot.llm.contract import Model
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
@@ -156,14 +156,23 @@ async def open_model(settings: Settings) -> AsyncIterator[Model]:
         recorded = RecordedModel(parse_recording(text, settings.recording.name), strict=not again)
         yield RecordingModel(recorded, settings.record_to) if settings.record_to else recorded
         return
-    server = ChatServer(
+    async with open_client(
+        model_server(settings), RetryPolicy(asyncio.sleep, random.random), time.time
+    ) as model:
+        yield RecordingModel(model, settings.record_to) if settings.record_to else model
+
+
+def model_server(settings: Settings) -> Server:
+    """Where the model is, and what the operator says about it."""
+    return Server(
         settings.model,
         settings.openai_api_key.get_secret_value(),
         settings.openai_base_url or DEFAULT_BASE_URL,
+        settings.wire,
+        settings.effort,
+        settings.prices,
+        settings.model_idle_s,
     )
-    policy = RetryPolicy(asyncio.sleep, random.random)
-    async with open_chat_model(server, policy, time.time) as model:
-        yield RecordingModel(model, settings.record_to) if settings.record_to else model
 
 
 async def _change_settings(settings: Settings) -> ChangeSettings:
