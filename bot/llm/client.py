@@ -195,8 +195,9 @@ class ModelClient:
         usage = draft.usage or Usage()
         estimate = estimate_usage(len(json.dumps(body)), draft.size)
         if draft.begun and usage.input_tokens < estimate.input_tokens * limits.USAGE_NONSENSE_SHARE:
-            draft.note(Trouble.NO_USAGE)
             usage = estimate
+            if draft.finish is not None:
+                draft.note(Trouble.NO_USAGE)
         return replace(usage, cost_usd=cost_of(self.features.price, usage))
 
     def _finished(self, request: ModelRequest, draft: Draft, usage: Usage, course: _Course) -> ModelReply:

@@ -121,6 +121,7 @@ def _code(error: "openai.APIError") -> str:
 def _said(error: "openai.APIError") -> str:
     """The server's own sentence without the library's wrapping."""
     body = error.body
-    if isinstance(body, dict) and isinstance(body.get("message"), str):
-        return str(body["message"])
-    return error.message
+    if isinstance(body, dict):
+        said = [body[name] for name in ("message", "error", "detail") if isinstance(body.get(name), str)]
+        return str(said[0]) if said else error.message
+    return body if isinstance(body, str) and body.strip() else error.message

@@ -13,16 +13,15 @@ from bot.llm.contract import ToolCall, ToolSpec
 GRAMMARS: Final[dict[str, str]] = {
     "apply_patch": r"""start: "*** Begin Patch" LF file+ "*** End Patch" LF?
 file: added | deleted | updated
-added: "*** Add File: " NAME LF ("+" TEXT? LF)*
-deleted: "*** Delete File: " NAME LF
-updated: "*** Update File: " NAME LF moved? hunk*
-moved: "*** Move to: " NAME LF
+added: "*** Add File: " REST LF ("+" REST? LF)*
+deleted: "*** Delete File: " REST LF
+updated: "*** Update File: " REST LF moved? hunk*
+moved: "*** Move to: " REST LF
 hunk: anchor+ line+ last? | line+ last?
-anchor: "@@" LF | "@@ " NAME LF
-line: ("+" | "-" | " ") TEXT? LF
+anchor: "@@" LF | "@@ " REST LF
+line: ("+" | "-" | " ") REST? LF
 last: "*** End of File" LF
-NAME: /[^\r\n]+/
-TEXT: /[^\r\n]+/
+REST: /[^\r\n]+/
 %import common.LF
 """
 }

@@ -12,14 +12,14 @@ from bot.llm.faults import Failure
 from bot.llm.features import Wire
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    # The name in the request, and the words by which refusals name it.
-    "stream_options": ("stream_options", "include_usage"),
-    "parallel_tool_calls": ("parallel_tool_calls", "parallel tool calls", "parallel function calling"),
-    "prompt_cache_key": ("prompt_cache_key",),
-    "reasoning_effort": ("reasoning_effort", "reasoning effort"),
-    "reasoning": ("reasoning.effort", "reasoning effort", "'reasoning'", '"reasoning"'),
-    "include": ("encrypted_content", "encrypted content", "'include'", '"include"'),
-    "store": ("'store'", '"store"'),
+    # The name in the request, and other words by which refusals name it.
+    "stream_options": ("include_usage",),
+    "parallel_tool_calls": ("parallel tool calls", "parallel function calling"),
+    "prompt_cache_key": (),
+    "reasoning_effort": ("reasoning effort",),
+    "reasoning": ("reasoning.effort", "reasoning effort"),
+    "include": ("encrypted_content", "encrypted content"),
+    "store": (),
 }
 _REFUSING: Final = frozenset({400, 404, 415, 422, 501})
 _NO_SUCH_WIRE: Final = frozenset({404, 405, 501})
@@ -39,9 +39,14 @@ def decide_left_out(failure: Failure, body: JsonObject) -> str | None:
         return param
     message = failure.message.lower()
     for name, words in _FIELDS.items():
-        if name in body and any(word in message for word in words):
+        if name in body and (_names(message, name) or any(word in message for word in words)):
             return name
     return _decide_part(message, items, body.get("tools", []))
+
+
+def _names(message: str, field: str) -> bool:
+    """Names of one word are words of English too: those have to stand behind a colon or a quotation mark."""
+    return field in message if "_" in field else bool(re.search(rf"[:'\"`]\s?{field}\b", message))
 
 
 def _decide_part(message: str, items: list[JsonObject], tools: list[JsonObject]) -> str | None:
