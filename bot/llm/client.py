@@ -9,7 +9,6 @@ Which wire: the operator's setting, else the family's row, else what the server 
 remembered as long as the client lives, so a conversation changes its spelling at most once for each such part.
 """
 
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,14 +22,13 @@ from bot.llm.contract import (
     AssistantMessage,
     ContextOverflow,
     FinishReason,
-    Message,
     ModelReply,
     ModelRequest,
     Trouble,
     Usage,
     note_paid,
 )
-from bot.llm.draft import JsonObject, estimate_usage, used_call_ids
+from bot.llm.draft import BYTES_PER_TOKEN, JsonObject, estimate_prompt, used_call_ids
 from bot.llm.exchange import Draft, Exchange
 from bot.llm.faults import Failure, decide_fault, is_filtered, trouble_of
 from bot.llm.features import Features, Wire, features_for
@@ -145,7 +143,7 @@ class ModelClient:
             body, draft = self._prepare(request, on_text, wire)
             path = "/responses" if wire is Wire.RESPONSES else "/chat/completions"
             failure = await self._exchange().send(path, body, draft)
-            usage = self._bill(body, draft)
+            usage = self._bill(request, draft)
             course.paid += usage
             if failure is None:
                 return self._finished(request, draft, usage, course)
@@ -190,12 +188,12 @@ class ModelClient:
         course.troubles.append(Trouble.REFUSED_FIELD)
         return True
 
-    def _bill(self, body: JsonObject, draft: Draft) -> Usage:
+    def _bill(self, request: ModelRequest, draft: Draft) -> Usage:
         """What this request costs: as reported, else estimated; nothing when nothing came."""
         usage = draft.usage or Usage()
-        estimate = estimate_usage(len(json.dumps(body)), draft.size)
-        if draft.begun and usage.input_tokens < estimate.input_tokens * limits.USAGE_NONSENSE_SHARE:
-            usage = estimate
+        expected = estimate_prompt(request)
+        if draft.begun and usage.input_tokens < expected * limits.USAGE_NONSENSE_SHARE:
+            usage = Usage(input_tokens=expected, output_tokens=draft.size // BYTES_PER_TOKEN)
             if draft.finish is not None:
                 draft.note(Trouble.NO_USAGE)
         return replace(usage, cost_usd=cost_of(self.features.price, usage))
@@ -220,16 +218,10 @@ def _fail(failure: Failure) -> NoReturn:
 def find_silent_cut(request: ModelRequest, usage: Usage) -> ContextOverflow | None:
     """Some servers cut a prompt that is too long and say nothing: the model has lost its instructions. Seen by far
     fewer tokens being counted than the text can have."""
-    expected = estimate_usage(sum(_length(message) for message in request.messages), 0).input_tokens
+    expected = estimate_prompt(request)
     if expected < limits.SILENT_CUT_TOKENS or usage.input_tokens >= expected * limits.SILENT_CUT_SHARE:
         return None
     return ContextOverflow(
         f"the model's server counted {usage.input_tokens:,} tokens of a prompt of about {expected:,}: it cuts "
         "long prompts in silence (Ollama: raise OLLAMA_CONTEXT_LENGTH)"
     )
-
-
-def _length(message: Message) -> int:
-    """Bytes of what a message says."""
-    calls = message.calls if isinstance(message, AssistantMessage) else ()
-    return sum(len(text.encode("utf-8", "replace")) for text in (message.text, *(c.arguments for c in calls)))

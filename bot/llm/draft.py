@@ -16,6 +16,7 @@ from bot.llm.contract import (
     Carried,
     FinishReason,
     Message,
+    ModelRequest,
     ToolCall,
     Trouble,
     Usage,
@@ -23,6 +24,8 @@ from bot.llm.contract import (
 from bot.llm.sanitise import clean_text
 
 JsonObject = dict[str, Any]
+
+BYTES_PER_TOKEN: Final = 4
 
 # Forty characters of this alphabet are taken by every server that was looked at.
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -98,9 +101,19 @@ def parse_usage(usage: JsonObject) -> Usage | None:
     return Usage(read if read >= cached else read + cached, cached, written)
 
 
-def estimate_usage(body_bytes: int, reply_bytes: int) -> Usage:
-    """For servers that report no usage: four bytes a token, as for everything else that is estimated."""
-    return Usage(input_tokens=body_bytes // 4, output_tokens=reply_bytes // 4)
+def estimate_prompt(request: ModelRequest) -> int:
+    """Tokens of a prompt, at four bytes each as for everything else that is estimated. The names of the fields
+    around the texts are not counted: servers do not count them either."""
+    said = sum(
+        len(text.encode("utf-8", "replace")) for message in request.messages for text in _texts(message)
+    )
+    tools = sum(len(tool.description) + len(json.dumps(tool.parameters)) for tool in request.tools)
+    return (said + tools) // BYTES_PER_TOKEN
+
+
+def _texts(message: Message) -> tuple[str, ...]:
+    calls = message.calls if isinstance(message, AssistantMessage) else ()
+    return (message.text, *(call.arguments for call in calls))
 
 
 def used_call_ids(messages: tuple[Message, ...]) -> set[str]:

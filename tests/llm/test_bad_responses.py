@@ -326,7 +326,7 @@ async def test_a_stream_that_was_cut_is_paid_for(wire: Wire) -> None:
     prompt = len(server.seen[0].raw) // 4
     assert reply.usage.requests == 3
     assert reply.prompt_tokens == prompt
-    assert reply.usage.input_tokens == pytest.approx(2 * prompt, rel=0.05)
+    assert 1.5 * prompt < reply.usage.input_tokens <= 2 * prompt
     assert reply.usage.cost_usd == pytest.approx(reply.usage.input_tokens)
 
 
