@@ -28,7 +28,7 @@ from bot.llm.contract import (
     Usage,
     note_paid,
 )
-from bot.llm.draft import BYTES_PER_TOKEN, JsonObject, estimate_prompt, used_call_ids
+from bot.llm.draft import BYTES_PER_TOKEN, JsonObject, estimate_prompt, shorten, used_call_ids
 from bot.llm.exchange import Draft, Exchange
 from bot.llm.faults import Failure, decide_fault, is_filtered, trouble_of
 from bot.llm.features import Features, Wire, features_for
@@ -199,9 +199,10 @@ class ModelClient:
         return replace(usage, cost_usd=cost_of(self.features.price, usage))
 
     def _finished(self, request: ModelRequest, draft: Draft, usage: Usage, course: _Course) -> ModelReply:
+        message = draft.message()
         if draft.overlong:
             draft.note(Trouble.OVERLONG)
-        message = draft.message()
+            message = shorten(message)
         course.troubles += draft.troubles
         if (cut := find_silent_cut(request, usage)) is not None:
             course.troubles.append(Trouble.SILENT_CUT)

@@ -7,7 +7,7 @@ a draft ends as a message that can be stored, sent back, and answered call by ca
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bot.domain import limits
@@ -87,6 +87,21 @@ class ReplyDraft:
 
     def note(self, trouble: Trouble) -> None:
         self.troubles.append(trouble)
+
+
+def shorten(message: AssistantMessage) -> AssistantMessage:
+    """An over-long reply as the conversation keeps it: it was broken off, and would fill the next prompts. What
+    was whole in it, earlier calls, stays."""
+    calls = message.calls
+    if calls and sendable_arguments(calls[-1].arguments) != calls[-1].arguments:
+        calls = (*calls[:-1], replace(calls[-1], arguments=_head(calls[-1].arguments)))
+    return AssistantMessage(_head(message.text), calls)
+
+
+def _head(text: str) -> str:
+    if len(text) <= limits.MODEL_OVERLONG_KEPT:
+        return text
+    return f"{text[: limits.MODEL_OVERLONG_KEPT]}\n[broken off after {len(text):,} characters]"
 
 
 def parse_usage(usage: JsonObject) -> Usage | None:

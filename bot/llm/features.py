@@ -137,3 +137,8 @@ def features_for(model: str) -> Features:
         if re.match(pattern, name):
             return features
     return Features()
+
+
+def known_families() -> tuple[tuple[str, Features], ...]:
+    """The table as it is: patterns of names, first match first. For the documentation."""
+    return _TABLE

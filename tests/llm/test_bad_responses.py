@@ -24,12 +24,14 @@ from bot.llm.contract import (
     ModelReply,
     ModelRequest,
     SystemMessage,
+    ToolCall,
     ToolOutput,
     ToolSpec,
     Trouble,
     UserMessage,
     paid_for,
 )
+from bot.llm.draft import shorten
 from bot.llm.features import Wire
 from bot.llm.prices import Price
 from bot.llm.retry import RetryPolicy
@@ -214,10 +216,19 @@ async def test_a_whole_reply_is_never_sent_again_and_can_be_gone_on_from(
             reply = await model.ask()
             assert reply.finish is finish
             assert len(server.seen) == 1
-            assert len(reply.message.text) <= limits.MODEL_REPLY_BYTES + limits.MODEL_REPLY_BYTES // 4
+            assert len(reply.message.text) < 2 * limits.MODEL_OVERLONG_KEPT
             kept = answered(reply) if reply.message.text.strip() or reply.message.calls else ()
             await model.ask(*kept, UserMessage("Go on."))
         server.check()
+
+
+def test_of_an_overlong_reply_only_what_was_broken_off_is_shortened() -> None:
+    whole, broken = ToolCall("a", "shell", json.dumps({"command": "x" * 9_000})), "{" + "x" * 9_000
+    kept = shorten(AssistantMessage("y" * 9_000, (whole, ToolCall("b", "shell", broken))))
+    assert kept.calls[0] == whole
+    assert len(kept.calls[1].arguments) < 5_000 > len(kept.text)
+    assert "broken off after 9,000" in kept.text
+    assert shorten(AssistantMessage("short")) == AssistantMessage("short")
 
 
 # -- replies that are oddly wrapped: mended and counted -----------------------------------------------------
