@@ -100,7 +100,7 @@ def setup(
 @app.command()
 def doctor(
     model: Annotated[
-        bool, typer.Option(help="Find out what the model's server can do (about 15,000 tokens).")
+        bool, typer.Option(help="Find out what the model's server can do (about 12,000 tokens).")
     ] = True,
 ) -> None:
     """Check everything that a running Pullwright needs, and say how to mend what is amiss."""

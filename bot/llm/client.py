@@ -152,6 +152,8 @@ class ModelClient:
                 return ModelReply(AssistantMessage(""), FinishReason.REFUSAL, usage, self.name)
             if not self._adapt(failure, body, wire, course):
                 course.troubles.append(trouble_of(failure))
+                if (overflow := find_mute_overflow(request, course.troubles)) is not None:
+                    raise overflow from failure.cause
                 _fail(failure)
 
     def _prepare(
@@ -214,6 +216,21 @@ class ModelClient:
 
 def _fail(failure: Failure) -> NoReturn:
     raise decide_fault(failure) from failure.cause
+
+
+def find_mute_overflow(request: ModelRequest, troubles: list[Trouble]) -> ContextOverflow | None:
+    """Some servers (llama-cpp-python) answer 200 to a prompt that is too long, and end the stream without a word.
+    Once may be an accident; twice, with a prompt that may be too long, is taken for that."""
+    mute = troubles.count(Trouble.EMPTY_STREAM)
+    if (
+        troubles[-1] is not Trouble.EMPTY_STREAM
+        or mute < 2
+        or estimate_prompt(request) < limits.SILENT_CUT_TOKENS
+    ):
+        return None
+    return ContextOverflow(
+        f"the model's server ended the stream {mute} times without a word, as some do when the prompt is too long"
+    )
 
 
 def find_silent_cut(request: ModelRequest, usage: Usage) -> ContextOverflow | None:

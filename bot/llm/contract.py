@@ -82,6 +82,7 @@ class Trouble(StrEnum):
     SILENCE = "silence"
     SLOW = "slow"  # longer than one whole reply may take
     CUT_STREAM = "cut_stream"
+    EMPTY_STREAM = "empty_stream"  # ended properly, without a word
     MALFORMED_CHUNK = "malformed_chunk"
     REFUSED_FIELD = "refused_field"
     WRONG_WIRE = "wrong_wire"  # the server has no Responses

@@ -35,6 +35,8 @@ class Exchange:
             draft.end()
         if draft.finish is not None:
             return None  # a server that says everything and then does not let go has said everything
+        if failure is None and not draft.begun:
+            return Failure(None, "", "the model's stream ended without a word", trouble=Trouble.EMPTY_STREAM)
         said = "the model's stream ended before the reply was whole"
         return failure or Failure(None, "", said, trouble=Trouble.CUT_STREAM)
 

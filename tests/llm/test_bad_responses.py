@@ -96,6 +96,7 @@ def answered(reply: ModelReply) -> tuple[Message, ...]:
         pytest.param(Fault.OVERLOADED, Trouble.SERVER, id="529"),
         pytest.param(Fault.DROPPED, Trouble.CONNECTION, id="connection dropped before an answer"),
         pytest.param(Fault.CUT_STREAM, Trouble.CUT_STREAM, id="stream cut"),
+        pytest.param(Fault.EMPTY_STREAM, Trouble.EMPTY_STREAM, id="stream without a word"),
         pytest.param(Fault.BAD_CHUNK, Trouble.MALFORMED_CHUNK, id="chunk that is no JSON"),
         pytest.param(Fault.BAD_BYTES, Trouble.MALFORMED_CHUNK, id="chunk that is no UTF-8"),
         pytest.param(Fault.FAILED_IN_STREAM, Trouble.SERVER, id="server_error inside the stream"),
@@ -181,6 +182,17 @@ async def test_an_overflow_goes_up_for_compaction(wire: Wire, fault: Fault) -> N
                 await model.ask(long)
             assert (await model.ask(UserMessage("short"))).message.text == LOOK.text
     assert len(server.seen) == 2
+
+
+@BOTH
+async def test_a_long_prompt_that_is_answered_without_a_word_twice_is_too_long(wire: Wire) -> None:
+    long = UserMessage("words of the thread, and more of them " * 800)
+    with ModelServer([LOOK], {0: [Fault.EMPTY_STREAM] * 3}) as server:
+        async with talk(server, wire) as model:
+            with pytest.raises(ContextOverflow, match="without a word"):
+                await model.ask(long)
+            assert (await model.ask(UserMessage("short"))).message.text == LOOK.text
+    assert len(server.seen) == 4
 
 
 @BOTH

@@ -64,6 +64,7 @@ class Fault(StrEnum):
     OVERFLOW_IN_STREAM = "overflow_in_stream"
     FAILED_IN_STREAM = "failed_in_stream"  # server_error after a 200
     CUT_STREAM = "cut_stream"  # the connection ends in the middle
+    EMPTY_STREAM = "empty_stream"  # 200, and the stream ends without a word
     IDLE_STREAM = "idle_stream"  # the stream falls silent
     PINGS_ONLY = "pings_only"  # comments for ever, never an event
     BAD_CHUNK = "bad_chunk"  # a chunk that is no JSON

@@ -207,6 +207,8 @@ def _stream(
             _write_events(handler, [failed if seen.responses else broken[fault]])
         case Fault.CUT_STREAM:
             _write_events(handler, events[:half])
+        case Fault.EMPTY_STREAM:
+            return
         case Fault.IDLE_STREAM:
             _write_events(handler, events[:half])
             server.wait_silently()
