@@ -1,6 +1,6 @@
 """What a model's server can do, found out by asking: for `pullwright doctor --model`.
 
-Two requests of about five thousand tokens, the second extending the first as in a real run. Looks only; what the
+Two requests of about six thousand tokens, the second extending the first as in a real run. Looks only; what the
 findings mean for people is said in `cli/doctor_model.py`.
 """
 
@@ -28,7 +28,7 @@ from bot.llm.draft import count, sendable_arguments
 from bot.llm.features import Wire
 
 WORD: Final = "heron"
-_RULES: Final = 300  # lines of the long prompt: over the 4,096 tokens at which some servers cut
+_RULES: Final = 220  # lines of the long prompt: over the 4,096 tokens at which some servers cut
 _NOTE = ToolSpec(
     "note",
     "Write down a text.",
@@ -154,12 +154,11 @@ def _text_of(call: ToolCall) -> str | None:
 
 
 def _long_rules(lines: int = _RULES) -> str:
-    """A prompt of 15 to 20 tokens a line; what matters stands in the first."""
-    rules = (
-        f"Rule {number}: file {number * 7 % 501} is kept in drawer {number * 3 % 97}."
-        for number in range(lines)
+    """A prompt of about 25 tokens a line; what matters stands in the first."""
+    rule = "Rule {}: whatever lies in a drawer is written down before it is moved, and nothing is moved twice in a day."
+    return "\n".join(
+        [f"The word of the day is `{WORD}`.", *(rule.format(number) for number in range(1, lines + 1))]
     )
-    return "\n".join([f"The word of the day is `{WORD}`.", *rules])
 
 
 def find_window(models: tuple[dict[str, object], ...], name: str) -> int | None:
