@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
 from bot.domain import limits
-from bot.errors import ModelFault, RetryLater
+from bot.errors import Bug, ModelFault, RetryLater
 from bot.llm.chat_wire import ChatDraft, render_chat
 from bot.llm.contract import (
     AssistantMessage,
@@ -169,7 +169,7 @@ class ModelClient:
                 body = render_chat(self.name, request, self.features, self.without)
                 return body, ChatDraft(taken, on_text, keeps_reasoning=self.features.keeps_reasoning)
             case Wire.AUTO:
-                raise AssertionError("the wire is decided when the client is built")
+                raise Bug("the wire is decided when the client is built")
             case _:
                 assert_never(wire)
 
