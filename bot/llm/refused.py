@@ -7,8 +7,9 @@ part out from then on. Only what stands here is ever left out: nothing without w
 import re
 from typing import Final
 
+from bot.llm.contract import ContextOverflow
 from bot.llm.draft import JsonObject
-from bot.llm.faults import Failure
+from bot.llm.faults import Failure, decide_fault
 from bot.llm.features import Wire
 
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
@@ -22,6 +23,8 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "store": (),
 }
 _REFUSING: Final = frozenset({400, 404, 415, 422, 501})
+# llama-cpp-python says with 500 what its validation found.
+_VALIDATION: Final = re.compile(r"literal_error|extra_forbidden|validation error", re.IGNORECASE)
 _NO_SUCH_WIRE: Final = frozenset({404, 405, 501})
 
 
@@ -29,7 +32,10 @@ def decide_left_out(failure: Failure, body: JsonObject) -> str | None:
     """The part of `body` that the failure refuses and that may be left out; None: it is about something else.
 
     Beside fields: `developer` (the role), `strict`, `custom` (plain-text tools), `carried` (reasoning)."""
-    if failure.status not in _REFUSING:
+    validated = failure.status == 500 and _VALIDATION.search(failure.message)
+    if failure.status not in _REFUSING and not validated:
+        return None
+    if isinstance(decide_fault(failure), ContextOverflow):
         return None
     items = body.get("messages") or body.get("input") or []
     if failure.code == "invalid_encrypted_content" and any(_carries(item) for item in items):
