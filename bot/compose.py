@@ -16,12 +16,13 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from bot.domain import limits
 from bot.domain.budget import Budget
 from bot.errors import SandboxUnavailable
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
-from bot.llm.chat import DEFAULT_BASE_URL, ChatServer, open_chat_model
+from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
 from bot.llm.contract import Model
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
@@ -159,14 +160,26 @@ async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
         recorded = RecordedModel(parse_recording(text, settings.recording.name), strict=not again)
         yield RecordingModel(recorded, settings.record_to) if settings.record_to else recorded
         return
-    server = ChatServer(
+    async with open_model_client(settings) as model:
+        yield RecordingModel(model, settings.record_to) if settings.record_to else model
+
+
+@asynccontextmanager
+async def open_model_client(
+    settings: HostSettings, tries: int = limits.MODEL_TRIES
+) -> AsyncIterator[ModelClient]:
+    """A client for the model's server that the settings name. Fewer `tries` where a person waits."""
+    server = Server(
         settings.model,
         settings.openai_api_key.get_secret_value(),
         settings.openai_base_url or DEFAULT_BASE_URL,
+        settings.wire,
+        settings.effort,
+        settings.prices,
+        settings.model_idle_s,
     )
-    policy = RetryPolicy(asyncio.sleep, random.random)
-    async with open_chat_model(server, policy, time.time) as model:
-        yield RecordingModel(model, settings.record_to) if settings.record_to else model
+    async with open_client(server, RetryPolicy(asyncio.sleep, random.random, tries), time.time) as client:
+        yield client
 
 
 async def setup_egress(settings: HostSettings) -> EgressPolicy:

@@ -22,6 +22,8 @@ from pydantic_settings import (
 
 from bot.domain import limits
 from bot.errors import SettingsFault
+from bot.llm.features import Wire
+from bot.llm.prices import EXAMPLE, PriceList, parse_prices
 from bot.vault import key_path, unseal
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -54,6 +56,26 @@ class HostSettings(BaseSettings):
         description="Any OpenAI-compatible server; empty: OpenAI's own.",
     )
     model: str = Field("gpt-5", description="The model's name at that server.")
+    wire: Wire = Field(
+        Wire.AUTO,
+        description="`responses`, `chat` (Chat Completions), or `auto`: as the model's family is known, and "
+        "Chat Completions where the server has no more.",
+    )
+    effort: str = Field(
+        "",
+        description="Reasoning effort to ask for (`low`, `medium`, `high` ...); empty: as the family is known.",
+        pattern=r"^[a-z]*$",
+    )
+    prices: Annotated[PriceList, NoDecode] = Field(
+        (),
+        description="US dollars per million tokens, as JSON or the path of such a file: "
+        f"`{EXAMPLE}`. They go before the known ones; without any, the cost is unknown.",
+    )
+    model_idle_s: float = Field(
+        limits.MODEL_IDLE_S,
+        description="Seconds without a byte from the model's server after which the request is sent again.",
+        gt=0,
+    )
     recording: Path | None = Field(
         None,
         description="Play the model from this recording (the demo); never for real work.",
@@ -116,6 +138,18 @@ class HostSettings(BaseSettings):
                 raise ValueError(f"`{pair}` is not of the form host=network")
             pins[host.strip().lower()] = str(ipaddress.ip_network(network.strip(), strict=False))
         return pins
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _parse_prices(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not value.strip() or value.lstrip().startswith("{"):
+            return parse_prices(value) if value.strip() else ()
+        path = Path(value)
+        if not path.is_file():
+            raise ValueError(f"there is no file {value}")
+        return parse_prices(path.read_text(encoding="utf-8"))
 
     # The checks stand at fields, not at the whole: so they are reported together with every other fault.
     @field_validator("recording")

@@ -107,6 +107,26 @@ def test_a_vault_without_its_key_is_a_fault_that_says_so(
         load_settings()
 
 
+def test_prices_are_given_as_json_or_as_a_file(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = '{"my-model": {"input": 1.5, "output": 6}}'
+    given(environment, PULLWRIGHT_PRICES=text, PULLWRIGHT_WIRE="chat")
+    by_value = load_settings()
+    assert by_value.prices[0][1].input == 1.5
+    assert by_value.wire.value == "chat"
+    (tmp_path / "prices.json").write_text(text)
+    given(environment, PULLWRIGHT_PRICES=str(tmp_path / "prices.json"))
+    assert load_settings().prices == by_value.prices
+
+
+def test_faulty_prices_and_an_unknown_wire_are_named(environment: pytest.MonkeyPatch) -> None:
+    given(environment, PULLWRIGHT_PRICES='{"m": {"input": -1}}', PULLWRIGHT_WIRE="telegraph")
+    with pytest.raises(SettingsFault) as fault:
+        load_settings()
+    assert "PULLWRIGHT_PRICES: the prices are not of the form" in fault.value.message
+    assert "m.output" in fault.value.message
+    assert "PULLWRIGHT_WIRE" in fault.value.message
+
+
 def test_a_faulty_value_is_never_shown(environment: pytest.MonkeyPatch) -> None:
     given(environment, PULLWRIGHT_WEBHOOK_SECRETS="too-short-secret,x1y2")
     with pytest.raises(SettingsFault) as fault:

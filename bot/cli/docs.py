@@ -1,7 +1,7 @@
 """Writes the documentation that is generated from code, or says that it is out of date.
 
-Generated: docs/configuration.md (settings and limits), the published JSON Schemas and app-manifest.yml. Each
-generator is a pure function to text, so that `--check` compares without writing.
+Generated: docs/configuration.md (settings, model families, limits), the published JSON Schemas and
+app-manifest.yml. Each generator is a pure function to text, so that `--check` compares without writing.
 """
 
 import json
@@ -14,6 +14,7 @@ import yaml
 from pydantic_core import PydanticUndefined
 
 from bot.domain.app_manifest import build_manifest
+from bot.llm.features import Features, known_families
 from bot.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +66,7 @@ def _render_schema(schema: dict[str, Any]) -> str:
 
 
 def render_configuration() -> str:
-    """docs/configuration.md: the operator's settings, then the table of limits."""
+    """docs/configuration.md: the operator's settings, the model families, the table of limits."""
     lines = [
         "# Configuration",
         "",
@@ -80,9 +81,31 @@ def render_configuration() -> str:
         "|---|---|---|",
     ]
     lines += [_setting_row(name) for name in Settings.model_fields]
+    lines += ["", "## Model families", "", _FAMILIES, ""]
+    lines += _family_table()
     lines += ["", "## Limits", "", "Every bound of the product, from `bot/domain/limits.py`.", ""]
     lines += _limit_tables((_ROOT / "bot" / "domain" / "limits.py").read_text())
     return "\n".join(lines) + "\n"
+
+
+_FAMILIES = (
+    "What is known of a model by its name, from `bot/llm/features.py`: the first row that fits counts. Prices are US "
+    "dollars per million tokens (input, cached, output) of June 2026; `PULLWRIGHT_PRICES` goes before them. What a "
+    "server makes of it is told by `pullwright doctor --model`."
+)
+
+
+def _family_table() -> list[str]:
+    lines = ["| name | wire | window | edits by | turns | price |", "|---|---|---|---|---|---|"]
+    for pattern, known in (*known_families(), ("anything else", Features())):
+        price = known.price
+        money = f"{price.input:g}, {price.cached:g}, {price.output:g}" if price else "unknown"
+        shown = pattern.replace("|", "\\|")
+        lines.append(
+            f"| `{shown}` | {known.wire.value} | {known.window:,} | {known.edit_style.value} "
+            f"| {known.budget.turns} | {money} |"
+        )
+    return lines
 
 
 def _setting_row(name: str) -> str:

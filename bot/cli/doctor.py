@@ -1,7 +1,7 @@
 """`pullwright doctor`: looks at everything that a running Pullwright needs and says how to mend what is amiss.
 
-Looks only: nothing is changed, started or sent but requests that read, and one short question to the model.
-What the findings mean is decided in `doctor_findings.py`.
+Looks only: nothing is changed, started or sent but requests that read, and two questions to the model.
+What the findings mean is decided in `doctor_findings.py` and `doctor_model.py`.
 """
 
 import asyncio
@@ -15,13 +15,16 @@ from rich.text import Text
 
 from bot.cli import doctor_findings as judge
 from bot.cli.doctor_findings import Finding, Health
-from bot.compose import build_sandbox, open_app_client, open_database, open_model
+from bot.cli.doctor_model import judge_model
+from bot.compose import build_sandbox, open_app_client, open_database, open_model_client
 from bot.errors import Bug, ForPerson, RetryLater
 from bot.forge.app import AppClient
-from bot.llm.contract import ModelRequest, UserMessage
+from bot.llm.contract import ContextOverflow
+from bot.llm.probe import probe_model
 from bot.settings import Settings, load_settings
 
 _MARKS = {Health.GOOD: ("✓", "green"), Health.WARNING: ("!", "yellow"), Health.BAD: ("✗", "red")}
+_MODEL_TRIES = 2  # a person waits; what fails twice in a row is worth telling
 _PATIENCE_S = 10.0  # for the health page: GitHub itself waits ten seconds for an answer
 
 
@@ -53,7 +56,7 @@ def examine(settings: Settings, ask_model: bool) -> Iterator[Finding]:
         finally:
             client.close()
     if ask_model:
-        yield _model(settings)
+        yield from _model(settings)
 
 
 def _database(settings: Settings) -> Finding:
@@ -107,19 +110,20 @@ def _status_of(url: str, get: Callable[[str], int] | None = None) -> int | None:
         return None
 
 
-def _model(settings: Settings) -> Finding:
-    async def ask() -> str:
-        request = ModelRequest((UserMessage("Answer with the one word: ready"),), (), "doctor")
-        async with open_model(settings) as model:
-            reply = await model.reply(request)
-            return f"{reply.model} answers ({reply.usage.input_tokens} + {reply.usage.output_tokens} tokens)"
+def _model(settings: Settings) -> Iterator[Finding]:
+    async def ask() -> tuple[Finding, ...]:
+        async with open_model_client(settings, _MODEL_TRIES) as client:
+            return judge_model(await probe_model(client), client.features)
 
     if settings.recording is not None:
-        return Finding("model", Health.WARNING, f"a recording: {settings.recording}", "For the demo only.")
+        yield Finding("model", Health.WARNING, f"a recording: {settings.recording}", "For the demo only.")
+        return
     try:
-        return Finding("model", Health.GOOD, asyncio.run(ask()))
+        yield from asyncio.run(ask())
     except (ForPerson, RetryLater) as fault:
-        return _bad("model", fault)
+        yield _bad("model", fault)
+    except ContextOverflow as overflow:
+        yield Finding("model", Health.BAD, str(overflow), "Raise the context window at the server.")
 
 
 def _bad(subject: str, fault: ForPerson | RetryLater) -> Finding:

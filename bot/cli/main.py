@@ -137,7 +137,7 @@ def setup(
 @app.command()
 def doctor(
     model: Annotated[
-        bool, typer.Option(help="Ask the model one short question (costs a few tokens).")
+        bool, typer.Option(help="Find out what the model's server can do (about 12,000 tokens).")
     ] = True,
 ) -> None:
     """Check everything that a running Pullwright needs, and say how to mend what is amiss."""

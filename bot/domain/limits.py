@@ -105,6 +105,12 @@ MODEL_RETRY_WAIT_MAX_S: Final = 60  # longer waits free the slot: the task is de
 MODEL_CONNECT_S: Final = 10
 MODEL_REPLY_S: Final = 1_200  # one whole reply: a server that only pings is ended; reasoning takes minutes
 MODEL_REPLY_BYTES: Final = 2 * MIB  # text and arguments of one reply; a file of 2 MB is not written by hand
+MODEL_OVERLONG_KEPT: Final = 4_000  # characters of a reply that was too long: enough to see what it was about
+SILENT_CUT_SHARE: Final = (
+    0.25  # counted tokens under a quarter of bytes / 4: text has 3 to 5 bytes a token, seldom 8
+)
+SILENT_CUT_TOKENS: Final = 4_000  # shorter prompts fit everywhere
+USAGE_NONSENSE_SHARE: Final = 0.01  # counted tokens under a hundredth: no count at all, so it is estimated
 MODEL_CALLS_PER_REPLY: Final = 32  # further calls of one reply are not run: parallel reading needs under ten
 AGENT_TURNS: Final = 100  # unknown family: 98 % of resolved runs end before
 AGENT_TOKENS: Final = 6_000_000  # input and output, cached included: 100 turns at 60k

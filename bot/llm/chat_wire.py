@@ -1,18 +1,17 @@
 """The bodies of Chat Completions: a request as JSON, and a reply gathered from a stream's chunks. Pure.
 
-A request is a function of its messages alone, so that every request extends the last one byte for byte.
-Chunks are read as untrusted data: compatible servers leave fields out, repeat indices and invent ids.
+A request is a function of its messages alone, so that every request extends the last one byte for byte; the
+messages stand last, so that the body but its closing brackets is a prefix of the next one's.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final
 
-from bot.domain import limits
 from bot.errors import RetryLater
 from bot.llm.contract import (
     AssistantMessage,
+    Carried,
     FinishReason,
     Message,
     ModelRequest,
@@ -20,35 +19,47 @@ from bot.llm.contract import (
     ToolCall,
     ToolOutput,
     ToolSpec,
-    Usage,
+    Trouble,
     UserMessage,
+)
+from bot.llm.draft import (
+    CallDraft,
+    JsonObject,
+    ReplyDraft,
+    carry,
+    objects,
+    parse_usage,
+    sendable_arguments,
+    sendable_name,
+    sendable_text,
+    string,
 )
 from bot.llm.features import Features
 from bot.llm.sanitise import clean_text
 
-JsonObject = dict[str, Any]
+REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_details")
+"""Where servers put what the model thought. Kept and sent back only for families that need it."""
 
-OPTIONAL_FIELDS = ("stream_options", "parallel_tool_calls", "prompt_cache_key")
-"""May be left out for a server whose 400 names them."""
+_ENDED: Final = frozenset({"stop", "tool_calls", "function_call", "length", "content_filter"})
+# What servers say when their own back end gave up in the middle: the same request may pass.
+_BROKEN: Final = frozenset({"error", "abort", "network_error", "insufficient_system_resource"})
 
 
-def render_request(
-    model: str, request: ModelRequest, features: Features, without: frozenset[str]
-) -> JsonObject:
-    """The body of one streamed request. `without`: optional fields that this server refused before."""
+def render_chat(model: str, request: ModelRequest, features: Features, without: frozenset[str]) -> JsonObject:
+    """The body of one streamed request. `without`: what this server refused before."""
     role = "system" if "developer" in without else features.system_role
-    body: JsonObject = {
-        "model": model,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "tools": [_render_tool(tool) for tool in request.tools],
-        "messages": [_render_message(message, role) for message in request.messages],
-    }
-    if features.parallel_calls:
-        body["parallel_tool_calls"] = True
+    body: JsonObject = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
+    if features.effort:
+        body["reasoning_effort"] = features.effort
+    if request.tools:
+        body["tools"] = [_render_tool(tool) for tool in request.tools]
+        if features.parallel_calls:
+            body["parallel_tool_calls"] = True
     if features.cache_key:
         body["prompt_cache_key"] = request.cache_key
-    return {name: value for name, value in body.items() if name not in without and value != []}
+    kept = {name: value for name, value in body.items() if name not in without}
+    keep = features.keeps_reasoning and "carried" not in without
+    return {**kept, "messages": [_render_message(message, role, keep) for message in request.messages]}
 
 
 def _render_tool(tool: ToolSpec) -> JsonObject:
@@ -56,125 +67,117 @@ def _render_tool(tool: ToolSpec) -> JsonObject:
     return {"type": "function", "function": function}
 
 
-def _render_message(message: Message, system_role: str) -> JsonObject:
+def _render_message(message: Message, system_role: str, keep_reasoning: bool) -> JsonObject:
     match message:
         case SystemMessage(text):
-            return {"role": system_role, "content": clean_text(text)}
+            return {"role": system_role, "content": sendable_text(text)}
         case UserMessage(text):
-            return {"role": "user", "content": clean_text(text)}
+            return {"role": "user", "content": sendable_text(text)}
         case ToolOutput(call_id, text):
-            return {"role": "tool", "tool_call_id": call_id, "content": clean_text(text)}
-        case AssistantMessage(text, ()):
-            return {"role": "assistant", "content": clean_text(text)}
-        case AssistantMessage(text, calls):
-            return {
-                "role": "assistant",
-                "content": clean_text(text) or None,
-                "tool_calls": [_render_call(call) for call in calls],
-            }
+            return {"role": "tool", "tool_call_id": call_id, "content": sendable_text(text)}
+        case AssistantMessage(text, calls, carried):
+            body: JsonObject = {"role": "assistant", "content": clean_text(text) or None}
+            if keep_reasoning:
+                body |= _kept_reasoning(carried)
+            if calls:
+                body["tool_calls"] = [_render_call(call) for call in calls]
+            return body
+
+
+def _kept_reasoning(carried: tuple[Carried, ...]) -> JsonObject:
+    """The reasoning fields that this wire has carried; what the other wire has carried means nothing here."""
+    fields: JsonObject = {}
+    for one in carried:
+        fields |= {name: value for name, value in json.loads(one.item).items() if name in REASONING_FIELDS}
+    return fields
 
 
 def _render_call(call: ToolCall) -> JsonObject:
-    function = {"name": clean_text(call.name), "arguments": _sendable_arguments(clean_text(call.arguments))}
+    arguments = sendable_arguments(clean_text(call.arguments))
+    function = {"name": sendable_name(call.name), "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
 
 
-def _sendable_arguments(arguments: str) -> str:
-    """Servers with chat templates parse the arguments of earlier calls and fail on malformed ones."""
-    try:
-        if isinstance(json.loads(arguments), dict):
-            return arguments
-    except ValueError:
-        pass
-    return json.dumps({"malformed": arguments}, ensure_ascii=False)
-
-
 @dataclass
-class _CallDraft:
-    id: str
-    name: str
-    pieces: list[str] = field(default_factory=list)
+class ChatDraft(ReplyDraft):
+    """Gathers the chunks of Chat Completions."""
 
-
-@dataclass
-class ReplyDraft:
-    """Gathers chunks. `finish` stays None until the server says why it stopped: then the stream was whole."""
-
-    taken_ids: set[str]
-    on_text: Callable[[str], None] | None = None
-    model: str = ""
-    finish: str | None = None
-    refusal: bool = False
-    usage: Usage | None = None
-    size: int = 0
+    keeps_reasoning: bool = False
     _text: list[str] = field(default_factory=list)
-    _calls: list[_CallDraft] = field(default_factory=list)
-    _open: dict[object, _CallDraft] = field(default_factory=dict)
-
-    @property
-    def overlong(self) -> bool:
-        return self.size > limits.MODEL_REPLY_BYTES
+    _calls: list[CallDraft] = field(default_factory=list)
+    _open: dict[object, CallDraft] = field(default_factory=dict)
+    _reasoning: JsonObject = field(default_factory=dict)
 
     def add(self, chunk: object) -> None:
-        """Take one chunk. Raises RetryLater for what is no chunk at all."""
+        """Take one chunk. Raises RetryLater for what is no chunk at all, or says that the server broke."""
         if not isinstance(chunk, dict):
             raise RetryLater("the model's server sent a malformed chunk", 0.0)
-        self.model = _string(chunk.get("model")) or self.model
+        self.begun = True
+        self.model = string(chunk.get("model")) or self.model
         if isinstance(usage := chunk.get("usage"), dict):
-            self.usage = parse_usage(usage)
-        choices = chunk.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return
-        delta = choices[0].get("delta")
-        if isinstance(delta, dict):
-            self._add_delta(delta)
-        self.finish = _string(choices[0].get("finish_reason")) or self.finish
+            self.usage = parse_usage(usage) or self.usage
+        for choice in objects(chunk.get("choices"))[:1]:
+            # A server that does not stream puts the same things into `message`.
+            delta = choice.get("delta") or choice.get("message")
+            if isinstance(delta, dict):
+                self._add_delta(delta)
+            self.finish = string(choice.get("finish_reason")) or self.finish
+        if self.finish in _BROKEN:
+            reason, self.finish = self.finish, None
+            raise RetryLater(f"the model's server broke off: {reason}", 0.0)
+
+    def end(self) -> None:
+        """The stream is over. Usage comes last: with it the reply is whole, though the server gave no reason."""
+        if self.finish is None and self.usage is not None and (self._text or self._calls):
+            self.finish = ""
+        if self.finish is not None and self.finish not in _ENDED:
+            self.note(Trouble.UNKNOWN_FINISH)
 
     def _add_delta(self, delta: JsonObject) -> None:
-        self._add_text(_string(delta.get("content")))
-        if refused := _string(delta.get("refusal")):
-            self.refusal = True
-            self._add_text(refused)
-        calls = delta.get("tool_calls")
-        for piece in calls if isinstance(calls, list) else []:
-            if isinstance(piece, dict):
-                self._add_call(piece)
-
-    def _add_text(self, text: str) -> None:
-        if text:
+        if text := string(delta.get("content")):
             self._text.append(text)
-            self.size += len(text)
-            if self.on_text:
-                self.on_text(text)
+            self.hear(text)
+        if refused := string(delta.get("refusal")):
+            self.refusal = True
+            self._text.append(refused)
+            self.hear(refused)
+        for name in REASONING_FIELDS:
+            self._add_reasoning(name, delta.get(name))
+        for piece in objects(delta.get("tool_calls")):
+            self._add_call(piece)
+
+    def _add_reasoning(self, name: str, value: object) -> None:
+        if isinstance(value, str) and value:
+            self._reasoning[name] = string(self._reasoning.get(name)) + value
+            self.size += len(value)
+        elif isinstance(value, list) and value:
+            before = self._reasoning.get(name)
+            self._reasoning[name] = [*(before if isinstance(before, list) else []), *value]
+            self.size += len(json.dumps(value))
 
     def _add_call(self, piece: JsonObject) -> None:
         function = piece.get("function")
         function = function if isinstance(function, dict) else {}
-        key, call_id, name = piece.get("index"), _string(piece.get("id")), _string(function.get("name"))
+        key, call_id, name = piece.get("index"), string(piece.get("id")), string(function.get("name"))
+        key = key if isinstance(key, int) else None
         draft = self._open.get(key)
         # Some servers send every call with index 0 (or none): a new id with a name opens a new call.
         if draft is None or (call_id and name and call_id != draft.id):
-            draft = _CallDraft(call_id, name)
+            draft = CallDraft(call_id, name)
             self._open[key] = draft
             self._calls.append(draft)
         else:
             draft.name = draft.name or name
         arguments = function.get("arguments")
-        # Some servers send the arguments as an object instead of its text.
-        text = json.dumps(arguments) if isinstance(arguments, dict) else _string(arguments)
+        if isinstance(arguments, dict):
+            self.note(Trouble.ARGUMENTS_AS_OBJECT)
+        text = json.dumps(arguments) if isinstance(arguments, dict) else string(arguments)
         draft.pieces.append(text)
         self.size += len(text)
 
     def message(self) -> AssistantMessage:
-        """The message, with ids that are unique in the conversation, and text that can be stored and sent."""
-        calls = []
-        for draft in self._calls:
-            call_id = clean_text(draft.id)
-            if not call_id or call_id in self.taken_ids:
-                call_id = _fresh_id(self.taken_ids)
-            self.taken_ids.add(call_id)
-            calls.append(ToolCall(call_id, clean_text(draft.name), clean_text("".join(draft.pieces))))
-        return AssistantMessage(clean_text("".join(self._text)), tuple(calls))
+        carried = (carry(0, self._reasoning),) if self.keeps_reasoning and self._reasoning else ()
+        return AssistantMessage(clean_text("".join(self._text)), self.finished_calls(self._calls), carried)
 
     def finish_reason(self) -> FinishReason:
         if self.overlong or self.finish == "length":
@@ -182,40 +185,3 @@ class ReplyDraft:
         if self.refusal or self.finish == "content_filter":
             return FinishReason.REFUSAL
         return FinishReason.CALLS if self._calls else FinishReason.STOP
-
-
-def parse_usage(usage: JsonObject) -> Usage:
-    """Tokens as the server reports them; what it leaves out counts as nothing."""
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return Usage(
-        input_tokens=_count(usage.get("prompt_tokens")),
-        cached_tokens=_count(cached),
-        output_tokens=_count(usage.get("completion_tokens")),
-    )
-
-
-def estimate_usage(body_bytes: int, reply_bytes: int) -> Usage:
-    """For servers that report no usage: four bytes a token, as for everything else that is estimated."""
-    return Usage(input_tokens=body_bytes // 4, output_tokens=reply_bytes // 4)
-
-
-def used_call_ids(messages: tuple[Message, ...]) -> set[str]:
-    return {
-        call.id for message in messages if isinstance(message, AssistantMessage) for call in message.calls
-    }
-
-
-def _fresh_id(taken: set[str]) -> str:
-    number = len(taken) + 1
-    while f"call_{number}" in taken:
-        number += 1
-    return f"call_{number}"
-
-
-def _string(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

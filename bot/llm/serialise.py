@@ -10,6 +10,7 @@ from typing import Any
 from bot.errors import Bug
 from bot.llm.contract import (
     AssistantMessage,
+    Carried,
     FinishReason,
     Message,
     ModelReply,
@@ -17,6 +18,7 @@ from bot.llm.contract import (
     ToolCall,
     ToolOutput,
     ToolSpec,
+    Trouble,
     Usage,
     UserMessage,
 )
@@ -30,12 +32,15 @@ def render_message(message: Message) -> JsonObject:
             return {"role": "system", "text": text}
         case UserMessage(text):
             return {"role": "user", "text": text}
-        case AssistantMessage(text, calls):
-            return {
+        case AssistantMessage(text, calls, carried):
+            body: JsonObject = {
                 "role": "assistant",
                 "text": text,
                 "calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls],
             }
+            if carried:
+                body["carried"] = [[one.before, one.item] for one in carried]
+            return body
         case ToolOutput(call_id, text):
             return {"role": "tool", "call_id": call_id, "text": text}
 
@@ -50,10 +55,11 @@ def parse_message(body: JsonObject) -> Message:
                 return UserMessage(body["text"])
             case "assistant":
                 calls = tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in body["calls"])
-                return AssistantMessage(body["text"], calls)
+                carried = tuple(Carried(before, item) for before, item in body.get("carried", ()))
+                return AssistantMessage(body["text"], calls, carried)
             case "tool":
                 return ToolOutput(body["call_id"], body["text"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Bug(f"not a stored message: {error!r}") from error
     raise Bug(f"a stored message has the unknown role {body['role']!r}")
 
@@ -72,6 +78,8 @@ def render_reply(reply: ModelReply) -> JsonObject:
         "message": render_message(reply.message),
         "finish": reply.finish.value,
         "model": reply.model,
+        "prompt_tokens": reply.prompt_tokens,
+        "troubles": [trouble.value for trouble in reply.troubles],
         "usage": {
             "input_tokens": usage.input_tokens,
             "cached_tokens": usage.cached_tokens,
@@ -86,7 +94,14 @@ def parse_reply(body: JsonObject) -> ModelReply:
     message = parse_message(body["message"])
     if not isinstance(message, AssistantMessage):
         raise Bug("a stored reply is no assistant message")
-    return ModelReply(message, FinishReason(body["finish"]), Usage(**body["usage"]), body["model"])
+    return ModelReply(
+        message,
+        FinishReason(body["finish"]),
+        Usage(**body["usage"]),
+        body["model"],
+        body.get("prompt_tokens", 0),
+        tuple(Trouble(trouble) for trouble in body.get("troubles", ())),
+    )
 
 
 def render_canonical(value: object) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain import limits
 from bot.errors import RetryLater
-from bot.llm.chat_wire import OPTIONAL_FIELDS, ReplyDraft, parse_usage, render_request
+from bot.llm.chat_wire import ChatDraft, render_chat
 from bot.llm.contract import (
     AssistantMessage,
     FinishReason,
@@ -21,6 +21,7 @@ from bot.llm.contract import (
     Usage,
     UserMessage,
 )
+from bot.llm.draft import parse_usage
 from bot.llm.features import features_for
 from tests.llm.streams import call_chunk, chunk, end, text_chunk, usage_chunk
 
@@ -33,11 +34,11 @@ def request(*more: Message) -> ModelRequest:
 
 
 def body(*more: Message, model: str = "gpt-5", without: frozenset[str] = frozenset()) -> dict[str, object]:
-    return render_request(model, request(*more), features_for(model), without)
+    return render_chat(model, request(*more), features_for(model), without)
 
 
-def gather(*chunks: object, taken: set[str] | None = None) -> ReplyDraft:
-    draft = ReplyDraft(taken or set())
+def gather(*chunks: object, taken: set[str] | None = None) -> ChatDraft:
+    draft = ChatDraft(taken or set())
     for one in chunks:
         draft.add(one)
     return draft
@@ -59,7 +60,7 @@ def test_a_known_family_gets_its_own_words_and_others_the_plain_ones() -> None:
 
 
 def test_what_a_server_refused_is_left_out() -> None:
-    refused = frozenset({*OPTIONAL_FIELDS, "developer"})
+    refused = frozenset({"stream_options", "parallel_tool_calls", "prompt_cache_key", "developer"})
     assert not refused & set(body(without=refused))
     assert body(without=refused)["messages"][0]["role"] == "system"  # type: ignore[index]
 
@@ -137,7 +138,18 @@ def test_no_chunk_breaks_the_gathering(chunks: list[object]) -> None:
     draft.finish_reason()
 
 
-@given(st.dictionaries(st.text(max_size=20), JSON))
-def test_usage_is_never_negative(usage: dict[str, object]) -> None:
-    read = parse_usage({**usage, "prompt_tokens": usage.get("x"), "completion_tokens": -3})
-    assert (read.input_tokens >= 0, read.output_tokens) == (True, 0)
+@given(
+    st.dictionaries(
+        st.sampled_from(["prompt_tokens", "input_tokens", "completion_tokens", "output_tokens"]), JSON
+    )
+)
+def test_usage_is_a_count_or_unknown(usage: dict[str, object]) -> None:
+    read = parse_usage(usage)
+    assert read is None or min(read.input_tokens, read.cached_tokens, read.output_tokens) >= 0
+    assert parse_usage({"prompt_tokens": -3, "completion_tokens": True}) is None
+
+
+def test_tokens_from_the_cache_are_part_of_the_input_wherever_they_are_counted() -> None:
+    within = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60}}
+    beside = {"input_tokens": 40, "input_tokens_details": {"cached_tokens": 60}}
+    assert parse_usage(within) == parse_usage(beside) == Usage(100, 60, 0)

@@ -9,22 +9,27 @@ from hypothesis import strategies as st
 from bot.errors import Bug
 from bot.llm.contract import (
     AssistantMessage,
+    Carried,
     FinishReason,
     ModelReply,
     SystemMessage,
     ToolCall,
     ToolOutput,
+    Trouble,
     Usage,
     UserMessage,
 )
-from bot.llm.features import EditStyle, Price, cost_of, features_for
+from bot.llm.features import EditStyle, features_for
+from bot.llm.prices import Price, cost_of
 from bot.llm.sanitise import clean_text
 from bot.llm.serialise import parse_message, parse_reply, render_message, render_reply
 from bot.llm.volatile import mask_volatile
 
 TEXT = st.text()
 CALLS = st.lists(st.builds(ToolCall, TEXT, TEXT, TEXT), max_size=3).map(tuple)
-ASSISTANT = st.builds(AssistantMessage, TEXT, CALLS)
+CARRIED = st.lists(st.builds(Carried, st.integers(0, 3), TEXT), max_size=2).map(tuple)
+ASSISTANT = st.builds(AssistantMessage, TEXT, CALLS, CARRIED)
+TROUBLES = st.lists(st.sampled_from(Trouble), max_size=3).map(tuple)
 MESSAGES = (
     st.builds(SystemMessage, TEXT)
     | st.builds(UserMessage, TEXT)
@@ -38,7 +43,11 @@ def test_messages_survive_storage(message: object) -> None:
     assert parse_message(json.loads(json.dumps(render_message(message)))) == message  # type: ignore[arg-type]
 
 
-@given(st.builds(ModelReply, ASSISTANT, st.sampled_from(FinishReason), st.builds(Usage), TEXT))
+@given(
+    st.builds(
+        ModelReply, ASSISTANT, st.sampled_from(FinishReason), st.builds(Usage), TEXT, st.integers(), TROUBLES
+    )
+)
 def test_replies_survive_storage(reply: ModelReply) -> None:
     assert parse_reply(json.loads(json.dumps(render_reply(reply)))) == reply
 
@@ -82,7 +91,9 @@ def test_what_matters_is_not_masked(text: str) -> None:
         ("openai/gpt-5.4-2026-03-05", "gpt-5.4", EditStyle.PATCH),
         ("gpt-5-mini", "gpt-5-mini", EditStyle.PATCH),
         ("claude-sonnet-4-5", "claude", EditStyle.EDIT),
-        ("qwen3-coder", "unknown", EditStyle.EDIT),
+        ("qwen3-coder", "qwen", EditStyle.EDIT),
+        ("openrouter/anthropic/claude-haiku-9", "claude", EditStyle.EDIT),
+        ("my-own-model", "unknown", EditStyle.EDIT),
     ],
 )
 def test_a_name_finds_its_family(model: str, family: str, style: EditStyle) -> None:
