@@ -8,7 +8,7 @@ row, so that the batch runs again from the last snapshot.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.agent.contract import Deps
+from bot.agent.contract import Deps, PlanStep
 from bot.agent.decide import CIRCLE
 from bot.agent.history import JsonObject, State, render_submission
 from bot.agent.loopguard import Circle, decide_circle, print_call
@@ -32,6 +32,8 @@ class _Answer:
     repairs: tuple[str, ...] = ()
     mutated: bool = False
     result: ToolResult | None = None
+    tool: str = ""
+    label: str = ""
 
 
 async def run_batch(
@@ -85,6 +87,8 @@ async def _run_call(
         repairs=prepared.repairs,
         mutated=prepared.tool.mutates,
         result=result,
+        tool=prepared.tool.name,
+        label=label,
     )
 
 
@@ -118,13 +122,21 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
                 "fault": answer.fault.value if answer.fault else None,
                 "repairs": list(answer.repairs),
                 "print": fingerprint,
+                "tool": answer.tool,
+                "label": answer.label,
             }
             for answer, text, fingerprint in zip(answers, texts, prints, strict=True)
         ],
+        "plan": [[step.step, step.status.value] for step in _last_plan(answers)],
         "tree": tree,
         "submission": render_submission(submission) if submission else None,
         "seconds": spent.seconds,
     }
+
+
+def _last_plan(answers: list[_Answer]) -> tuple[PlanStep, ...]:
+    plans = [answer.result.plan for answer in answers if answer.result and answer.result.plan]
+    return plans[-1] if plans else ()
 
 
 def _one_line(label: str) -> str:

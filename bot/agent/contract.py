@@ -26,6 +26,9 @@ class EventKind(StrEnum):
     REPLY = "reply"  # one reply of the model
     OUTPUTS = "outputs"  # the answers to all calls of that reply, and the snapshot after them
     MESSAGE = "message"  # a later message to the model: feedback, a person's steering, a nudge
+    COMPACTED = (
+        "compacted"  # what the conversation was shortened to; the next request does not extend the last
+    )
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,10 @@ class Snapshots(Protocol):
     async def restore(self, tree: TreeSha) -> Workspace:
         """The workspace with exactly the content of `tree`: the first call of every run, and before tools are
         run again after a crash. May hand out the open workspace if it is known to be at `tree`."""
+        ...
+
+    async def summarise(self, tree: TreeSha) -> str:
+        """The change from the base to `tree`, a line for each file with its counts; empty when there is none."""
         ...
 
 
@@ -226,6 +233,7 @@ class Deps:
     snapshots: Snapshots
     gate: Gate
     budget: Budget = field(default_factory=Budget)
+    window: int = 128_000  # tokens that the model takes in one request
 
 
 # -- the ends -----------------------------------------------------------------------------------------------

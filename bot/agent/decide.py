@@ -12,7 +12,8 @@
 
 from dataclasses import dataclass
 
-from bot.agent.history import ReplyClass, State
+from bot.agent.compaction import HANDOVER_REQUEST, Due, decide_due
+from bot.agent.history import Handover, ReplyClass, State
 from bot.agent.loopguard import Circle, decide_circle
 from bot.domain import limits
 from bot.domain.budget import Budget, decide_exhausted
@@ -60,6 +61,23 @@ class Say:
 
 
 @dataclass(frozen=True)
+class LeaveOut:
+    """Put stubs in place of old outputs."""
+
+
+@dataclass(frozen=True)
+class AskNote:
+    """Append the request for a hand-over note."""
+
+    text: str = HANDOVER_REQUEST
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """Replace the conversation by the harness's records and the note that came."""
+
+
+@dataclass(frozen=True)
 class Done:
     """The submission stands."""
 
@@ -70,18 +88,33 @@ class GiveUp:
     detail: str
 
 
-Step = Ask | RunCalls | Say | Done | GiveUp
+Step = Ask | RunCalls | Say | LeaveOut | AskNote | Rebuild | Done | GiveUp
 
 
-def decide_next(state: State, budget: Budget) -> Step:
+def decide_next(state: State, budget: Budget, window: int) -> Step:
+    """`window`: tokens that the model takes in one request."""
     if state.submission is not None:
         return Done()
+    if state.handover is Handover.REPLIED:
+        return Rebuild()
     if state.pending is not None:
         return RunCalls()
     step = _after_reply(state) if state.unanswered is not None else _after_calls(state)
     if not isinstance(step, GiveUp) and (used_up := decide_exhausted(budget, state.spent)):
         return GiveUp(*used_up)
-    return step
+    return _before_asking(state, window) if isinstance(step, Ask) else step
+
+
+def _before_asking(state: State, window: int) -> Step:
+    if state.handover is Handover.ASKED:
+        return Ask()
+    match decide_due(state, window):
+        case Due.NOTHING:
+            return Ask()
+        case Due.STUBS:
+            return LeaveOut()
+        case Due.NOTE:
+            return AskNote()
 
 
 def _after_reply(state: State) -> Step:

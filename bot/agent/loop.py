@@ -10,12 +10,14 @@ Races and deaths, and how each is closed:
 - Dies after the last row: the next run finds the submission and returns it.
 - Another worker has taken the task: the next append raises Superseded, and nothing more happens here.
 - A person writes between two turns: taken from the inbox by id, once, before the next request.
+- Dies while it compacts: the stubs, the request for a note, the note and the rebuilt conversation are rows each.
 """
 
 import json
 from dataclasses import dataclass, field
 
 from bot.agent.batch import run_batch
+from bot.agent.compaction import plan_stubs, render_handover
 from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages
 from bot.agent.contract import (
     AgentTask,
@@ -28,9 +30,9 @@ from bot.agent.contract import (
     Feedback,
     Finished,
 )
-from bot.agent.decide import Ask, Done, GiveUp, RunCalls, Say, decide_next
+from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunCalls, Say, decide_next
 from bot.agent.hidden_text import strip_hidden
-from bot.agent.history import JsonObject, Source, State, apply_event, fold, paths_read
+from bot.agent.history import Handover, JsonObject, Source, State, apply_event, fold
 from bot.agent.tools.arguments import render_spec
 from bot.agent.tools.contract import ToolContext
 from bot.agent.tools.outputs import OutputShelf
@@ -84,13 +86,19 @@ class _Loop:
 
     async def work(self, workspace: Workspace) -> End:
         while True:
-            match decide_next(self.state, self.deps.budget):
+            match decide_next(self.state, self.deps.budget, self.deps.window):
                 case Done():
                     return self._finished()
                 case GiveUp(outcome, detail):
                     return self._exhausted(outcome, detail)
                 case Say(text):
                     await self.say(Source.NUDGE, text)
+                case LeaveOut():
+                    await self.record(EventKind.COMPACTED, {"stubs": plan_stubs(self.state).texts})
+                case AskNote(text):
+                    await self.say(Source.HANDOVER, text)
+                case Rebuild():
+                    await self._rebuild(overflow=False)
                 case RunCalls():
                     await self._run_calls(workspace)
                 case Ask():
@@ -108,16 +116,19 @@ class _Loop:
         await self.record(EventKind.MESSAGE, body)
 
     async def _ask(self) -> End | None:
-        for steering in await self.deps.inbox.drain(self.state.steering_id):
+        inbox = self.deps.inbox if self.state.handover is Handover.NONE else None  # else: after the note
+        for steering in await inbox.drain(self.state.steering_id) if inbox else ():
             text = f"Message from {steering.author}, who has write access and may change the instruction:"
             await self.say(Source.STEERING, f"{text}\n\n{strip_hidden(steering.text)}", steering.id)
         request = ModelRequest(self.state.messages, self.state.tools, self.state.cache_key)
         try:
             reply = await self.deps.model.reply(request, self.deps.observer.text)
         except ContextOverflow as overflow:
-            # Compaction belongs here: shorten the conversation by a row of its own, ask once more, then end.
+            if not self.state.overflows and len(self.state.messages) > self.state.head:
+                await self._rebuild(overflow=True)
+                return None
             return self._exhausted(
-                Outcome.OUT_OF_TOKENS, f"The conversation grew too long for the model: {overflow}"
+                Outcome.OUT_OF_TOKENS, f"The conversation is too long for the model: {overflow}"
             )
         except ModelFault as fault:
             return self._exhausted(Outcome.MODEL_UNAVAILABLE, str(fault))
@@ -126,6 +137,14 @@ class _Loop:
         await self.record(EventKind.REPLY, {"reply": render_reply(reply), "seconds": self._elapsed()})
         self.deps.observer.turn(self.state.spent)
         return None
+
+    async def _rebuild(self, *, overflow: bool) -> None:
+        """Shorten the conversation to the first messages, our own records, and the model's note if there is one."""
+        state = self.state
+        change = await self.deps.snapshots.summarise(state.tree)
+        text = clean_text(render_handover(state.records, change, state.note, overflow=overflow))
+        body = {"text": text, "overflow": overflow, "before_tokens": state.context_tokens}
+        await self.record(EventKind.COMPACTED, body)
 
     async def _run_calls(self, workspace: Workspace) -> None:
         context = ToolContext(
@@ -136,7 +155,7 @@ class _Loop:
             observer=self.deps.observer,
             shelf=self.shelf,
             base_tree=self.task.base_tree,
-            read_paths=paths_read(self.state.messages),
+            read_paths=self.state.records.read_paths,
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)

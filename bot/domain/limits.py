@@ -107,6 +107,15 @@ BUDGET_NOTICES: Final = (0.5, 0.8, 0.95)  # the model is told at these shares
 SAME_CALL_LIMIT: Final = 3  # same call, same result: told at the third, ended at the fourth
 MALFORMED_LIMIT: Final = 3  # answers in a row that can't be acted on
 TEXT_ONLY_LIMIT: Final = 2  # "continue, or call submit" is said once
+COMPACT_TOKENS: Final = 80_000  # from here on a conversation is compacted: successful runs mostly stay below
+COMPACT_WINDOW_SHARE: Final = 0.65  # of a smaller window: room for the reply and for what is counted wrong
+COMPACT_FREED_TOKENS: Final = (
+    20_000  # old outputs are left out only when it frees as much: each batch costs the cache
+)
+COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by size, keeps its outputs
+COMPACT_GROWTH_SHARE: Final = (
+    0.25  # not again before it has grown by so much: small windows would do it each turn
+)
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex

@@ -147,6 +147,10 @@ class MemorySnapshots:
         self.workspace = MemoryWorkspace(dict(self.trees[tree]), self.scripts)
         return self.workspace
 
+    async def summarise(self, tree: TreeSha) -> str:
+        base, now = self.trees[self.base], self.trees[tree]
+        return "\n".join(name for name in sorted({*base, *now}) if base.get(name) != now.get(name))
+
 
 @dataclass
 class NotedProgress:
@@ -189,6 +193,7 @@ class World:
     files: dict[str, bytes] = field(default_factory=lambda: dict(FILES))
     scripts: dict[str, Script] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    window: int = 128_000
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: SteppingClock = field(default_factory=SteppingClock)
     progress: NotedProgress = field(default_factory=NotedProgress)
@@ -228,6 +233,7 @@ class World:
             async def drain(self, after: int) -> tuple[Steering, ...]:
                 return tuple(steering for steering in world.inbox if steering.id > after)
 
+        model.watch(lambda: self.log.kinds().count(EventKind.COMPACTED))
         deps = Deps(
             model=model,
             events=self.log,
@@ -238,6 +244,7 @@ class World:
             snapshots=self.snapshots,
             gate=Clean(),
             budget=self.budget,
+            window=self.window,
         )
         return await run(self.task, deps, feedback)
 

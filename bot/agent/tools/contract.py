@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.agent.contract import Gate, Observer, Snapshots, Submission, TestRunner
+from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
 from bot.agent.tools.outputs import OutputShelf
 from bot.domain.ids import TreeSha
 from bot.sandbox.contract import Workspace
@@ -45,6 +45,7 @@ class ToolResult:
     ok: bool = True
     submission: Submission | None = None
     tree: TreeSha | None = None
+    plan: tuple[PlanStep, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ class UpdatePlanArguments(Arguments):
 
 
 async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResult:
-    context.observer.plan(tuple(PlanStep(entry.step, entry.status) for entry in arguments.plan))
-    return ToolResult("Plan noted.")
+    plan = tuple(PlanStep(entry.step, entry.status) for entry in arguments.plan)
+    context.observer.plan(plan)
+    return ToolResult("Plan noted.", plan=plan)
 
 
 UPDATE_PLAN = Tool(

@@ -72,6 +72,7 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
+    features = features_for(services.model.name)
     deps = Deps(
         model=services.model,
         events=TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now),
@@ -81,7 +82,8 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         tests=TreeTests(work, verifier),
         snapshots=work,
         gate=TreeGate(verifier),
-        budget=decide_budget(services.settings.budget, features_for(services.model.name).budget),
+        budget=decide_budget(services.settings.budget, features.budget),
+        window=features.window,
     )
     baseline = asyncio.create_task(verifier.baseline())
     try:
