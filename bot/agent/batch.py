@@ -128,6 +128,9 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
             for answer, text, fingerprint in zip(answers, texts, prints, strict=True)
         ],
         "plan": [[step.step, step.status.value] for step in _last_plan(answers)],
+        "questions": [
+            question for answer in answers if answer.result for question in answer.result.questions
+        ],
         "tree": tree,
         "submission": render_submission(submission) if submission else None,
         "seconds": spent.seconds,

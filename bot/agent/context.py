@@ -90,6 +90,11 @@ def render_task(task: AgentTask) -> str:
     return "\n\n".join(parts)
 
 
+def render_steering(text: str) -> str:
+    """What a person wrote to a running task: what people see of it, and no more than fits."""
+    return _visible_or_none(text, limits.STEERING_BYTES)
+
+
 def _instruction(task: AgentTask) -> str:
     said = strip_hidden(task.instruction).strip()
     if _BARE.fullmatch(said):

@@ -253,6 +253,7 @@ class Waiting:
     """The model asked a person (the `ask_person` tool); the reply starts the next segment."""
 
     questions: tuple[str, ...]
+    tree: TreeSha
     spent: Spent
 
 

@@ -78,6 +78,11 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Questions are open: go on with what people said meanwhile, or end the segment."""
+
+
+@dataclass(frozen=True)
 class Done:
     """The submission stands."""
 
@@ -88,13 +93,15 @@ class GiveUp:
     detail: str
 
 
-Step = Ask | RunCalls | Say | LeaveOut | AskNote | Rebuild | Done | GiveUp
+Step = Ask | Wait | RunCalls | Say | LeaveOut | AskNote | Rebuild | Done | GiveUp
 
 
 def decide_next(state: State, budget: Budget, window: int) -> Step:
     """`window`: tokens that the model takes in one request."""
     if state.submission is not None:
         return Done()
+    if state.questions:
+        return Wait()
     if state.handover is Handover.REPLIED:
         return Rebuild()
     if state.pending is not None:

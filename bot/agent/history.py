@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from bot.agent.contract import Event, EventKind, Submission, SubmitOutcome
 from bot.agent.records import Records, note_output, note_plan
+from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
 from bot.domain.ids import TreeSha
 from bot.errors import Bug
@@ -91,6 +92,8 @@ class State:
     unanswered: ReplyClass | None = None  # a reply without calls that needs a word
     last_text: str = ""
     submission: Submission | None = None
+    questions: tuple[str, ...] = ()  # asked, and not answered yet
+    asked: int = 0  # how often people were asked
     streaks: Streaks = field(default_factory=Streaks)
     prints: tuple[str, ...] = ()
     feedback_round: int = 0
@@ -212,11 +215,14 @@ def _outputs(state: State, body: JsonObject) -> State:
         raise Bug("the event log has tool outputs without a reply before them")
     outputs = body["outputs"]
     useless = all(output["fault"] for output in outputs)
+    questions = tuple(body.get("questions", ()))[: limits.QUESTIONS]
     records = reduce(note_output, outputs, note_plan(state.records, body.get("plan", [])))
     state = _grown(state, *(ToolOutput(output["call_id"], output["text"]) for output in outputs))
     return replace(
         state,
         records=records,
+        questions=questions,
+        asked=state.asked + bool(questions),
         pending=None,
         tree=TreeSha(body["tree"]),
         submission=parse_submission(body["submission"]) if body["submission"] else None,
@@ -240,7 +246,7 @@ def _message(state: State, body: JsonObject) -> State:
             return replace(state, submission=None, streaks=Streaks(), prints=())
         case Source.STEERING:
             state = replace(state, records=replace(records, said=(*records.said, text)))
-            return replace(state, steering_id=body["id"], streaks=Streaks(), prints=())
+            return replace(state, steering_id=body["id"], streaks=Streaks(), prints=(), questions=())
 
 
 def _compacted(state: State, body: JsonObject) -> State:

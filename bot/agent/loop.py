@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from bot.agent.batch import run_batch
 from bot.agent.compaction import plan_stubs, render_handover
-from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages
+from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages, render_steering
 from bot.agent.contract import (
     AgentTask,
     Deferred,
@@ -29,9 +29,9 @@ from bot.agent.contract import (
     Exhausted,
     Feedback,
     Finished,
+    Waiting,
 )
-from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunCalls, Say, decide_next
-from bot.agent.hidden_text import strip_hidden
+from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunCalls, Say, Wait, decide_next
 from bot.agent.history import Handover, JsonObject, Source, State, apply_event, fold
 from bot.agent.tools.arguments import render_spec
 from bot.agent.tools.contract import ToolContext
@@ -91,19 +91,28 @@ class _Loop:
                     return self._finished()
                 case GiveUp(outcome, detail):
                     return self._exhausted(outcome, detail)
-                case Say(text):
-                    await self.say(Source.NUDGE, text)
-                case LeaveOut():
-                    await self.record(EventKind.COMPACTED, {"stubs": plan_stubs(self.state).texts})
-                case AskNote(text):
-                    await self.say(Source.HANDOVER, text)
-                case Rebuild():
-                    await self._rebuild(overflow=False)
-                case RunCalls():
-                    await self._run_calls(workspace)
+                case Wait():
+                    if not await self._hear():
+                        return Waiting(self.state.questions, self.state.tree, self.state.spent)
                 case Ask():
                     if (end := await self._ask()) is not None:
                         return end
+                case RunCalls():
+                    await self._run_calls(workspace)
+                case step:
+                    await self._extend(step)
+
+    async def _extend(self, step: Say | AskNote | LeaveOut | Rebuild) -> None:
+        """Rows of our own making."""
+        match step:
+            case Say(text):
+                await self.say(Source.NUDGE, text)
+            case AskNote(text):
+                await self.say(Source.HANDOVER, text)
+            case LeaveOut():
+                await self.record(EventKind.COMPACTED, {"stubs": plan_stubs(self.state).texts})
+            case Rebuild():
+                await self._rebuild(overflow=False)
 
     async def record(self, kind: EventKind, body: JsonObject) -> None:
         """Durable first, applied second; through JSON, so that a resume sees exactly what we see."""
@@ -115,11 +124,17 @@ class _Loop:
         body = {"source": source.value, "text": clean_text(text), "id": number}
         await self.record(EventKind.MESSAGE, body)
 
-    async def _ask(self) -> End | None:
-        inbox = self.deps.inbox if self.state.handover is Handover.NONE else None  # else: after the note
-        for steering in await inbox.drain(self.state.steering_id) if inbox else ():
+    async def _hear(self) -> bool:
+        """Take in what people wrote; whether there was anything."""
+        heard = await self.deps.inbox.drain(self.state.steering_id)
+        for steering in heard:
             text = f"Message from {steering.author}, who has write access and may change the instruction:"
-            await self.say(Source.STEERING, f"{text}\n\n{strip_hidden(steering.text)}", steering.id)
+            await self.say(Source.STEERING, f"{text}\n\n{render_steering(steering.text)}", steering.id)
+        return bool(heard)
+
+    async def _ask(self) -> End | None:
+        if self.state.handover is Handover.NONE:  # else it is heard after the note
+            await self._hear()
         request = ModelRequest(self.state.messages, self.state.tools, self.state.cache_key)
         try:
             reply = await self.deps.model.reply(request, self.deps.observer.text)
@@ -156,6 +171,7 @@ class _Loop:
             shelf=self.shelf,
             base_tree=self.task.base_tree,
             read_paths=self.state.records.read_paths,
+            asked=self.state.asked,
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)

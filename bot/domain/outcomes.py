@@ -55,4 +55,7 @@ class Ignored(StrEnum):
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
+    REPLY_WITHOUT_ACCESS = (
+        "reply_without_access"  # an answer to our questions, by somebody who may not give it
+    )
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

@@ -11,6 +11,8 @@ Races, and how each is closed:
 - The same comment under another delivery id: the task's id is derived from the comment, so the insert fails
   and the delivery is marked ALREADY_HANDLED.
 - A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
+- An answer comes while its task still posts the questions: it is a row all the same, and the task's resting
+  (`Tasks.wait`) sees it and queues the task again.
 - Two intakes decide one delivery: the verdict is written only where the row is still `stored`.
 """
 
@@ -25,11 +27,12 @@ from sqlalchemy.exc import IntegrityError
 from bot.domain import limits
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import TaskRequest
+from bot.domain.tasks import Phase, TaskRequest, TaskStatus
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database, storable
+from bot.store.events import insert_event
 from bot.store.schema import delivery, task
-from bot.store.tasks import insert_task
+from bot.store.tasks import STEERING, insert_task, wake_task
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Verdict(StrEnum):
     TASK = "task"
     REFUSED = "refused"
     IGNORED = "ignored"
+    REPLY = "reply"  # a person's answer, handed to the task that waited for it
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,15 @@ class Handled:
     verdict: Verdict
     reason: str = ""
     task: TaskId | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A person's answer to a task's questions."""
+
+    comment_id: int
+    author: str
+    text: str
 
 
 @dataclass
@@ -192,6 +205,28 @@ class Deliveries:
             _close(connection, delivery_id, handled, "", now)
             return handled
 
+    def find_asking(self, active_key: str) -> TaskId | None:
+        """The task on this issue that waits for people's answer."""
+        with self._database.read() as connection:
+            row = connection.execute(_asking(active_key)).first()
+            return TaskId(row.id) if row else None
+
+    def answer(self, delivery_id: DeliveryId, active_key: str, said: Said, now: float) -> Handled | None:
+        """Hand the words to the task that waits for them and queue it, with the verdict, in one transaction.
+        None: no task waits for them (any more), and the delivery is as it was."""
+        with self._database.write() as connection:
+            if not _is_waiting(connection, delivery_id):
+                return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+            row = connection.execute(_asking(active_key).with_for_update()).first()
+            if row is None or row.id == f"t-{said.comment_id}":  # the request itself, delivered once more
+                return None
+            body = {"id": said.comment_id, "author": said.author, "text": storable(said.text)}
+            insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            wake_task(connection, TaskId(row.id))
+            handled = Handled(Verdict.REPLY, task=TaskId(row.id))
+            _close(connection, delivery_id, handled, "", now)
+            return handled
+
     def refuse(self, delivery_id: DeliveryId, refusal: Refusal, now: float, detail: str = "") -> None:
         self._decide(delivery_id, Handled(Verdict.REFUSED, refusal), detail, now)
 
@@ -211,6 +246,16 @@ class Deliveries:
     def _decide(self, delivery_id: DeliveryId, handled: Handled, detail: str, now: float) -> None:
         with self._database.write() as connection:
             _close(connection, delivery_id, handled, detail, now)
+
+
+def _asking(active_key: str) -> sa.Select[tuple[str, int]]:
+    """The one unfinished task of the issue, if it asked. It need not rest yet: it posts its questions before it
+    says so (`Tasks.wait` looks whether the answer was faster)."""
+    return sa.select(task.c.id, task.c.epoch).where(
+        task.c.active_key == active_key,
+        task.c.status != TaskStatus.FINISHED.value,
+        task.c.phase == Phase.ASK.value,
+    )
 
 
 def _is_waiting(connection: sa.Connection, delivery_id: DeliveryId) -> bool:

@@ -34,6 +34,7 @@ class ToolContext:
     shelf: OutputShelf
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
+    asked: int = 0  # how often people were asked already
     label: str = "output"
 
 
@@ -46,6 +47,7 @@ class ToolResult:
     submission: Submission | None = None
     tree: TreeSha | None = None
     plan: tuple[PlanStep, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

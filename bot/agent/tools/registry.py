@@ -1,6 +1,7 @@
 """The tools of a run, as plain tuples: the same bytes in the same order in every request."""
 
 from bot.agent.tools.apply_patch import APPLY_PATCH
+from bot.agent.tools.ask_person import ASK_PERSON
 from bot.agent.tools.contract import Tool
 from bot.agent.tools.edit import EDIT, WRITE_FILE
 from bot.agent.tools.read_file import READ_FILE
@@ -10,8 +11,17 @@ from bot.agent.tools.submit import SUBMIT
 from bot.agent.tools.update_plan import UPDATE_PLAN
 from bot.llm.features import EditStyle
 
-PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, SUBMIT)
-EDIT_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, EDIT, WRITE_FILE, RUN_TESTS, UPDATE_PLAN, SUBMIT)
+PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, ASK_PERSON, SUBMIT)
+EDIT_TOOLS: tuple[Tool, ...] = (
+    SHELL,
+    READ_FILE,
+    EDIT,
+    WRITE_FILE,
+    RUN_TESTS,
+    UPDATE_PLAN,
+    ASK_PERSON,
+    SUBMIT,
+)
 ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH)
 
 

@@ -68,6 +68,7 @@ class ChangeFacts:
     commit: CommitSha = CommitSha("")
     pull: int = 0
     pull_url: str = ""
+    questions: tuple[str, ...] = ()  # asked, for the phase ASK
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -87,6 +88,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
+        "questions": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,
     }
     return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})

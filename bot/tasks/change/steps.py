@@ -1,4 +1,4 @@
-"""The six phases of a change, joined: implements `workflow.Steps`.
+"""The phases of a change, joined: implements `workflow.Steps`.
 
 Each phase may run again after a death, so each looks for what it did before: facts in the task's row, effects in
 the ledger, trees and commits in the cache (the same arguments give the same ids).
@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.agent.contract import Deferred
+from bot.agent.contract import Waiting as Asked
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
+from bot.tasks.change.ask import ask
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import open_verifier, open_work_tree, prepare
 from bot.tasks.change.facts import parse_facts, render_facts
@@ -59,6 +61,8 @@ class ChangeSteps:
                 return Next(Phase.WORK)
             case Phase.WORK:
                 return await self._work(desk)
+            case Phase.ASK:
+                return Next(Phase.WORK) if await ask(desk) else Waiting(why="a person's answer")
             case Phase.VERIFY:
                 return await self._verify(desk)
             case Phase.PUBLISH:
@@ -77,6 +81,8 @@ class ChangeSteps:
         match end:
             case None:
                 return Next(Phase.VERIFY)
+            case Asked():
+                return Next(Phase.ASK)
             case Deferred(until):
                 return Waiting(until, "the model's server asked to wait")
             case Outcome():

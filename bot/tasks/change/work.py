@@ -158,7 +158,7 @@ async def last_tree(desk: Desk) -> TreeSha | None:
     return TreeSha(str(rows[-1].body["tree"])) if rows else None
 
 
-async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | None:
+async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | Waiting | None:
     """Store how the agent ended. None: a change was submitted and goes on to verification."""
     match end:
         case Finished(submission, tree, spent):
@@ -174,10 +174,9 @@ async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | None:
             outcome = OUTCOME_OF.get(submission.outcome)
             await desk.learn(submission=kept, tree=tree, spent=spent, feedback="")
             return outcome
-        case Waiting(questions, spent):
-            asked = SubmissionFacts("needs_clarification", "", "", questions=questions)
-            await desk.learn(submission=asked, spent=spent)
-            return Outcome.NEEDS_CLARIFICATION
+        case Waiting(questions, tree, spent):
+            await desk.learn(questions=questions, tree=tree, spent=spent)
+            return end
         case Deferred():
             await desk.learn(spent=end.spent)
             return end
