@@ -6,7 +6,7 @@ row, so that the batch runs again from the last snapshot.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from bot.agent.contract import Deps, PlanStep
 from bot.agent.decide import CIRCLE
@@ -130,6 +130,9 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
         "plan": [[step.step, step.status.value] for step in _last_plan(answers)],
         "questions": [
             question for answer in answers if answer.result for question in answer.result.questions
+        ],
+        "findings": [
+            asdict(answer.result.finding) for answer in answers if answer.result and answer.result.finding
         ],
         "tree": tree,
         "submission": render_submission(submission) if submission else None,

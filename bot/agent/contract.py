@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from bot.domain.budget import Budget, Spent
+from bot.domain.findings import Finding
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.llm.contract import Model
@@ -193,6 +194,13 @@ class RepositoryFacts:
     agents_md: tuple[tuple[str, str], ...] = ()  # (path, text) from the base branch, root to leaf
 
 
+class Mode(StrEnum):
+    """What a run is for; decides its tools."""
+
+    CHANGE = "change"
+    REVIEW = "review"  # findings in place of edits
+
+
 @dataclass(frozen=True)
 class AgentTask:
     """Everything that the first messages say."""
@@ -208,6 +216,7 @@ class AgentTask:
     issue_author: str = ""
     issue_trust: Trust = Trust.UNKNOWN
     thread: tuple[ThreadComment, ...] = ()  # in order of time
+    mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 
 
@@ -246,6 +255,7 @@ class Finished:
     submission: Submission
     tree: TreeSha
     spent: Spent
+    findings: tuple[Finding, ...] = ()  # of a review
 
 
 @dataclass(frozen=True)
@@ -274,6 +284,7 @@ class Exhausted:
     detail: str
     tree: TreeSha
     spent: Spent
+    findings: tuple[Finding, ...] = ()
 
 
 End = Finished | Waiting | Deferred | Exhausted

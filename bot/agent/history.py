@@ -14,6 +14,7 @@ from bot.agent.contract import Event, EventKind, Submission, SubmitOutcome
 from bot.agent.records import Records, note_output, note_plan
 from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
+from bot.domain.findings import Finding, Priority
 from bot.domain.ids import TreeSha
 from bot.errors import Bug
 from bot.llm.contract import (
@@ -93,6 +94,7 @@ class State:
     last_text: str = ""
     submission: Submission | None = None
     questions: tuple[str, ...] = ()  # asked, and not answered yet
+    findings: tuple[Finding, ...] = ()  # that a review has kept
     asked: int = 0  # how often people were asked
     streaks: Streaks = field(default_factory=Streaks)
     prints: tuple[str, ...] = ()
@@ -222,6 +224,7 @@ def _outputs(state: State, body: JsonObject) -> State:
         state,
         records=records,
         questions=questions,
+        findings=(*state.findings, *map(parse_finding, body.get("findings", ()))),
         asked=state.asked + bool(questions),
         pending=None,
         tree=TreeSha(body["tree"]),
@@ -277,6 +280,10 @@ def _stubbed(message: Message, stubs: dict[str, str]) -> Message:
     if isinstance(message, ToolOutput) and message.call_id in stubs:
         return replace(message, text=stubs[message.call_id])
     return message
+
+
+def parse_finding(body: JsonObject) -> Finding:
+    return Finding(**{**body, "priority": Priority(body["priority"])})
 
 
 def render_submission(submission: Submission) -> JsonObject:

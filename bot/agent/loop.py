@@ -68,7 +68,9 @@ def render_start(task: AgentTask, model: str) -> JsonObject:
     prompt = load_system_prompt()
     return {
         "messages": [render_message(message) for message in render_first_messages(task, prompt)],
-        "tools": [render_tool(render_spec(tool)) for tool in tools_for(features_for(model).edit_style)],
+        "tools": [
+            render_tool(render_spec(tool)) for tool in tools_for(features_for(model).edit_style, task.mode)
+        ],
         "cache_key": render_cache_key(task, model, prompt),
         "tree": task.base_tree,
     }
@@ -172,6 +174,7 @@ class _Loop:
             base_tree=self.task.base_tree,
             read_paths=self.state.records.read_paths,
             asked=self.state.asked,
+            findings=len(self.state.findings),
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)
@@ -185,8 +188,8 @@ class _Loop:
     def _finished(self) -> End:
         if self.state.submission is None:
             raise Bug("the run is done without a submission")
-        return Finished(self.state.submission, self.state.tree, self.state.spent)
+        return Finished(self.state.submission, self.state.tree, self.state.spent, self.state.findings)
 
     def _exhausted(self, outcome: Outcome, detail: str) -> End:
         """No work is lost: the recorded tree is the work tree, because a snapshot follows each batch."""
-        return Exhausted(outcome, detail, self.state.tree, self.state.spent)
+        return Exhausted(outcome, detail, self.state.tree, self.state.spent, self.state.findings)

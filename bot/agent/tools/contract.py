@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
 from bot.agent.tools.outputs import OutputShelf
+from bot.domain.findings import Finding
 from bot.domain.ids import TreeSha
 from bot.sandbox.contract import Workspace
 
@@ -34,6 +35,7 @@ class ToolContext:
     shelf: OutputShelf
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
+    findings: int = 0  # how many this review has kept
     asked: int = 0  # how often people were asked already
     label: str = "output"
 
@@ -48,6 +50,7 @@ class ToolResult:
     tree: TreeSha | None = None
     plan: tuple[PlanStep, ...] = ()
     questions: tuple[str, ...] = ()
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True)
