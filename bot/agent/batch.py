@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
 from bot.agent.contract import Deps, PlanStep
-from bot.agent.decide import CIRCLE
+from bot.agent.decide import CIRCLE, STILL
 from bot.agent.history import JsonObject, State, render_submission
 from bot.agent.loopguard import Circle, decide_circle, print_call
 from bot.agent.tools.arguments import CallFault, Prepared, Refused, prepare_call
@@ -105,8 +105,11 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
     """Notices stand at the end of the last output: the prefix of the conversation never changes."""
     prints = tuple(print_call(answer.call, answer.text) for answer in answers)
     notices = []
-    if decide_circle((*state.prints, *prints)) is Circle.TELL:
+    circle = decide_circle((*state.prints, *prints))
+    if circle is not Circle.NONE and state.circle is Circle.NONE:
         notices.append(CIRCLE.format(count=limits.SAME_CALL_LIMIT))
+    if _is_still(state, answers, tree):
+        notices.append(STILL.format(count=limits.STILL_TURNS))
     if notice := decide_notice(deps.budget, state.spent_when_told, spent):
         notices.append(notice)
     texts = [answer.text for answer in answers]
@@ -138,6 +141,12 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
         "submission": render_submission(submission) if submission else None,
         "seconds": spent.seconds,
     }
+
+
+def _is_still(state: State, answers: list[_Answer], tree: TreeSha) -> bool:
+    """Told at the fifteenth such reply, and again after as many more."""
+    reads = any(answer.tool == "read_file" and not answer.fault for answer in answers)
+    return tree == state.tree and not reads and (state.still + 1) % limits.STILL_TURNS == 0
 
 
 def _last_plan(answers: list[_Answer]) -> tuple[PlanStep, ...]:

@@ -7,14 +7,16 @@
 | cut at the output limit | told so, asked for smaller steps | at the third unusable in a row |
 | calls of which none can run | each is answered with what is wrong | at the third unusable in a row |
 | refusal | asked again once, neutrally | declined |
-| same calls, same results | told at the third time | at the fourth |
+| same calls, same results | told at the third time | at the fourth, if told in an earlier reply |
+| fifteen replies without a change or a newly read file | told | by the budget |
+| a prompt that is refused as too long | the conversation is compacted, once | at the second in a row |
 """
 
 from dataclasses import dataclass
 
 from bot.agent.compaction import HANDOVER_REQUEST, Due, decide_due
 from bot.agent.history import Handover, ReplyClass, State
-from bot.agent.loopguard import Circle, decide_circle
+from bot.agent.loopguard import Circle
 from bot.domain import limits
 from bot.domain.budget import Budget, decide_exhausted
 from bot.domain.outcomes import Outcome
@@ -36,6 +38,11 @@ ASK_AGAIN = (
 CIRCLE = (
     "[notice] The same call gave the same result {count} times. It will not change. Do something else, or "
     "call `submit`; the next repetition ends the run."
+)
+
+STILL = (
+    "[notice] {count} replies without a change and without a newly read file. If something blocks you, say what "
+    "in a submission with `blocked` or `needs_clarification`; else make the change."
 )
 
 _TEXT_LIMIT = limits.TEXT_ONLY_LIMIT
@@ -153,7 +160,7 @@ def _after_reply(state: State) -> Step:
 def _after_calls(state: State) -> Step:
     if state.streaks.unusable >= limits.MALFORMED_LIMIT:
         return _unusable(state)
-    if decide_circle(state.prints) is Circle.END:
+    if state.circle is Circle.END and state.circle_told:
         return GiveUp(
             Outcome.MODEL_MISBEHAVED,
             f"The model repeated the same call with the same result {limits.SAME_CALL_LIMIT + 1} times.",

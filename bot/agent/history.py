@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any, assert_never
 
 from bot.agent.contract import Event, EventKind, Submission, SubmitOutcome
+from bot.agent.loopguard import Circle, decide_circle
 from bot.agent.records import Records, note_output, note_plan
 from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
@@ -98,6 +99,9 @@ class State:
     asked: int = 0  # how often people were asked
     streaks: Streaks = field(default_factory=Streaks)
     prints: tuple[str, ...] = ()
+    circle: Circle = Circle.NONE  # after the last batch
+    circle_told: bool = False  # it was one before that batch already, and the model was told
+    still: int = 0  # replies in a row that changed nothing and read no new file
     feedback_round: int = 0
     steering_id: int = 0
 
@@ -219,9 +223,12 @@ def _outputs(state: State, body: JsonObject) -> State:
     useless = all(output["fault"] for output in outputs)
     questions = tuple(body.get("questions", ()))[: limits.QUESTIONS]
     records = reduce(note_output, outputs, note_plan(state.records, body.get("plan", [])))
+    prints = (*state.prints, *(output["print"] for output in outputs))
+    moved = body["tree"] != state.tree or records.read_paths != state.records.read_paths
     state = _grown(state, *(ToolOutput(output["call_id"], output["text"]) for output in outputs))
     return replace(
         state,
+        still=0 if moved else state.still + 1,
         records=records,
         questions=questions,
         findings=(*state.findings, *map(parse_finding, body.get("findings", ()))),
@@ -230,7 +237,9 @@ def _outputs(state: State, body: JsonObject) -> State:
         tree=TreeSha(body["tree"]),
         submission=parse_submission(body["submission"]) if body["submission"] else None,
         streaks=replace(state.streaks, unusable=state.streaks.unusable + 1) if useless else Streaks(),
-        prints=(*state.prints, *(output["print"] for output in outputs)),
+        prints=prints,
+        circle=decide_circle(prints),
+        circle_told=state.circle is not Circle.NONE,
         spent=replace(state.spent, seconds=body["seconds"]),
         spent_when_told=replace(state.spent, seconds=body["seconds"]),
     )
@@ -246,10 +255,12 @@ def _message(state: State, body: JsonObject) -> State:
             return replace(state, handover=Handover.ASKED)
         case Source.FEEDBACK:
             state = replace(state, records=replace(records, feedback=text), feedback_round=body["id"])
-            return replace(state, submission=None, streaks=Streaks(), prints=())
+            return replace(state, submission=None, streaks=Streaks(), prints=(), circle=Circle.NONE)
         case Source.STEERING:
             state = replace(state, records=replace(records, said=(*records.said, text)))
-            return replace(state, steering_id=body["id"], streaks=Streaks(), prints=(), questions=())
+            return replace(
+                state, steering_id=body["id"], streaks=Streaks(), prints=(), circle=Circle.NONE, questions=()
+            )
 
 
 def _compacted(state: State, body: JsonObject) -> State:

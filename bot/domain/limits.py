@@ -105,6 +105,7 @@ AGENT_MINUTES: Final = 45
 AGENT_MONEY_USD: Final = 5.0  # measured 99th percentile of the dearest family
 BUDGET_NOTICES: Final = (0.5, 0.8, 0.95)  # the model is told at these shares
 SAME_CALL_LIMIT: Final = 3  # same call, same result: told at the third, ended at the fourth
+STILL_TURNS: Final = 15  # replies without a change and without a newly read file, before a word about it
 MALFORMED_LIMIT: Final = 3  # answers in a row that can't be acted on
 TEXT_ONLY_LIMIT: Final = 2  # "continue, or call submit" is said once
 QUESTIONS: Final = 3  # at once: people do not answer more
