@@ -23,6 +23,7 @@ from bot.agent.loop import run
 from bot.domain.budget import Budget, Spent
 from bot.domain.ids import CommitSha, TreeSha
 from bot.errors import Superseded
+from bot.llm.contract import Model
 from bot.sandbox.contract import Command, CommandResult, EndedBy, FileKind, FileRead, FileWrite
 from tests.agent.scripted import ScriptedModel
 
@@ -216,7 +217,7 @@ class World:
             issue_body="add(1, 2) gives -1",
         )
 
-    async def go(self, model: ScriptedModel, feedback: Feedback | None = None) -> End:
+    async def go(self, model: Model, feedback: Feedback | None = None) -> End:
         world = self
 
         class Tests:
@@ -233,7 +234,8 @@ class World:
             async def drain(self, after: int) -> tuple[Steering, ...]:
                 return tuple(steering for steering in world.inbox if steering.id > after)
 
-        model.watch(lambda: self.log.kinds().count(EventKind.COMPACTED))
+        if isinstance(model, ScriptedModel):
+            model.watch(lambda: self.log.kinds().count(EventKind.COMPACTED))
         deps = Deps(
             model=model,
             events=self.log,

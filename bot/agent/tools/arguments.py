@@ -164,7 +164,7 @@ def _split_text(value: str, item: Any) -> Any:
     if value.lstrip().startswith("["):
         try:
             return json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
     single = get_args(item)[0] if get_origin(item) is Annotated else item
     return [value] if single is str and value.strip() else value

@@ -8,6 +8,8 @@ import json
 import re
 from typing import Any, Final
 
+from bot.llm.sanitise import clean_text
+
 _FENCE: Final = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 _BAD_ESCAPE: Final = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})|\\(.)', re.DOTALL)
 _MOST_COMMAS: Final = 20  # trailing commas in one call; each is found by one more parse
@@ -17,10 +19,16 @@ def parse_arguments(raw: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The object and the names of what was mended. Raises ValueError that says where it is malformed."""
     if not raw.strip():
         return {}, ("empty arguments",)
-    body, repairs = _parse(raw)
-    if isinstance(body, str):
-        body, more = _parse(body)
-        repairs = (*repairs, "doubly encoded", *more)
+    try:
+        body, repairs = _parse(raw)
+        if isinstance(body, str):
+            body, more = _parse(body)
+            repairs = (*repairs, "doubly encoded", *more)
+        unusable = _is_unusable(body)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if unusable:
+        raise ValueError("it holds a NUL or half of a surrogate pair: write the character itself")
     if not isinstance(body, dict):
         raise ValueError(f"it is a {type(body).__name__}")  # noqa: TRY004 - the caller answers one class
     return body, repairs
@@ -59,6 +67,15 @@ def _parse(raw: str) -> tuple[Any, tuple[str, ...]]:
         )
     except json.JSONDecodeError:
         raise strict from None
+
+
+def _is_unusable(value: Any) -> bool:
+    """Characters that no file and no command line takes. Replaced silently, they would be written into files."""
+    if isinstance(value, str):
+        return clean_text(value) != value
+    if isinstance(value, dict):
+        return any(_is_unusable(name) or _is_unusable(one) for name, one in value.items())
+    return isinstance(value, list) and any(map(_is_unusable, value))
 
 
 def _escape(found: re.Match[str]) -> str:
