@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from bot.agent.stack_traces import Region
 from bot.domain.budget import Budget, Spent
 from bot.domain.findings import Finding
 from bot.domain.ids import CommitSha, TreeSha
@@ -165,6 +166,7 @@ class Trust(StrEnum):
     """How far the author of a comment is trusted, in words that the model reads."""
 
     WRITER = "has write access"
+    MEMBER = "member or collaborator"
     OUTSIDER = "no write access"
     UNKNOWN = "access unknown"
 
@@ -216,6 +218,7 @@ class AgentTask:
     issue_author: str = ""
     issue_trust: Trust = Trust.UNKNOWN
     thread: tuple[ThreadComment, ...] = ()  # in order of time
+    regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the issue's stack traces name
     mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 

@@ -8,6 +8,9 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
+import structlog
+
+from bot.agent.context import find_removed
 from bot.agent.contract import (
     AgentTask,
     Deferred,
@@ -26,6 +29,7 @@ from bot.agent.contract import (
     Waiting,
 )
 from bot.agent.loop import run
+from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
 from bot.domain.budget import Budget
 from bot.domain.ids import TreeSha
@@ -39,6 +43,8 @@ from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.events import TaskEventLog, TaskInbox
 from bot.tasks.worktree import WorkTree
 from bot.verify.verifier import Verifier
+
+log = structlog.get_logger()
 
 OUTCOME_OF = {
     SubmitOutcome.NO_CHANGE_NEEDED: Outcome.NO_CHANGE_NEEDED,
@@ -87,7 +93,9 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     )
     baseline = asyncio.create_task(verifier.baseline())
     try:
-        return await run(await describe_task(desk), deps, feedback)
+        task = await describe_task(desk)
+        await _tell_hidden(desk, find_removed(task))
+        return await run(task, deps, feedback)
     finally:
         baseline.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -104,6 +112,13 @@ def decide_budget(operator: Budget, family: Budget) -> Budget:
     )
 
 
+async def _tell_hidden(desk: Desk, hidden: tuple[str, ...]) -> None:
+    """What was kept from the model, for the operator: somebody may have meant to mislead it."""
+    if hidden and hidden != desk.facts.hidden:
+        await desk.learn(hidden=hidden)
+        log.info("hidden text removed", task=desk.taken.id, count=len(hidden), first=hidden[0])
+
+
 async def describe_task(desk: Desk) -> AgentTask:
     """Everything that the first messages say. The issue is the payload's (law 6), the thread is fetched."""
     request, facts = desk.request, desk.facts
@@ -111,6 +126,10 @@ async def describe_task(desk: Desk) -> AgentTask:
     paths = tuple(sorted(files))
     agents = await desk.read_base(agents_paths(paths))
     thread = await fetch_thread(desk)
+    comments = render_thread(thread, desk) if thread else ()
+    told = "\n".join((request.issue_title, request.issue_body, *(one.text for one in comments)))
+    places = find_places(told, paths)
+    regions = cut_regions(places, await desk.read_base(tuple({place.path for place in places})))
     return AgentTask(
         repository=RepositoryFacts(
             request.repository.full_name,
@@ -126,8 +145,9 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_title=request.issue_title,
         issue_body=request.issue_body,
         issue_author=thread.author if thread else "",
-        issue_trust=Trust.UNKNOWN,
-        thread=render_thread(thread, desk) if thread else (),
+        issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
+        thread=comments,
+        regions=regions,
         facts=(f"Default branch: {request.repository.default_branch}",),
     )
 
@@ -147,9 +167,25 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
         own = comment.author == desk.request.requested_by
         if comment.is_bot or (own and comment.created_at == desk.request.requested_at):
             continue
-        trust = Trust.WRITER if own else Trust.UNKNOWN
+        trust = decide_trust(desk, comment.author, comment.association)
         shown.append(ThreadComment(comment.author, trust, comment.created_at, comment.body))
     return tuple(shown)
+
+
+def decide_trust(desk: Desk, author: str, association: str) -> Trust:
+    """As far as it is known without asking for each of them: the requester was asked about; GitHub's association is
+    no permission, but who has none of it has no write access either."""
+    if author == desk.request.requested_by:
+        return Trust.WRITER
+    match association:
+        case "OWNER":
+            return Trust.WRITER
+        case "MEMBER" | "COLLABORATOR":
+            return Trust.MEMBER
+        case "NONE" | "FIRST_TIMER" | "FIRST_TIME_CONTRIBUTOR" | "MANNEQUIN":
+            return Trust.OUTSIDER
+        case _:
+            return Trust.UNKNOWN
 
 
 async def last_tree(desk: Desk) -> TreeSha | None:
