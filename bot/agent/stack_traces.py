@@ -15,7 +15,7 @@ from bot.domain import limits
 # without; links of GitHub `a/b.ext#L12`.
 _PLACE: Final = re.compile(
     r'File "(?P<python>[^"\n]{1,300})", line (?P<python_line>\d{1,7})(?!\d)'
-    r"|(?P<file>[\w./\\@+-]{1,300}\.[A-Za-z][A-Za-z0-9]{0,7})(?::|#L|\((?=\d))(?P<line>\d{1,7})"
+    r"|(?P<file>[\w./\\@+-]{1,300}\.[A-Za-z][A-Za-z0-9]{0,7})(?::|#L|\((?=\d))(?P<line>\d{1,7})(?!\d)"
 )
 
 
