@@ -41,6 +41,10 @@ class Refusal(StrEnum):
     ISSUE_CLOSED = "issue_closed"
     LOCKED = "locked"
     UNKNOWN_COMMAND = "unknown_command"
+    ISSUE_ALLOWANCE = "issue_allowance"  # what may be spent on this issue is used up
+    AUTHOR_ALLOWANCE = "author_allowance"  # by this person within a day
+    REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
+    DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
     ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; on pull requests nothing is done yet
 
 

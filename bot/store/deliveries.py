@@ -25,6 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain import limits
+from bot.domain.allowance import Allowances, decide_allowance
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
@@ -32,6 +33,7 @@ from bot.errors import Bug, RetryLater
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.schema import delivery, task
+from bot.store.spending import fetch_cost_before
 from bot.store.tasks import STEERING, insert_task, wake_task
 
 
@@ -162,8 +164,9 @@ def _insert_for(connection: sa.Connection) -> "type[postgresql.Insert] | type[sq
 class Deliveries:
     """The intake's side. Blocking."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, allowances: Allowances | None = None) -> None:
         self._database = database
+        self._allowances = allowances or Allowances()
 
     def waiting(self, count: int) -> tuple[Delivery, ...]:
         """Stored and not decided yet, oldest first."""
@@ -180,11 +183,15 @@ class Deliveries:
             )
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
-        """The task's row and the verdict in one transaction."""
+        """The task's row and the verdict in one transaction; a refusal when an allowance is used up."""
         try:
             with self._database.write() as connection:
                 if not _is_waiting(connection, delivery_id):
                     return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+                if used_up := decide_allowance(fetch_cost_before(connection, request, now), self._allowances):
+                    refused = Handled(Verdict.REFUSED, used_up)
+                    _close(connection, delivery_id, refused, "", now)
+                    return refused
                 insert_task(connection, request, now)
                 handled = Handled(Verdict.TASK, task=request.task_id)
                 _close(connection, delivery_id, handled, "", now)

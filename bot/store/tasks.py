@@ -17,12 +17,14 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from bot.domain.allowance import Cost
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
 from bot.store.schema import task, task_event
+from bot.store.spending import charge
 
 JsonObject = dict[str, Any]
 
@@ -168,6 +170,12 @@ class Tasks:
     def save_facts(self, taken: Taken, facts: JsonObject) -> None:
         """What is known so far, within a phase. Raises Superseded."""
         self._fenced(taken, facts=json.dumps(facts))
+
+    def charge(self, taken: Taken, cost: Cost, now: float) -> None:
+        """What the task has cost so far, for the allowances of later ones. Raises Superseded."""
+        with self._database.write() as connection:
+            fence(connection, taken.id, taken.epoch)
+            charge(connection, taken.request, cost, now)
 
     def wait(self, taken: Taken, until: float | None) -> None:
         """Free the slot; the task stays active. `until` (seconds since the epoch): admitted again then; None:

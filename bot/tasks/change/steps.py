@@ -24,7 +24,7 @@ from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import keep_end, last_tree, run_agent
+from bot.tasks.change.work import keep_end, learn_last, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -45,10 +45,9 @@ class ChangeSteps:
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
         """Tell people in the tracking comment, which is made if the task died before it had one."""
         async with self._desk(task) as desk:
-            tree = desk.facts.tree
+            await desk.learn(outcome=outcome.value, detail=detail)
             if task.phase is Phase.WORK:
-                tree = await last_tree(desk) or tree
-            await desk.learn(outcome=outcome.value, detail=detail, tree=tree)
+                await learn_last(desk)
             await report(desk)
 
     async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:

@@ -16,7 +16,6 @@ from bot.agent.contract import (
     Deferred,
     Deps,
     End,
-    EventKind,
     Exhausted,
     Feedback,
     Finished,
@@ -28,6 +27,7 @@ from bot.agent.contract import (
     Trust,
     Waiting,
 )
+from bot.agent.history import fold
 from bot.agent.loop import run
 from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
@@ -188,10 +188,13 @@ def decide_trust(desk: Desk, author: str, association: str) -> Trust:
             return Trust.UNKNOWN
 
 
-async def last_tree(desk: Desk) -> TreeSha | None:
-    """The work as the agent last recorded it, for a task that ends while it works: nothing is lost."""
-    rows = await desk.call(desk.services.events.load, desk.taken.id, 0, (EventKind.OUTPUTS,))
-    return TreeSha(str(rows[-1].body["tree"])) if rows else None
+async def learn_last(desk: Desk) -> None:
+    """The work and its cost as the agent last recorded them, for a task that ends while it works: nothing is lost."""
+    services, taken = desk.services, desk.taken
+    rows = TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now)
+    state = fold(await rows.load())
+    if state.messages:
+        await desk.learn(tree=state.tree, spent=state.spent)
 
 
 async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | Waiting | None:
