@@ -33,6 +33,7 @@ from bot.agent.contract import (
 )
 from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunCalls, Say, Wait, decide_next
 from bot.agent.history import Handover, JsonObject, Source, State, apply_event, fold
+from bot.agent.replay import render_bounds
 from bot.agent.tools.arguments import render_spec
 from bot.agent.tools.contract import ToolContext
 from bot.agent.tools.outputs import OutputShelf
@@ -56,16 +57,17 @@ async def run(task: AgentTask, deps: Deps, feedback: Feedback | None = None) -> 
     begun = deps.clock.now() - state.spent.seconds
     loop = _Loop(task, deps, state, begun)
     if not state.messages:
-        await loop.record(EventKind.STARTED, render_start(task, deps.model.name))
+        await loop.record(EventKind.STARTED, render_start(task, deps))
     workspace = await deps.snapshots.restore(loop.state.tree)
     if feedback is not None and feedback.round > loop.state.feedback_round:
         await loop.say(Source.FEEDBACK, feedback.text, feedback.round)
     return await loop.work(workspace)
 
 
-def render_start(task: AgentTask, model: str) -> JsonObject:
-    """The first row: the messages and tools exactly as every request of the run will send them."""
-    prompt = load_system_prompt()
+def render_start(task: AgentTask, deps: Deps) -> JsonObject:
+    """The first row: the messages and tools exactly as every request of the run will send them, and the bounds that
+    decisions depend on, for a replay."""
+    prompt, model = load_system_prompt(), deps.model.name
     return {
         "messages": [render_message(message) for message in render_first_messages(task, prompt)],
         "tools": [
@@ -73,6 +75,8 @@ def render_start(task: AgentTask, model: str) -> JsonObject:
         ],
         "cache_key": render_cache_key(task, model, prompt),
         "tree": task.base_tree,
+        "model": model,
+        "bounds": render_bounds(deps.budget, deps.window),
     }
 
 
