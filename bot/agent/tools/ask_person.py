@@ -33,8 +33,7 @@ async def _run(arguments: AskPersonArguments, context: ToolContext) -> ToolResul
 ASK_PERSON = Tool(
     name="ask_person",
     description=(
-        "Ask the people of the issue, at most 3 questions, and pause until one answers (hours, perhaps days). "
-        "Only where the readings lead to different changes and the repository does not decide."
+        "Ask the people of the issue, at most 3 questions, and pause until one answers, perhaps for days."
     ),
     arguments=AskPersonArguments,
     example='{"questions": ["Should an empty list give 0 or an error?"]}',

@@ -16,9 +16,7 @@ from bot.sandbox.contract import FileKind, FileRead
 
 
 class ReadFileArguments(Arguments):
-    path: Annotated[
-        str, Field(min_length=1, description="File or directory, relative to the repository's root.")
-    ]
+    path: Annotated[str, Field(min_length=1, description="Relative path.")]
     offset: Annotated[int, Field(ge=1, description="First line, from 1.")] = 1
     limit: Annotated[
         int,

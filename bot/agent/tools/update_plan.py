@@ -27,7 +27,7 @@ async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResu
 
 UPDATE_PLAN = Tool(
     name="update_plan",
-    description="Replace the list that people see: two to six short steps. Only for work of several steps.",
+    description="Replace the list that people see: two to six short steps, for longer work only.",
     arguments=UpdatePlanArguments,
     example='{"plan": [{"step": "Reproduce the fault", "status": "in_progress"}]}',
     describe=lambda arguments: f"plan of {len(arguments.plan)} steps",

@@ -6,6 +6,7 @@ tree is `tasks/worktree.py`; tests and gate are the verifier's.
 
 import asyncio
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 
 import structlog
@@ -95,7 +96,9 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     try:
         task = await describe_task(desk)
         await _tell_hidden(desk, find_removed(task))
-        return await run(task, deps, feedback)
+        end = await run(task, deps, feedback)
+        await _tell_repairs(desk, deps)
+        return end
     finally:
         baseline.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -110,6 +113,13 @@ def decide_budget(operator: Budget, family: Budget) -> Budget:
         money_usd=min(operator.money_usd, family.money_usd),
         minutes=min(operator.minutes, family.minutes),
     )
+
+
+async def _tell_repairs(desk: Desk, deps: Deps) -> None:
+    """What had to be mended in the calls of this task so far, by kind: tells which model needs it, and how much."""
+    mended = Counter(fold(await deps.events.load()).records.repairs)
+    if mended:
+        log.info("calls mended", task=desk.taken.id, model=deps.model.name, repairs=dict(mended))
 
 
 async def _tell_hidden(desk: Desk, hidden: tuple[str, ...]) -> None:
