@@ -110,6 +110,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 settings.handle,
                 settings.data_dir / "workers",
                 AdmissionLimits(settings.fleet_tasks, settings.repository_tasks, settings.installation_tasks),
+                settings.allowances,
             ),
             WorkerParts(
                 database=database,

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from bot.domain import limits
+from bot.domain.allowance import Allowances, Cost
 from bot.errors import SettingsFault
 from bot.llm.features import Wire
 from bot.llm.prices import EXAMPLE, PriceList, parse_prices
@@ -225,6 +226,31 @@ class Settings(HostSettings):
     installation_tasks: int = Field(
         limits.INSTALLATION_TASKS, description="Tasks that run at once for one installation.", ge=1
     )
+    issue_usd: float = Field(
+        limits.ISSUE_BUDGETS * limits.AGENT_MONEY_USD,
+        description="US dollars for all tasks of one issue together.",
+        ge=0,
+    )
+    author_day_usd: float = Field(
+        limits.AUTHOR_DAY_BUDGETS * limits.AGENT_MONEY_USD,
+        description="US dollars for all tasks that one person asks for within 24 hours.",
+        ge=0,
+    )
+    repository_day_usd: float = Field(
+        limits.REPOSITORY_DAY_BUDGETS * limits.AGENT_MONEY_USD,
+        description="US dollars for all tasks of one repository within 24 hours.",
+        ge=0,
+    )
+    day_usd: float = Field(
+        limits.DAY_BUDGETS * limits.AGENT_MONEY_USD,
+        description="US dollars for all tasks within 24 hours.",
+        ge=0,
+    )
+    tokens_per_usd: int = Field(
+        limits.TOKENS_PER_USD,
+        description="Tokens that count as a dollar in the four limits above, for models without a known price.",
+        ge=1,
+    )
     write_spacing_s: float = Field(
         limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
     )
@@ -267,6 +293,12 @@ class Settings(HostSettings):
         if self.private_key_path is not None:
             return self.private_key_path.read_text()
         return self.private_key.get_secret_value()
+
+    @property
+    def allowances(self) -> Allowances:
+        """What an issue, a person, a repository and a day may cost."""
+        money = (self.issue_usd, self.author_day_usd, self.repository_day_usd, self.day_usd)
+        return Allowances(*(Cost(int(usd * self.tokens_per_usd), usd) for usd in money))
 
     @property
     def literal_secrets(self) -> tuple[str, ...]:

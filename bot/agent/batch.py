@@ -6,10 +6,10 @@ row, so that the batch runs again from the last snapshot.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
-from bot.agent.contract import Deps
-from bot.agent.decide import CIRCLE
+from bot.agent.contract import Deps, PlanStep
+from bot.agent.decide import CIRCLE, STILL
 from bot.agent.history import JsonObject, State, render_submission
 from bot.agent.loopguard import Circle, decide_circle, print_call
 from bot.agent.tools.arguments import CallFault, Prepared, Refused, prepare_call
@@ -32,6 +32,8 @@ class _Answer:
     repairs: tuple[str, ...] = ()
     mutated: bool = False
     result: ToolResult | None = None
+    tool: str = ""
+    label: str = ""
 
 
 async def run_batch(
@@ -85,6 +87,8 @@ async def _run_call(
         repairs=prepared.repairs,
         mutated=prepared.tool.mutates,
         result=result,
+        tool=prepared.tool.name,
+        label=label,
     )
 
 
@@ -101,8 +105,11 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
     """Notices stand at the end of the last output: the prefix of the conversation never changes."""
     prints = tuple(print_call(answer.call, answer.text) for answer in answers)
     notices = []
-    if decide_circle((*state.prints, *prints)) is Circle.TELL:
+    circle = decide_circle((*state.prints, *prints))
+    if circle is not Circle.NONE and state.circle is Circle.NONE:
         notices.append(CIRCLE.format(count=limits.SAME_CALL_LIMIT))
+    if _is_still(state, answers, tree):
+        notices.append(STILL.format(count=limits.STILL_TURNS))
     if notice := decide_notice(deps.budget, state.spent_when_told, spent):
         notices.append(notice)
     texts = [answer.text for answer in answers]
@@ -118,13 +125,33 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
                 "fault": answer.fault.value if answer.fault else None,
                 "repairs": list(answer.repairs),
                 "print": fingerprint,
+                "tool": answer.tool,
+                "label": answer.label,
             }
             for answer, text, fingerprint in zip(answers, texts, prints, strict=True)
+        ],
+        "plan": [[step.step, step.status.value] for step in _last_plan(answers)],
+        "questions": [
+            question for answer in answers if answer.result for question in answer.result.questions
+        ],
+        "findings": [
+            asdict(answer.result.finding) for answer in answers if answer.result and answer.result.finding
         ],
         "tree": tree,
         "submission": render_submission(submission) if submission else None,
         "seconds": spent.seconds,
     }
+
+
+def _is_still(state: State, answers: list[_Answer], tree: TreeSha) -> bool:
+    """Told at the fifteenth such reply, and again after as many more."""
+    reads = any(answer.tool == "read_file" and not answer.fault for answer in answers)
+    return tree == state.tree and not reads and (state.still + 1) % limits.STILL_TURNS == 0
+
+
+def _last_plan(answers: list[_Answer]) -> tuple[PlanStep, ...]:
+    plans = [answer.result.plan for answer in answers if answer.result and answer.result.plan]
+    return plans[-1] if plans else ()
 
 
 def _one_line(label: str) -> str:

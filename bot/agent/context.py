@@ -11,7 +11,9 @@ from collections import Counter
 from importlib.resources import files
 
 from bot.agent.contract import AgentTask, DetectedCommand, RepositoryFacts, ThreadComment
-from bot.agent.hidden_text import strip_hidden
+from bot.agent.hidden_text import find_hidden, printable_name, strip_hidden
+from bot.agent.stack_traces import Region
+from bot.agent.tools.truncate import cut_line
 from bot.domain import limits
 from bot.llm.contract import Message, SystemMessage, UserMessage
 from bot.llm.sanitise import clean_text
@@ -19,6 +21,9 @@ from bot.llm.sanitise import clean_text
 _BARE = re.compile(
     r"\s*(please\s+)?(fix|solve|implement|do)?(\s+(this|it|that))?(\s+please)?\s*[.!]*\s*", re.IGNORECASE
 )
+
+_AGENTS_CHARACTERS = 4 * limits.AGENTS_MD_BYTES
+"""Looked at of one file: what is hidden in it may be long, but not for ever (5 MB take seconds)."""
 
 
 def load_system_prompt() -> str:
@@ -45,10 +50,12 @@ def render_repository(facts: RepositoryFacts) -> str:
         parts += ["## Commands found", "\n".join(map(_render_command, facts.commands))]
     room = limits.AGENTS_MD_BYTES
     for path, text in facts.agents_md:
-        content = _cut_bytes(strip_hidden(text), room)
+        content = _cut_bytes(strip_hidden(text[:_AGENTS_CHARACTERS]), room)
         room -= len(content.encode())
         if content:
-            parts += [f"## {path} (from the base branch)", _fence(content)]
+            below = path.rpartition("/")[0]
+            scope = f", for what lies below {printable_name(below)}/" if below else ""
+            parts += [f"## {printable_name(path)} (from the base branch{scope})", _fence(content)]
     return "\n\n".join(parts)
 
 
@@ -56,7 +63,7 @@ def render_tree(paths: tuple[str, ...], entries: int = limits.FIRST_PROMPT_TREE_
     """Two levels: files of the root, directories with the number of files below, and what is in them."""
     below: Counter[str] = Counter()
     names: set[str] = set()
-    for path in paths:
+    for path in map(printable_name, paths):
         parts = path.split("/")
         for depth in range(1, len(parts)):
             below["/".join(parts[:depth]) + "/"] += 1
@@ -81,6 +88,7 @@ def render_task(task: AgentTask) -> str:
         _instruction(task),
         "# Facts",
         "\n".join(f"- {fact}" for fact in (f"Base commit: {task.base_commit}", *task.facts)),
+        *_render_regions(task.regions),
         *_render_issue(task),
     ]
     return "\n\n".join(parts)
@@ -99,6 +107,11 @@ def _render_issue(task: AgentTask) -> list[str]:
     ]
 
 
+def render_steering(text: str) -> str:
+    """What a person wrote to a running task: what people see of it, and no more than fits."""
+    return _visible_or_none(text, limits.STEERING_BYTES)
+
+
 def _instruction(task: AgentTask) -> str:
     said = strip_hidden(task.instruction).strip()
     if task.issue and _BARE.fullmatch(said):
@@ -107,14 +120,49 @@ def _instruction(task: AgentTask) -> str:
 
 
 def _render_thread(thread: tuple[ThreadComment, ...]) -> list[str]:
-    """In order of time; when there are too many, the oldest are left out, and it says so."""
-    shown = thread[-limits.THREAD_COMMENTS :]
-    left_out = len(thread) - len(shown)
-    parts = [f"[{left_out} older comments left out]"] if left_out else []
-    for comment in shown:
+    """In order of time; when there are too many or too much, the oldest are left out, and it says so."""
+    newest_first: list[tuple[str, str]] = []
+    room = limits.THREAD_BYTES
+    for comment in reversed(thread[-limits.THREAD_COMMENTS :]):
         header = f"## Comment by {_name(comment.author)} ({comment.trust.value}), {comment.at}"
-        parts += [header, _fence(_visible_or_none(comment.text, limits.COMMENT_BYTES))]
+        text = _fence(_visible_or_none(comment.text, limits.COMMENT_BYTES))
+        room -= len(text.encode())
+        if room < 0:
+            break
+        newest_first.append((header, text))
+    left_out = len(thread) - len(newest_first)
+    parts = [f"[{left_out} older comments left out]"] if left_out else []
+    return [*parts, *(part for pair in reversed(newest_first) for part in pair)]
+
+
+def _render_regions(regions: tuple[Region, ...]) -> list[str]:
+    """Numbered like the answers of read_file, but cut from the base before the work."""
+    if not regions:
+        return []
+    parts = ["# Places that the issue names", "Lines of the base commit, found by the stack traces below."]
+    for region in regions:
+        numbered = (
+            f"{number:>6}| {cut_line(clean_text(line))}"
+            for number, line in enumerate(region.lines, region.first)
+        )
+        last = region.first + len(region.lines) - 1
+        parts += [
+            f"## {printable_name(region.path)}, lines {region.first}-{last}",
+            _fence("\n".join(numbered)),
+        ]
     return parts
+
+
+def find_removed(task: AgentTask) -> tuple[str, ...]:
+    """What was hidden in the texts of the task, each with where it stood: for the operator, not for the model."""
+    texts = [
+        ("the instruction", task.instruction),
+        ("the issue's title", task.issue_title),
+        ("the issue", task.issue_body),
+        *((f"a comment by {_name(one.author)}, {one.at}", one.text) for one in task.thread),
+        *((printable_name(path), text[:_AGENTS_CHARACTERS]) for path, text in task.repository.agents_md),
+    ]
+    return tuple(f"{where}: {what}" for where, text in texts for what in find_hidden(text))
 
 
 def _render_command(command: DetectedCommand) -> str:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from bot.agent.stack_traces import Region
 from bot.domain.budget import Budget, Spent
+from bot.domain.findings import Finding
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.llm.contract import Model
@@ -26,6 +28,9 @@ class EventKind(StrEnum):
     REPLY = "reply"  # one reply of the model
     OUTPUTS = "outputs"  # the answers to all calls of that reply, and the snapshot after them
     MESSAGE = "message"  # a later message to the model: feedback, a person's steering, a nudge
+    COMPACTED = (
+        "compacted"  # what the conversation was shortened to; the next request does not extend the last
+    )
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,10 @@ class Snapshots(Protocol):
         run again after a crash. May hand out the open workspace if it is known to be at `tree`."""
         ...
 
+    async def summarise(self, tree: TreeSha) -> str:
+        """The change from the base to `tree`, a line for each file with its counts; empty when there is none."""
+        ...
+
 
 class SubmitOutcome(StrEnum):
     """The four ways to submit; all of them are acceptable results."""
@@ -157,6 +166,7 @@ class Trust(StrEnum):
     """How far the author of a comment is trusted, in words that the model reads."""
 
     WRITER = "has write access"
+    MEMBER = "member or collaborator"
     OUTSIDER = "no write access"
     UNKNOWN = "access unknown"
 
@@ -186,6 +196,13 @@ class RepositoryFacts:
     agents_md: tuple[tuple[str, str], ...] = ()  # (path, text) from the base branch, root to leaf
 
 
+class Mode(StrEnum):
+    """What a run is for; decides its tools."""
+
+    CHANGE = "change"
+    REVIEW = "review"  # findings in place of edits
+
+
 @dataclass(frozen=True)
 class AgentTask:
     """Everything that the first messages say."""
@@ -201,6 +218,8 @@ class AgentTask:
     issue_author: str = ""
     issue_trust: Trust = Trust.UNKNOWN
     thread: tuple[ThreadComment, ...] = ()  # in order of time
+    regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the issue's stack traces name
+    mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 
 
@@ -226,6 +245,7 @@ class Deps:
     snapshots: Snapshots
     gate: Gate
     budget: Budget = field(default_factory=Budget)
+    window: int = 128_000  # tokens that the model takes in one request
 
 
 # -- the ends -----------------------------------------------------------------------------------------------
@@ -238,6 +258,7 @@ class Finished:
     submission: Submission
     tree: TreeSha
     spent: Spent
+    findings: tuple[Finding, ...] = ()  # of a review
 
 
 @dataclass(frozen=True)
@@ -245,6 +266,7 @@ class Waiting:
     """The model asked a person (the `ask_person` tool); the reply starts the next segment."""
 
     questions: tuple[str, ...]
+    tree: TreeSha
     spent: Spent
 
 
@@ -265,6 +287,7 @@ class Exhausted:
     detail: str
     tree: TreeSha
     spent: Spent
+    findings: tuple[Finding, ...] = ()
 
 
 End = Finished | Waiting | Deferred | Exhausted

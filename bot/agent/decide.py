@@ -7,13 +7,16 @@
 | cut at the output limit | told so, asked for smaller steps | at the third unusable in a row |
 | calls of which none can run | each is answered with what is wrong | at the third unusable in a row |
 | refusal | asked again once, neutrally | declined |
-| same calls, same results | told at the third time | at the fourth |
+| same calls, same results | told at the third time | at the fourth, if told in an earlier reply |
+| fifteen replies without a change or a newly read file | told | by the budget |
+| a prompt that is refused as too long | the conversation is compacted, once | at the second in a row |
 """
 
 from dataclasses import dataclass
 
-from bot.agent.history import ReplyClass, State
-from bot.agent.loopguard import Circle, decide_circle
+from bot.agent.compaction import HANDOVER_REQUEST, Due, decide_due
+from bot.agent.history import Handover, ReplyClass, State
+from bot.agent.loopguard import Circle
 from bot.domain import limits
 from bot.domain.budget import Budget, decide_exhausted
 from bot.domain.outcomes import Outcome
@@ -35,6 +38,11 @@ ASK_AGAIN = (
 CIRCLE = (
     "[notice] The same call gave the same result {count} times. It will not change. Do something else, or "
     "call `submit`; the next repetition ends the run."
+)
+
+STILL = (
+    "[notice] {count} replies without a change and without a newly read file. If something blocks you, say what "
+    "in a submission with `blocked` or `needs_clarification`; else make the change."
 )
 
 _TEXT_LIMIT = limits.TEXT_ONLY_LIMIT
@@ -60,6 +68,28 @@ class Say:
 
 
 @dataclass(frozen=True)
+class LeaveOut:
+    """Put stubs in place of old outputs."""
+
+
+@dataclass(frozen=True)
+class AskNote:
+    """Append the request for a hand-over note."""
+
+    text: str = HANDOVER_REQUEST
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """Replace the conversation by the harness's records and the note that came."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Questions are open: go on with what people said meanwhile, or end the segment."""
+
+
+@dataclass(frozen=True)
 class Done:
     """The submission stands."""
 
@@ -70,18 +100,35 @@ class GiveUp:
     detail: str
 
 
-Step = Ask | RunCalls | Say | Done | GiveUp
+Step = Ask | Wait | RunCalls | Say | LeaveOut | AskNote | Rebuild | Done | GiveUp
 
 
-def decide_next(state: State, budget: Budget) -> Step:
+def decide_next(state: State, budget: Budget, window: int) -> Step:
+    """`window`: tokens that the model takes in one request."""
     if state.submission is not None:
         return Done()
+    if state.questions:
+        return Wait()
+    if state.handover is Handover.REPLIED:
+        return Rebuild()
     if state.pending is not None:
         return RunCalls()
     step = _after_reply(state) if state.unanswered is not None else _after_calls(state)
     if not isinstance(step, GiveUp) and (used_up := decide_exhausted(budget, state.spent)):
         return GiveUp(*used_up)
-    return step
+    return _before_asking(state, window) if isinstance(step, Ask) else step
+
+
+def _before_asking(state: State, window: int) -> Step:
+    if state.handover is Handover.ASKED:
+        return Ask()
+    match decide_due(state, window):
+        case Due.NOTHING:
+            return Ask()
+        case Due.STUBS:
+            return LeaveOut()
+        case Due.NOTE:
+            return AskNote()
 
 
 def _after_reply(state: State) -> Step:
@@ -113,7 +160,7 @@ def _after_reply(state: State) -> Step:
 def _after_calls(state: State) -> Step:
     if state.streaks.unusable >= limits.MALFORMED_LIMIT:
         return _unusable(state)
-    if decide_circle(state.prints) is Circle.END:
+    if state.circle is Circle.END and state.circle_told:
         return GiveUp(
             Outcome.MODEL_MISBEHAVED,
             f"The model repeated the same call with the same result {limits.SAME_CALL_LIMIT + 1} times.",

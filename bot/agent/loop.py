@@ -10,13 +10,15 @@ Races and deaths, and how each is closed:
 - Dies after the last row: the next run finds the submission and returns it.
 - Another worker has taken the task: the next append raises Superseded, and nothing more happens here.
 - A person writes between two turns: taken from the inbox by id, once, before the next request.
+- Dies while it compacts: the stubs, the request for a note, the note and the rebuilt conversation are rows each.
 """
 
 import json
 from dataclasses import dataclass, field
 
 from bot.agent.batch import run_batch
-from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages
+from bot.agent.compaction import plan_stubs, render_handover
+from bot.agent.context import load_system_prompt, render_cache_key, render_first_messages, render_steering
 from bot.agent.contract import (
     AgentTask,
     Deferred,
@@ -27,10 +29,11 @@ from bot.agent.contract import (
     Exhausted,
     Feedback,
     Finished,
+    Waiting,
 )
-from bot.agent.decide import Ask, Done, GiveUp, RunCalls, Say, decide_next
-from bot.agent.hidden_text import strip_hidden
-from bot.agent.history import JsonObject, Source, State, apply_event, fold, paths_read
+from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunCalls, Say, Wait, decide_next
+from bot.agent.history import Handover, JsonObject, Source, State, apply_event, fold
+from bot.agent.replay import render_bounds
 from bot.agent.tools.arguments import render_spec
 from bot.agent.tools.contract import ToolContext
 from bot.agent.tools.outputs import OutputShelf
@@ -54,21 +57,26 @@ async def run(task: AgentTask, deps: Deps, feedback: Feedback | None = None) -> 
     begun = deps.clock.now() - state.spent.seconds
     loop = _Loop(task, deps, state, begun)
     if not state.messages:
-        await loop.record(EventKind.STARTED, render_start(task, deps.model.name))
+        await loop.record(EventKind.STARTED, render_start(task, deps))
     workspace = await deps.snapshots.restore(loop.state.tree)
     if feedback is not None and feedback.round > loop.state.feedback_round:
         await loop.say(Source.FEEDBACK, feedback.text, feedback.round)
     return await loop.work(workspace)
 
 
-def render_start(task: AgentTask, model: str) -> JsonObject:
-    """The first row: the messages and tools exactly as every request of the run will send them."""
-    prompt = load_system_prompt()
+def render_start(task: AgentTask, deps: Deps) -> JsonObject:
+    """The first row: the messages and tools exactly as every request of the run will send them, and the bounds that
+    decisions depend on, for a replay."""
+    prompt, model = load_system_prompt(), deps.model.name
     return {
         "messages": [render_message(message) for message in render_first_messages(task, prompt)],
-        "tools": [render_tool(render_spec(tool)) for tool in tools_for(features_for(model).edit_style)],
+        "tools": [
+            render_tool(render_spec(tool)) for tool in tools_for(features_for(model).edit_style, task.mode)
+        ],
         "cache_key": render_cache_key(task, model, prompt),
         "tree": task.base_tree,
+        "model": model,
+        "bounds": render_bounds(deps.budget, deps.window),
     }
 
 
@@ -84,18 +92,33 @@ class _Loop:
 
     async def work(self, workspace: Workspace) -> End:
         while True:
-            match decide_next(self.state, self.deps.budget):
+            match decide_next(self.state, self.deps.budget, self.deps.window):
                 case Done():
                     return self._finished()
                 case GiveUp(outcome, detail):
                     return self._exhausted(outcome, detail)
-                case Say(text):
-                    await self.say(Source.NUDGE, text)
-                case RunCalls():
-                    await self._run_calls(workspace)
+                case Wait():
+                    if not await self._hear():
+                        return Waiting(self.state.questions, self.state.tree, self.state.spent)
                 case Ask():
                     if (end := await self._ask()) is not None:
                         return end
+                case RunCalls():
+                    await self._run_calls(workspace)
+                case step:
+                    await self._extend(step)
+
+    async def _extend(self, step: Say | AskNote | LeaveOut | Rebuild) -> None:
+        """Rows of our own making."""
+        match step:
+            case Say(text):
+                await self.say(Source.NUDGE, text)
+            case AskNote(text):
+                await self.say(Source.HANDOVER, text)
+            case LeaveOut():
+                await self.record(EventKind.COMPACTED, {"stubs": plan_stubs(self.state).texts})
+            case Rebuild():
+                await self._rebuild(overflow=False)
 
     async def record(self, kind: EventKind, body: JsonObject) -> None:
         """Durable first, applied second; through JSON, so that a resume sees exactly what we see."""
@@ -107,17 +130,26 @@ class _Loop:
         body = {"source": source.value, "text": clean_text(text), "id": number}
         await self.record(EventKind.MESSAGE, body)
 
-    async def _ask(self) -> End | None:
-        for steering in await self.deps.inbox.drain(self.state.steering_id):
+    async def _hear(self) -> bool:
+        """Take in what people wrote; whether there was anything."""
+        heard = await self.deps.inbox.drain(self.state.steering_id)
+        for steering in heard:
             text = f"Message from {steering.author}, who has write access and may change the instruction:"
-            await self.say(Source.STEERING, f"{text}\n\n{strip_hidden(steering.text)}", steering.id)
+            await self.say(Source.STEERING, f"{text}\n\n{render_steering(steering.text)}", steering.id)
+        return bool(heard)
+
+    async def _ask(self) -> End | None:
+        if self.state.handover is Handover.NONE:  # else it is heard after the note
+            await self._hear()
         request = ModelRequest(self.state.messages, self.state.tools, self.state.cache_key)
         try:
             reply = await self.deps.model.reply(request, self.deps.observer.text)
         except ContextOverflow as overflow:
-            # Compaction belongs here: shorten the conversation by a row of its own, ask once more, then end.
+            if not self.state.overflows and len(self.state.messages) > self.state.head:
+                await self._rebuild(overflow=True)
+                return None
             return self._exhausted(
-                Outcome.OUT_OF_TOKENS, f"The conversation grew too long for the model: {overflow}"
+                Outcome.OUT_OF_TOKENS, f"The conversation is too long for the model: {overflow}"
             )
         except ModelFault as fault:
             return self._exhausted(Outcome.MODEL_UNAVAILABLE, str(fault))
@@ -126,6 +158,14 @@ class _Loop:
         await self.record(EventKind.REPLY, {"reply": render_reply(reply), "seconds": self._elapsed()})
         self.deps.observer.turn(self.state.spent)
         return None
+
+    async def _rebuild(self, *, overflow: bool) -> None:
+        """Shorten the conversation to the first messages, our own records, and the model's note if there is one."""
+        state = self.state
+        change = await self.deps.snapshots.summarise(state.tree)
+        text = clean_text(render_handover(state.records, change, state.note, overflow=overflow))
+        body = {"text": text, "overflow": overflow, "before_tokens": state.context_tokens}
+        await self.record(EventKind.COMPACTED, body)
 
     async def _run_calls(self, workspace: Workspace) -> None:
         context = ToolContext(
@@ -136,7 +176,9 @@ class _Loop:
             observer=self.deps.observer,
             shelf=self.shelf,
             base_tree=self.task.base_tree,
-            read_paths=paths_read(self.state.messages),
+            read_paths=self.state.records.read_paths,
+            asked=self.state.asked,
+            findings=len(self.state.findings),
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)
@@ -150,8 +192,8 @@ class _Loop:
     def _finished(self) -> End:
         if self.state.submission is None:
             raise Bug("the run is done without a submission")
-        return Finished(self.state.submission, self.state.tree, self.state.spent)
+        return Finished(self.state.submission, self.state.tree, self.state.spent, self.state.findings)
 
     def _exhausted(self, outcome: Outcome, detail: str) -> End:
         """No work is lost: the recorded tree is the work tree, because a snapshot follows each batch."""
-        return Exhausted(outcome, detail, self.state.tree, self.state.spent)
+        return Exhausted(outcome, detail, self.state.tree, self.state.spent, self.state.findings)

@@ -20,6 +20,7 @@ _PHASE_TEXT = {
     Phase.ACCEPT: "accept: reaction and tracking comment",
     Phase.PREPARE: "prepare: fetch, template, environment",
     Phase.WORK: "work: model, edits, tests; baseline beside it",
+    Phase.ASK: "ask: questions in the tracking comment",
     Phase.VERIFY: "verify: fail-to-pass, regressions, integrity",
     Phase.PUBLISH: "publish: push, pull request, check run",
     Phase.REPORT: "report: tracking comment",
@@ -66,6 +67,8 @@ def render_progress(progress: Progress, phases: tuple[Phase, ...] = tuple(Phase)
     table = Table.grid(padding=(0, 2))
     for phase in phases:
         entry = begun.get(phase)
+        if entry is None and phase is Phase.ASK:
+            continue  # only where the model asks
         if entry is None:
             table.add_row(Text("·", style="dim"), Text(_PHASE_TEXT[phase], style="dim"), "")
         elif entry.running:

@@ -158,6 +158,29 @@ def health(
     raise typer.Exit(run_health(part))
 
 
+tasks = typer.Typer(help="Look at tasks.", no_args_is_help=True)
+app.add_typer(tasks, name="tasks")
+
+
+@tasks.command()
+def export(task: Annotated[str, typer.Argument(help="The task's id, for example `t-123`.")]) -> None:
+    """Write a task's event log to standard output as JSON Lines: times, replies, tool outputs, tokens, cost.
+
+    It holds text of the issue and of the repository; known secrets are taken out.
+    """
+    from bot.cli.tasks import run_export
+
+    raise typer.Exit(run_export(task))
+
+
+@app.command()
+def replay(log: Annotated[Path, typer.Argument(help="A log that `pullwright tasks export` wrote.")]) -> None:
+    """Play a task's log again, offline, and say at which row this version would have decided otherwise."""
+    from bot.cli.replay import run_replay
+
+    raise typer.Exit(run_replay(log))
+
+
 @app.command(hidden=True)
 def hub(
     data_dir: Annotated[Path, typer.Option(help="Where the bare repositories are kept.")],

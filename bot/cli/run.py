@@ -116,7 +116,7 @@ async def _work(instruction: str, settings: LocalSettings, checkout: Checkout, k
     if setup.script:  # the registries are asked for their hosts only when there is something to install
         place = replace(place, egress=await setup_egress(settings))
     ground = Ground(place, checkout.commit, checkout.files, setup, test, owner=kept.folder.name)
-    events = FileEventLog(kept.folder / "events.jsonl", time.time)
+    events = FileEventLog(kept.folder / "events.jsonl", kept.folder.name, time.time)
     try:
         ground = replace(ground, setup=await settle_setup(ground))
         paths = tuple(sorted(files))

@@ -45,6 +45,9 @@ TOKEN_SPARE_S: Final = 300  # an installation token is replaced this long before
 ISSUE_BODY_BYTES: Final = 8 * KIB  # covers nearly all human-written issues; longer ones are pasted logs
 COMMENT_BYTES: Final = 2 * KIB  # a comment that matters is short
 THREAD_COMMENTS: Final = 20  # newest first: old discussion is superseded by new
+THREAD_BYTES: Final = 24 * KIB  # all comments together: 6,000 tokens of material, the oldest go first
+TRACE_REGIONS: Final = 5  # places of stack traces whose lines are shown: deeper frames are callers
+TRACE_LINES_AROUND: Final = 20  # a function's length on each side of the line
 
 # -- sandbox ----------------------------------------------------------------------------------------------
 COMMAND_TIMEOUT_S: Final = 120  # default for one command of the model
@@ -116,10 +119,33 @@ AGENT_TURNS: Final = 100  # unknown family: 98 % of resolved runs end before
 AGENT_TOKENS: Final = 6_000_000  # input and output, cached included: 100 turns at 60k
 AGENT_MINUTES: Final = 45
 AGENT_MONEY_USD: Final = 5.0  # measured 99th percentile of the dearest family
+ISSUE_BUDGETS: Final = 4  # whole budgets of a task for one issue: a fifth attempt finds no more
+AUTHOR_DAY_BUDGETS: Final = 20  # for one person within 24 hours
+REPOSITORY_DAY_BUDGETS: Final = 40  # for one repository within 24 hours
+DAY_BUDGETS: Final = 100  # for the whole installation of Pullwright: most tasks cost a tenth of their budget
+TOKENS_PER_USD: Final = 1_200_000  # of AGENT_TOKENS and AGENT_MONEY_USD: cached input for the most part
 BUDGET_NOTICES: Final = (0.5, 0.8, 0.95)  # the model is told at these shares
 SAME_CALL_LIMIT: Final = 3  # same call, same result: told at the third, ended at the fourth
+STILL_TURNS: Final = 15  # replies without a change and without a newly read file, before a word about it
 MALFORMED_LIMIT: Final = 3  # answers in a row that can't be acted on
 TEXT_ONLY_LIMIT: Final = 2  # "continue, or call submit" is said once
+QUESTIONS: Final = 3  # at once: people do not answer more
+QUESTION_CHARACTERS: Final = 500  # a question that can be answered in a line
+QUESTION_ROUNDS: Final = 3  # of one task: who is asked a fourth time would rather do it himself
+STEERING_BYTES: Final = 8 * KIB  # of one message of a person to a running task
+FINDINGS: Final = 12  # comments of one review: more are not read, and the worst stand first
+FINDINGS_KEPT: Final = 50  # that a model may report in one review before it is told to end
+FINDING_NEAR_LINES: Final = 3  # as far apart two findings may still be about the same place
+FINDING_SAME_WORDS: Final = 0.6  # share of common words from which on two titles say the same
+COMPACT_TOKENS: Final = 80_000  # from here on a conversation is compacted: successful runs mostly stay below
+COMPACT_WINDOW_SHARE: Final = 0.65  # of a smaller window: room for the reply and for what is counted wrong
+COMPACT_FREED_TOKENS: Final = (
+    20_000  # old outputs are left out only when it frees as much: each batch costs the cache
+)
+COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by size, keeps its outputs
+COMPACT_GROWTH_SHARE: Final = (
+    0.25  # not again before it has grown by so much: small windows would do it each turn
+)
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex

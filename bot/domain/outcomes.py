@@ -41,6 +41,10 @@ class Refusal(StrEnum):
     ISSUE_CLOSED = "issue_closed"
     LOCKED = "locked"
     UNKNOWN_COMMAND = "unknown_command"
+    ISSUE_ALLOWANCE = "issue_allowance"  # what may be spent on this issue is used up
+    AUTHOR_ALLOWANCE = "author_allowance"  # by this person within a day
+    REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
+    DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
     ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; on pull requests nothing is done yet
 
 
@@ -55,4 +59,7 @@ class Ignored(StrEnum):
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
+    REPLY_WITHOUT_ACCESS = (
+        "reply_without_access"  # an answer to our questions, by somebody who may not give it
+    )
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

@@ -18,11 +18,12 @@ class TaskStatus(StrEnum):
 
 
 class Phase(StrEnum):
-    """The coarse steps of a change, in order; each is a step of the durable workflow."""
+    """The coarse steps of a change, in order (ASK only when the model asks); each is a step of the durable workflow."""
 
     ACCEPT = "accept"
     PREPARE = "prepare"
     WORK = "work"
+    ASK = "ask"  # between two segments of the work: questions are posted, a person's reply is waited for
     VERIFY = "verify"
     PUBLISH = "publish"
     REPORT = "report"
@@ -61,4 +62,9 @@ class TaskRequest:
     @property
     def active_key(self) -> str:
         """At most one unfinished task may hold this key: one task for each issue or pull request."""
-        return f"{self.repository.id}#{self.issue}"
+        return render_active_key(self.repository.id, self.issue)
+
+
+def render_active_key(repository: RepositoryId, issue: int) -> str:
+    """The key of the one task that may be active on an issue or pull request."""
+    return f"{repository}#{issue}"

@@ -8,7 +8,7 @@ Must never: start from an edited text, from a bot, or from a text that an app wr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -17,15 +17,36 @@ from bot.domain.commands import AVAILABLE, Command, parse_command
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import IssueCommentPayload, IssuesPayload
-from bot.domain.tasks import RepositoryRef, TaskRequest
+from bot.domain.tasks import RepositoryRef, TaskRequest, render_active_key
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A person's comment on an issue: the answer, if a task there waits for one. Whether the person may is asked
+    like for a request (law 6)."""
+
+    installation: InstallationId
+    repository: RepositoryRef
+    issue: int
+    comment_id: int
+    login: str
+    user_id: int
+    text: str
+
+    @property
+    def active_key(self) -> str:
+        """Of the task that may wait for it."""
+        return render_active_key(self.repository.id, self.issue)
 
 
 @dataclass(frozen=True)
 class IgnoredDelivery:
-    """Nothing is done and nobody is told. `detail` is for the log, never holds the payload's text."""
+    """Nothing is done and nobody is told, unless it is a `reply` that a task waits for. `detail` is for the log,
+    never holds the payload's text."""
 
     reason: Ignored
     detail: str = ""
+    reply: Reply | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -83,7 +104,22 @@ def _decide_comment(payload: IssueCommentPayload, handle: str) -> Decision:
     if comment.updated_at != comment.created_at:
         return IgnoredDelivery(Ignored.EDITED)
     command = parse_command(comment.body, handle)
+    if command is None:
+        return IgnoredDelivery(Ignored.NO_MENTION, reply=_reply(payload))
     return _decide(payload, command, comment.id, str(comment.created_at))
+
+
+def _reply(payload: IssueCommentPayload) -> Reply:
+    repository, sender = payload.repository, payload.sender
+    return Reply(
+        InstallationId(payload.installation.id),
+        RepositoryRef(RepositoryId(repository.id), repository.full_name, repository.default_branch),
+        payload.issue.number,
+        payload.comment.id,
+        sender.login,
+        sender.id,
+        payload.comment.body,
+    )
 
 
 def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:

@@ -11,6 +11,8 @@ Races, and how each is closed:
 - The same comment under another delivery id: the task's id is derived from the comment, so the insert fails
   and the delivery is marked ALREADY_HANDLED.
 - A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
+- An answer comes while its task still posts the questions: it is a row all the same, and the task's resting
+  (`Tasks.wait`) sees it and queues the task again.
 - Two intakes decide one delivery: the verdict is written only where the row is still `stored`.
 """
 
@@ -23,13 +25,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain import limits
+from bot.domain.allowance import Allowances, decide_allowance
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import TaskRequest
+from bot.domain.tasks import Phase, TaskRequest, TaskStatus
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database, storable
+from bot.store.events import insert_event
 from bot.store.schema import delivery, task
-from bot.store.tasks import insert_task
+from bot.store.spending import fetch_cost_before
+from bot.store.tasks import STEERING, insert_task, wake_task
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Verdict(StrEnum):
     TASK = "task"
     REFUSED = "refused"
     IGNORED = "ignored"
+    REPLY = "reply"  # a person's answer, handed to the task that waited for it
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,15 @@ class Handled:
     verdict: Verdict
     reason: str = ""
     task: TaskId | None = None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A person's answer to a task's questions."""
+
+    comment_id: int
+    author: str
+    text: str
 
 
 @dataclass
@@ -149,8 +164,9 @@ def _insert_for(connection: sa.Connection) -> "type[postgresql.Insert] | type[sq
 class Deliveries:
     """The intake's side. Blocking."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, allowances: Allowances | None = None) -> None:
         self._database = database
+        self._allowances = allowances or Allowances()
 
     def waiting(self, count: int) -> tuple[Delivery, ...]:
         """Stored and not decided yet, oldest first."""
@@ -167,11 +183,15 @@ class Deliveries:
             )
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
-        """The task's row and the verdict in one transaction."""
+        """The task's row and the verdict in one transaction; a refusal when an allowance is used up."""
         try:
             with self._database.write() as connection:
                 if not _is_waiting(connection, delivery_id):
                     return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+                if used_up := decide_allowance(fetch_cost_before(connection, request, now), self._allowances):
+                    refused = Handled(Verdict.REFUSED, used_up)
+                    _close(connection, delivery_id, refused, "", now)
+                    return refused
                 insert_task(connection, request, now)
                 handled = Handled(Verdict.TASK, task=request.task_id)
                 _close(connection, delivery_id, handled, "", now)
@@ -189,6 +209,28 @@ class Deliveries:
                 if same
                 else Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
             )
+            _close(connection, delivery_id, handled, "", now)
+            return handled
+
+    def find_asking(self, active_key: str) -> TaskId | None:
+        """The task on this issue that waits for people's answer."""
+        with self._database.read() as connection:
+            row = connection.execute(_asking(active_key)).first()
+            return TaskId(row.id) if row else None
+
+    def answer(self, delivery_id: DeliveryId, active_key: str, said: Said, now: float) -> Handled | None:
+        """Hand the words to the task that waits for them and queue it, with the verdict, in one transaction.
+        None: no task waits for them (any more), and the delivery is as it was."""
+        with self._database.write() as connection:
+            if not _is_waiting(connection, delivery_id):
+                return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+            row = connection.execute(_asking(active_key).with_for_update()).first()
+            if row is None or row.id == f"t-{said.comment_id}":  # the request itself, delivered once more
+                return None
+            body = {"id": said.comment_id, "author": said.author, "text": storable(said.text)}
+            insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            wake_task(connection, TaskId(row.id))
+            handled = Handled(Verdict.REPLY, task=TaskId(row.id))
             _close(connection, delivery_id, handled, "", now)
             return handled
 
@@ -211,6 +253,16 @@ class Deliveries:
     def _decide(self, delivery_id: DeliveryId, handled: Handled, detail: str, now: float) -> None:
         with self._database.write() as connection:
             _close(connection, delivery_id, handled, detail, now)
+
+
+def _asking(active_key: str) -> sa.Select[tuple[str, int]]:
+    """The one unfinished task of the issue, if it asked. It need not rest yet: it posts its questions before it
+    says so (`Tasks.wait` looks whether the answer was faster)."""
+    return sa.select(task.c.id, task.c.epoch).where(
+        task.c.active_key == active_key,
+        task.c.status != TaskStatus.FINISHED.value,
+        task.c.phase == Phase.ASK.value,
+    )
 
 
 def _is_waiting(connection: sa.Connection, delivery_id: DeliveryId) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from bot.domain.ids import TaskId
 from bot.store.database import Database
@@ -32,13 +33,7 @@ class Events:
         """Durable when it returns; the row's number. Raises Superseded."""
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            last = connection.execute(
-                sa.select(sa.func.max(task_event.c.seq)).where(task_event.c.task == task)
-            ).scalar()
-            seq = (last or 0) + 1
-            row = {"task": task, "seq": seq, "epoch": epoch, "kind": kind, "at": now}
-            connection.execute(task_event.insert().values(**row, body=json.dumps(body)))
-            return seq
+            return insert_event(connection, task, epoch, kind, body, now)
 
     def load(self, task: TaskId, after: int = 0, kinds: tuple[str, ...] = ()) -> tuple[EventRow, ...]:
         """Rows in order; `kinds` empty: all of them."""
@@ -50,3 +45,16 @@ class Events:
                 EventRow(row.seq, row.kind, json.loads(row.body), row.at)
                 for row in connection.execute(query.order_by(task_event.c.seq))
             )
+
+
+def insert_event(  # noqa: PLR0913 - the columns of a row
+    connection: Connection, task: TaskId, epoch: int, kind: str, body: JsonObject, now: float
+) -> int:
+    """One row more for a task whose row this transaction holds; its number."""
+    last = connection.execute(
+        sa.select(sa.func.max(task_event.c.seq)).where(task_event.c.task == task)
+    ).scalar()
+    seq = (last or 0) + 1
+    row = {"task": task, "seq": seq, "epoch": epoch, "kind": kind, "at": now}
+    connection.execute(task_event.insert().values(**row, body=json.dumps(body)))
+    return seq

@@ -13,7 +13,16 @@ from sqlalchemy.engine import Connection
 
 from bot.errors import SettingsFault
 from bot.store.database import Database
-from bot.store.schema import metadata, schema_version
+from bot.store.schema import (
+    delivery,
+    effect,
+    metadata,
+    schema_version,
+    spending,
+    task,
+    task_event,
+    worker,
+)
 
 _LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
 
@@ -21,10 +30,15 @@ _LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
 def _first(connection: Connection) -> None:
     """The tables of the first release. A later change of schema.py needs a step of its own here, and this one
     then names its tables as they were."""
-    metadata.create_all(connection)
+    metadata.create_all(connection, [delivery, task, task_event, effect, worker])
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first,)
+def _spending(connection: Connection) -> None:
+    """What tasks have cost, for allowances."""
+    metadata.create_all(connection, [spending])
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending)
 
 
 def migrate(database: Database) -> int:

@@ -94,6 +94,20 @@ effect = Table(
     CheckConstraint("state in ('planned', 'sending', 'done')", name="effect_state"),
 )
 
+spending = Table(
+    "spending",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("active_key", Text, nullable=False),  # <repository id>#<issue>
+    Column("requester", BigInteger, nullable=False),
+    Column("repository", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),  # of the first amount
+    Column("tokens", BigInteger, nullable=False),
+    Column("money_usd", Float, nullable=False),
+)
+Index("spending_by_time", spending.c.at)
+Index("spending_by_issue", spending.c.active_key)
+
 worker = Table(
     "worker",
     metadata,

@@ -17,15 +17,19 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from bot.domain.allowance import Cost
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
-from bot.store.schema import task
+from bot.store.schema import task, task_event
+from bot.store.spending import charge
 
 JsonObject = dict[str, Any]
 
+STEERING: Final = "steering"
+"""Kind of the event rows that a person's words to a task become: {"id", "author", "text"}."""
 PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
@@ -167,11 +171,23 @@ class Tasks:
         """What is known so far, within a phase. Raises Superseded."""
         self._fenced(taken, facts=json.dumps(facts))
 
+    def charge(self, taken: Taken, cost: Cost, now: float) -> None:
+        """What the task has cost so far, for the allowances of later ones. Raises Superseded."""
+        with self._database.write() as connection:
+            fence(connection, taken.id, taken.epoch)
+            charge(connection, taken.request, cost, now)
+
     def wait(self, taken: Taken, until: float | None) -> None:
         """Free the slot; the task stays active. `until` (seconds since the epoch): admitted again then; None:
-        after `requeue`. Raises Superseded."""
-        values = {"status": TaskStatus.WAITING.value, "next_at": until, "worker": "", "attempts": 0}
-        self._fenced(taken, **values, epoch=task.c.epoch + 1)
+        when a person has answered, which may have been during this run. Raises Superseded."""
+        values = {"next_at": until, "worker": "", "attempts": 0, "epoch": task.c.epoch + 1}
+        with self._database.write() as connection:
+            fence(connection, taken.id, taken.epoch)
+            answered = until is None and _has_row(connection, taken, STEERING)
+            status = TaskStatus.QUEUED if answered else TaskStatus.WAITING
+            connection.execute(
+                task.update().where(task.c.id == taken.id).values(status=status.value, **values)
+            )
 
     def finish(self, taken: Taken, outcome: Outcome, detail: str, now: float) -> None:
         """The end, with its name. Raises Superseded."""
@@ -199,12 +215,7 @@ class Tasks:
     def requeue(self, task_id: TaskId) -> bool:
         """A waiting task is queued again now (somebody replied); False when it does not wait."""
         with self._database.write() as connection:
-            changed = connection.execute(
-                task.update()
-                .where(task.c.id == task_id, task.c.status == TaskStatus.WAITING.value)
-                .values(status=TaskStatus.QUEUED.value, next_at=None)
-            )
-            return changed.rowcount == 1
+            return wake_task(connection, task_id)
 
     def running(self) -> tuple[TaskView, ...]:
         return self._views(task.c.status == _RUNNING)
@@ -225,6 +236,24 @@ class Tasks:
         with self._database.write() as connection:
             fence(connection, taken.id, taken.epoch)
             connection.execute(task.update().where(task.c.id == taken.id).values(**values))
+
+
+def wake_task(connection: Connection, task_id: TaskId) -> bool:
+    """Queue it if it rests; False, and left alone, if it does not."""
+    changed = connection.execute(
+        task.update()
+        .where(task.c.id == task_id, task.c.status == TaskStatus.WAITING.value)
+        .values(status=TaskStatus.QUEUED.value, next_at=None)
+    )
+    return changed.rowcount == 1
+
+
+def _has_row(connection: Connection, taken: Taken, kind: str) -> bool:
+    """Whether a row of this kind came in under the epoch of this run."""
+    query = sa.select(task_event.c.seq).where(
+        task_event.c.task == taken.id, task_event.c.epoch == taken.epoch, task_event.c.kind == kind
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:

@@ -11,9 +11,8 @@ from typing import Any, Final
 from bot.agent.contract import Event, EventKind, JsonObject, Steering
 from bot.domain.ids import TaskId
 from bot.store.events import Events
+from bot.store.tasks import STEERING
 
-STEERING: Final = "steering"
-"""Rows that a person's words in the middle of the work become: {"id", "author", "text"}."""
 _AGENTS_OWN: Final = tuple(kind.value for kind in EventKind)
 
 
@@ -42,8 +41,8 @@ class TaskEventLog:
 
 
 class TaskInbox:
-    """Implements the agent's `Inbox`. Nobody writes these rows yet: comments on an issue with an active task
-    are refused as ALREADY_ACTIVE."""
+    """Implements the agent's `Inbox`: answers to questions that a task asked (`Deliveries.answer`). A request
+    beside a task that did not ask is refused as ALREADY_ACTIVE."""
 
     def __init__(self, events: Events, task: TaskId, executor: Executor) -> None:
         self._events, self._task, self._executor = events, task, executor
@@ -51,8 +50,8 @@ class TaskInbox:
     async def drain(self, after: int) -> tuple[Steering, ...]:
         """What came in with an id above `after`, oldest first."""
         rows = await _in_thread(self._executor, self._events.load, self._task, 0, (STEERING,))
-        said = (Steering(int(row.body["id"]), row.body["author"], row.body["text"]) for row in rows)
-        return tuple(sorted((one for one in said if one.id > after), key=lambda one: one.id))
+        said = {int(row.body["id"]): (row.body["author"], row.body["text"]) for row in rows}
+        return tuple(Steering(number, *said[number]) for number in sorted(said) if number > after)
 
 
 async def _in_thread(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,27 +1,28 @@
-"""The agent's `EventLog` in a file: JSON Lines, one row a line, on disk before `append` returns.
+"""The agent's `EventLog` in a file, in the format of `pullwright tasks export`: `pullwright replay` plays it again.
 
-    {"at": 1790000000.0, "kind": "reply", "body": {...}}
-
-For `pullwright run`, whose log is the whole memory of the run. A last line that was cut off by a death counts as never
-written. One writer at a time; nothing else may write the file.
+For `pullwright run`, whose log is the whole memory of the run: each row is on disk before `append` returns. A last line
+that was cut off by a death counts as never written. One writer; nothing else may write the file.
 """
 
 import asyncio
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.agent.contract import Event, EventKind, JsonObject
+from bot.tasks.export import FORMAT, parse_log
 
 
-@dataclass(frozen=True)
+@dataclass
 class FileEventLog:
-    """`now` gives the seconds since the epoch that stand in each row."""
+    """`now` gives the seconds since the epoch that stand in each row; `task` names the run in the first line."""
 
     path: Path
+    task: str
     now: Callable[[], float]
+    _written: int = field(default=0, init=False)
 
     async def load(self) -> tuple[Event, ...]:
         """All whole rows in the order of appending; none when there is no file yet."""
@@ -29,17 +30,25 @@ class FileEventLog:
 
     async def append(self, kind: EventKind, body: JsonObject) -> None:
         """Durable when it returns."""
-        await asyncio.to_thread(self._append, {"at": self.now(), "kind": kind.value, "body": body})
+        await asyncio.to_thread(self._append, kind, body)
 
     def _load(self) -> tuple[Event, ...]:
         if not self.path.exists():
             return ()
-        whole = self.path.read_text(encoding="utf-8").split("\n")[:-1]
-        rows = [json.loads(line) for line in whole]
-        return tuple(Event(EventKind(row["kind"]), row["body"]) for row in rows)
+        whole, _, cut = self.path.read_bytes().rpartition(b"\n")
+        if cut:
+            os.truncate(self.path, len(whole) + 1)
+        log = parse_log(whole.decode(), self.path.name)
+        self._written = len(log.rows)
+        return log.events
 
-    def _append(self, row: JsonObject) -> None:
+    def _append(self, kind: EventKind, body: JsonObject) -> None:
+        lines: list[JsonObject] = []
+        if not self._written:
+            lines.append({"format": FORMAT, "task": self.task, "created_at": self.now()})
+        self._written += 1
+        lines.append({"seq": self._written, "at": self.now(), "kind": kind.value, "body": body})
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             file.flush()
             os.fsync(file.fileno())

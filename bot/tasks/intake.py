@@ -25,9 +25,9 @@ from bot.domain.access import Permission, decide_access
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest
-from bot.domain.triggers import Decision, IgnoredDelivery, RefusedRequest, decide_trigger
+from bot.domain.triggers import Decision, IgnoredDelivery, RefusedRequest, Reply, decide_trigger
 from bot.errors import ForPerson, PullwrightError, RetryLater
-from bot.store.deliveries import Deliveries, Delivery, Verdict
+from bot.store.deliveries import Deliveries, Delivery, Said, Verdict
 
 _BATCH: Final = 64
 _AT_ONCE: Final = 4  # requests to GitHub
@@ -134,6 +134,10 @@ class Intake:
             log.warning("a delivery can't be closed yet", delivery=delivery.id, why=str(error))
 
     async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
+        if isinstance(decision, IgnoredDelivery) and decision.reply is not None:
+            asking = await self._call(self.deliveries.find_asking, decision.reply.active_key)
+            if asking is not None:
+                return await self._answer(delivery, decision.reply)
         if isinstance(decision, IgnoredDelivery):
             await self._call(
                 self.deliveries.ignore, delivery.id, decision.reason, self.now(), decision.detail
@@ -148,8 +152,23 @@ class Intake:
             return False
         return await self._accept(delivery, decision)
 
+    async def _answer(self, delivery: Delivery, reply: Reply) -> bool:
+        """An answer without a mention. Those who may not give one are not told: they only talked on an issue."""
+        refusal = await self._check_access(delivery, reply)
+        if refusal is not None:
+            reason, detail = Ignored.REPLY_WITHOUT_ACCESS, refusal.value
+        else:
+            said = Said(reply.comment_id, reply.login, reply.text)
+            answer = self.deliveries.answer
+            if await self._call(answer, delivery.id, reply.active_key, said, self.now()) is not None:
+                log.info("answer taken", delivery=delivery.id)
+                return True
+            reason, detail = Ignored.NO_MENTION, ""
+        await self._call(self.deliveries.ignore, delivery.id, reason, self.now(), detail)
+        return False
+
     async def _check_access(
-        self, delivery: Delivery, decision: TaskRequest | RefusedRequest
+        self, delivery: Delivery, decision: TaskRequest | RefusedRequest | Reply
     ) -> Refusal | None:
         login, user_id = _person(decision)
         try:
@@ -170,6 +189,12 @@ class Intake:
         return decide_access(permission)
 
     async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
+        if await self._call(self.deliveries.find_asking, request.active_key) is not None:
+            # A request on an issue whose task asked is the answer to it.
+            said = Said(request.comment_id, request.requested_by, request.instruction or "Go on.")
+            answer = self.deliveries.answer
+            if await self._call(answer, delivery.id, request.active_key, said, self.now()) is not None:
+                return True
         handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
         if handled.verdict is Verdict.TASK:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)
@@ -211,10 +236,10 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     return decide_trigger(delivery.event, payload, handle)
 
 
-def _person(decision: TaskRequest | RefusedRequest) -> tuple[str, int]:
+def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:
     if isinstance(decision, TaskRequest):
         return decision.requested_by, decision.requested_by_id
-    return decision.login, 0
+    return decision.login, decision.user_id if isinstance(decision, Reply) else 0
 
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:

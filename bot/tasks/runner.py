@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from bot.domain import limits
+from bot.domain.allowance import Allowances
 from bot.errors import RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
@@ -59,6 +60,7 @@ class WorkerSettings:
     handle: str
     lock_dir: Path
     admission: AdmissionLimits
+    allowances: Allowances = field(default_factory=Allowances)
     attempts: int = limits.TASK_ATTEMPTS
     times: LifeTimes = field(default_factory=LifeTimes)
     intervals: Intervals = field(default_factory=Intervals)
@@ -95,7 +97,12 @@ class Worker:
             tasks, Events(database), parts.steps, pool, settings.id, now, attempts=settings.attempts
         )
         self._intake = Intake(
-            Deliveries(database), parts.permissions, parts.refuser, settings.handle, pool, now
+            Deliveries(database, settings.allowances),
+            parts.permissions,
+            parts.refuser,
+            settings.handle,
+            pool,
+            now,
         )
         self._admission = Admission(tasks, engine, settings.admission, now)
         self._locks = HostLocks(settings.lock_dir)

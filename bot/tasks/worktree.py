@@ -8,8 +8,12 @@ left out of every later snapshot as long as it is unchanged.
 from dataclasses import dataclass, field
 
 from bot.domain.ids import RepoPath, TreeSha
+from bot.domain.unified_diff import parse_diff, render_stat
 from bot.repos.contract import RepoKey, Repos, TreeChange, View
 from bot.sandbox.contract import Environment, Sandbox, Workspace
+
+_STAT_FILES = 40
+"""More files than that are an accident; the sum tells it."""
 
 
 @dataclass
@@ -50,6 +54,12 @@ class WorkTree:
         )
         self._at = await self.repos.derive(self.key, self.base, changes)
         return self._at
+
+    async def summarise(self, tree: TreeSha) -> str:
+        """See the agent's `Snapshots`."""
+        if tree == self.base:
+            return ""
+        return render_stat(parse_diff(await self.repos.diff(self.key, self.base, tree)), _STAT_FILES)
 
     async def close(self) -> None:
         workspace, self._workspace, self._at = self._workspace, None, None

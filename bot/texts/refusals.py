@@ -26,6 +26,14 @@ def _reason(refusal: Refusal, handle: str, word: str) -> str:
             return "This conversation is locked, so I did not start."
         case Refusal.ON_PULL_REQUEST:
             return "I can't work on pull requests yet, only on issues. Ask me in an issue."
+        case Refusal.ISSUE_ALLOWANCE:
+            return "What may be spent on this issue is used up. The operator can raise the limit."
+        case Refusal.AUTHOR_ALLOWANCE:
+            return "What you may spend within a day is used up. Ask again tomorrow, or the operator for more."
+        case Refusal.REPOSITORY_ALLOWANCE:
+            return "What may be spent on this repository within a day is used up. Please ask again tomorrow."
+        case Refusal.DAY_ALLOWANCE:
+            return "What I may spend within a day is used up. Please ask again tomorrow."
         case Refusal.UNKNOWN_COMMAND:
             return unavailable_command_text(word)
         case _:

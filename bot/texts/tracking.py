@@ -11,6 +11,7 @@ _DOING: Final = {
     Phase.ACCEPT: "starting",
     Phase.PREPARE: "preparing the repository and its environment",
     Phase.WORK: "working on it",
+    Phase.ASK: "waiting for an answer",
     Phase.VERIFY: "verifying the change in fresh sandboxes",
     Phase.PUBLISH: "publishing",
     Phase.REPORT: "writing the report",
@@ -40,6 +41,20 @@ def render_tracking(state: TrackingState) -> str:
     if state.spent.turns:
         lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
     return "\n".join([*lines, "", state.marker, ""])
+
+
+def render_questions(questions: tuple[str, ...], spent: str, marker: str) -> str:
+    """While the task rests: what it asks, who may answer, and where."""
+    lines = [
+        "❓ I need an answer before I can go on:",
+        "",
+        *(f"{number}. {sanitise_line(one, 500)}" for number, one in enumerate(questions, start=1)),
+        "",
+        "Answer in a new comment here; everybody with write access may. I go on from where I stopped.",
+    ]
+    if spent:
+        lines += ["", f"<sub>{spent}</sub>"]
+    return "\n".join([*lines, "", marker, ""])
 
 
 def render_spent(spent: Spent) -> str:

@@ -25,6 +25,9 @@ from bot.llm.contract import (
 )
 from bot.llm.serialise import render_canonical, render_message, render_tool
 
+HEAD = 3
+"""The first messages: rules, repository, task. No compaction touches them."""
+
 Step = ModelReply | Exception | Callable[[ModelRequest], ModelReply]
 
 USAGE = Usage(input_tokens=1_000, cached_tokens=800, output_tokens=50, cost_usd=0.01)
@@ -79,11 +82,17 @@ class ScriptedModel:
         self.steps = steps
         self.name = name
         self.requests = []
+        self.watch(lambda: 0)
+
+    def watch(self, compactions: Callable[[], int]) -> None:
+        """`compactions`: how many the log has announced so far; without a new one a request extends the last."""
+        self._count, self._seen = compactions, compactions()
 
     async def reply(self, request: ModelRequest, on_text: Callable[[str], None] | None = None) -> ModelReply:
         assert_valid_request(request)
         if self.requests:
-            assert_extends(self.requests[-1], request)
+            shortened, self._seen = self._count() > self._seen, self._count()
+            assert_extends(self.requests[-1], request, head=HEAD if shortened else None)
         number = len(self.requests)
         self.requests.append(request)
         assert number < len(self.steps), (
@@ -130,10 +139,12 @@ def assert_valid_request(request: ModelRequest) -> None:
         assert b"\0" not in text
 
 
-def assert_extends(before: ModelRequest, after: ModelRequest) -> None:
-    """The later request begins with the earlier one, byte for byte."""
-    assert [_bytes(message) for message in before.messages] == [
-        _bytes(message) for message in after.messages[: len(before.messages)]
+def assert_extends(before: ModelRequest, after: ModelRequest, head: int | None = None) -> None:
+    """The later request begins with the earlier one, byte for byte; with its first `head` messages where a
+    compaction was announced."""
+    kept = before.messages[:head]
+    assert [_bytes(message) for message in kept] == [
+        _bytes(message) for message in after.messages[: len(kept)]
     ], "the conversation was changed"
     tools = [[render_canonical(render_tool(tool)) for tool in request.tools] for request in (before, after)]
     assert tools[0] == tools[1], "the tools were changed"

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.agent.tools.arguments import CallFault, Prepared, Refused, prepare_call, render_spec
+from bot.agent.tools.json_repair import parse_arguments
 from bot.agent.tools.registry import ALL_TOOLS, EDIT_TOOLS, PATCH_TOOLS
 from bot.llm.contract import ToolCall
 
@@ -42,7 +43,7 @@ def test_names_of_other_harnesses_are_understood_and_noted() -> None:
     made = prepared("bash", cmd="ls")
     assert made.tool.name == "shell"
     assert made.arguments.command == "ls"  # type: ignore[attr-defined]
-    assert made.repairs == ("cmd -> command",)
+    assert made.repairs == ("tool bash -> shell", "cmd -> command")
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,46 @@ def test_a_cut_call_is_named_as_such() -> None:
 @given(st.sampled_from([tool.name for tool in ALL_TOOLS]) | st.text(max_size=20), st.text(max_size=60))
 def test_no_call_breaks_it(name: str, arguments: str) -> None:
     assert isinstance(prepare(name, arguments), Prepared | Refused)
+
+
+@pytest.mark.parametrize(
+    ("raw", "command", "repair"),
+    [
+        ('{"command": "grep \\d+ x"}', "grep \\d+ x", "escapes in strings"),
+        ('{"command": "echo \\\'a\\\'"}', "echo 'a'", "escapes in strings"),
+        ('```json\n{"command": "ls"}\n```', "ls", "code fence"),
+        ('{"command": "echo ,}",}', "echo ,}", "trailing comma"),
+        ('{"command": "a\tb"}', "a\tb", "control characters in strings"),
+    ],
+)
+def test_a_mend_means_one_thing_and_has_a_name(raw: str, command: str, repair: str) -> None:
+    made = prepare("shell", raw)
+    assert isinstance(made, Prepared)
+    assert made.arguments.command == command  # type: ignore[attr-defined]
+    assert made.repairs == (repair,)
+
+
+@pytest.mark.parametrize(
+    "raw", ['{"command": "ls"', '{"command": "ls"} {"command": "rm"}', "{'command': 'ls'}", "ls"]
+)
+def test_what_could_mean_two_things_is_not_mended(raw: str) -> None:
+    assert isinstance(prepare("shell", raw), Refused)
+
+
+@pytest.mark.parametrize("raw", ["[" * 5_000, '{"command": "\\ud800"}', '{"command": "a\\u0000b"}'])
+def test_what_no_command_line_takes_is_refused(raw: str) -> None:
+    assert isinstance(prepare("shell", raw), Refused)
+    assert isinstance(prepare("run_tests", json.dumps({"selection": "[" * 5_000})), Prepared | Refused)
+
+
+@given(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers() | st.none(), max_size=5))
+def test_what_is_json_is_never_touched(body: dict[str, Any]) -> None:
+    if "\\u0000" in json.dumps(body):
+        return
+    assert parse_arguments(json.dumps(body)) == (body, ())
+
+
+def test_one_question_is_a_list_of_one() -> None:
+    made = prepared("ask_person", question="Which?")
+    assert made.arguments.questions == ["Which?"]  # type: ignore[attr-defined]
+    assert made.repairs == ("question -> questions", "questions: str -> list")

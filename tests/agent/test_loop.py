@@ -2,7 +2,16 @@
 
 import pytest
 
-from bot.agent.contract import Deferred, EventKind, Exhausted, Feedback, Finished, Steering, SubmitOutcome
+from bot.agent.contract import (
+    Deferred,
+    EventKind,
+    Exhausted,
+    Feedback,
+    Finished,
+    Steering,
+    SubmitOutcome,
+    Waiting,
+)
 from bot.domain.budget import Budget
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, ModelFault, RetryLater, Superseded
@@ -159,10 +168,10 @@ async def test_a_person_steers_between_two_turns() -> None:
 
 
 async def test_every_end_hands_over_the_work_so_far() -> None:
-    for last in (ContextOverflow("too long"), ModelFault("no quota"), says("I stop."), says("I stop.")):
+    for last in (ContextOverflow("too long"), ModelFault("no quota"), says("I stop.")):
         world = World()
-        nudged = [says("I stop.")] if not isinstance(last, Exception) else []
-        end = await world.go(ScriptedModel(FIX, *nudged, last))
+        again = [] if isinstance(last, ModelFault) else [last]
+        end = await world.go(ScriptedModel(FIX, *again, last))
         assert isinstance(end, Exhausted)
         assert b"a + b" in world.snapshots.trees[end.tree]["app.py"]
 
@@ -255,3 +264,37 @@ async def test_faults_of_the_machinery_go_up() -> None:
     with pytest.raises(Bug):
         await world.go(ScriptedModel(calls(call("shell", command="boom"))))
     assert world.log.kinds()[-1] is EventKind.REPLY
+
+
+# -- questions to people -------------------------------------------------------------------------------------
+
+ASK = calls(call("ask_person", questions=["Zero or an error?"]))
+
+
+async def test_questions_end_the_segment_and_the_reply_starts_the_next() -> None:
+    world = World()
+    end = await world.go(ScriptedModel(FIX, ASK))
+    assert isinstance(end, Waiting)
+    assert end.questions == ("Zero or an error?",)
+    assert b"a + b" in world.snapshots.trees[end.tree]["app.py"]
+    assert isinstance(await world.go(ScriptedModel()), Waiting)  # nobody answered yet: no request is sent
+    world.inbox.append(Steering(12, "ada", "Zero."))
+    model = ScriptedModel(submits())
+    assert isinstance(await world.go(model), Finished)
+    assert model.requests[0].messages[-1].text.endswith("Zero.")
+
+
+async def test_people_are_asked_three_times_at_most() -> None:
+    world = World()
+    for number in range(3):
+        assert isinstance(await world.go(ScriptedModel(ASK)), Waiting)
+        world.inbox.append(Steering(number + 1, "ada", f"Answer {number}."))
+    assert isinstance(await world.go(ScriptedModel(ASK, submits("blocked"))), Finished)
+    assert "people were asked 3 times already" in world.outputs()[3]
+
+
+async def test_a_submission_beside_a_question_wins() -> None:
+    both = calls(
+        call("ask_person", questions=["Which?"]), call("submit", outcome="blocked", title="t", summary="s")
+    )
+    assert isinstance(await World().go(ScriptedModel(both)), Finished)

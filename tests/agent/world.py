@@ -23,6 +23,7 @@ from bot.agent.loop import run
 from bot.domain.budget import Budget, Spent
 from bot.domain.ids import CommitSha, TreeSha
 from bot.errors import Superseded
+from bot.llm.contract import Model
 from bot.sandbox.contract import Command, CommandResult, EndedBy, FileKind, FileRead, FileWrite
 from tests.agent.scripted import ScriptedModel
 
@@ -147,6 +148,10 @@ class MemorySnapshots:
         self.workspace = MemoryWorkspace(dict(self.trees[tree]), self.scripts)
         return self.workspace
 
+    async def summarise(self, tree: TreeSha) -> str:
+        base, now = self.trees[self.base], self.trees[tree]
+        return "\n".join(name for name in sorted({*base, *now}) if base.get(name) != now.get(name))
+
 
 @dataclass
 class NotedProgress:
@@ -189,6 +194,7 @@ class World:
     files: dict[str, bytes] = field(default_factory=lambda: dict(FILES))
     scripts: dict[str, Script] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
+    window: int = 128_000
     log: MemoryLog = field(default_factory=MemoryLog)
     clock: SteppingClock = field(default_factory=SteppingClock)
     progress: NotedProgress = field(default_factory=NotedProgress)
@@ -211,7 +217,7 @@ class World:
             issue_body="add(1, 2) gives -1",
         )
 
-    async def go(self, model: ScriptedModel, feedback: Feedback | None = None) -> End:
+    async def go(self, model: Model, feedback: Feedback | None = None) -> End:
         world = self
 
         class Tests:
@@ -228,6 +234,8 @@ class World:
             async def drain(self, after: int) -> tuple[Steering, ...]:
                 return tuple(steering for steering in world.inbox if steering.id > after)
 
+        if isinstance(model, ScriptedModel):
+            model.watch(lambda: self.log.kinds().count(EventKind.COMPACTED))
         deps = Deps(
             model=model,
             events=self.log,
@@ -238,6 +246,7 @@ class World:
             snapshots=self.snapshots,
             gate=Clean(),
             budget=self.budget,
+            window=self.window,
         )
         return await run(self.task, deps, feedback)
 

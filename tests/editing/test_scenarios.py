@@ -74,4 +74,4 @@ def test_scenario(name: str) -> None:
 
 
 def test_there_are_scenarios_for_every_rule() -> None:
-    assert len(SCENARIOS) >= 35
+    assert len(SCENARIOS) >= 100

@@ -7,7 +7,7 @@ from bot.errors import Bug, SettingsFault, Superseded
 from bot.store.database import Database
 from bot.store.effects import Effect, Effects, EffectState
 from bot.store.events import Events
-from bot.store.migrations import migrate
+from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import schema_version
 from bot.store.tasks import AdmissionLimits, Tasks, insert_task
 from bot.store.workers import Workers
@@ -94,7 +94,7 @@ def test_heartbeats_tell_the_living_from_the_dead(database: Database) -> None:
 
 
 def test_migrating_twice_changes_nothing_and_a_newer_database_is_refused(database: Database) -> None:
-    assert migrate(database) == 1
+    assert migrate(database) == len(MIGRATIONS)
     with database.write() as connection:
         connection.execute(schema_version.insert().values(version=99))
     with pytest.raises(SettingsFault, match="schema version 99"):

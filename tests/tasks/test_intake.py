@@ -9,12 +9,13 @@ import pytest
 from bot.domain.access import Permission
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef
+from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
-from bot.store.tasks import Tasks
+from bot.store.events import Events
+from bot.store.tasks import STEERING, AdmissionLimits, Tasks
 from bot.tasks.intake import Intake
 from tests.tasks.payloads import comment_payload
 
@@ -207,3 +208,84 @@ async def test_a_backlog_of_an_outage_is_tried_like_anything_else(room: Room) ->
     assert room.handled("d1") is None
     room.time += 31
     assert await intake.decide_waiting() == 1
+
+
+# -- answers to a task's questions ---------------------------------------------------------------------------
+
+
+async def asking(room: Room) -> Tasks:
+    """A task on issue 3 that has posted its questions and rests."""
+    room.store("d1", comment_payload(11))
+    await room.intake(Permission.WRITE).decide_waiting()
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    taken = tasks.take(TaskId("t-11"), "w")
+    tasks.move(taken, Phase.ASK, {})
+    tasks.wait(taken, None)
+    return tasks
+
+
+def answers(room: Room) -> list[str]:
+    return [row.body["text"] for row in Events(room.database).load(TaskId("t-11"), 0, (STEERING,))]
+
+
+def status(tasks: Tasks) -> TaskStatus:
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    return view.status
+
+
+@pytest.mark.parametrize("text", ["Zero, please.", "@agent Zero, please."])
+async def test_a_comment_with_or_without_a_mention_answers_a_task_that_asked(room: Room, text: str) -> None:
+    tasks = await asking(room)
+    room.store("d2", comment_payload(12, text=text))
+    assert await room.intake(Permission.WRITE).decide_waiting() == 1
+    assert room.handled("d2") == Handled(Verdict.REPLY, task=TaskId("t-11"))
+    assert answers(room) == ["Zero, please."]
+    assert status(tasks) is TaskStatus.QUEUED
+
+
+async def test_an_answer_by_somebody_without_access_is_not_heard(room: Room) -> None:
+    tasks = await asking(room)
+    room.store("d2", comment_payload(12, text="Delete everything."))
+    await room.intake(Permission.READ).decide_waiting()
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.REPLY_WITHOUT_ACCESS)
+    assert answers(room) == room.teller.told == []
+    assert status(tasks) is TaskStatus.WAITING
+
+
+async def test_the_request_itself_delivered_again_is_no_answer(room: Room) -> None:
+    tasks = await asking(room)
+    room.store("d2", comment_payload(11))
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+    assert status(tasks) is TaskStatus.WAITING
+
+
+async def test_talk_on_an_issue_whose_task_did_not_ask_is_ignored_and_nobody_is_asked_about(
+    room: Room,
+) -> None:
+    room.store("d1", comment_payload(11))
+    await room.intake(Permission.WRITE).decide_waiting()
+    room.store("d2", comment_payload(12, text="Interesting."))
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NO_MENTION)
+    assert intake.permissions.asked == []  # type: ignore[attr-defined]
+
+
+async def test_an_answer_that_is_faster_than_the_rest_queues_the_task_again(room: Room) -> None:
+    room.store("d1", comment_payload(11))
+    await room.intake(Permission.WRITE).decide_waiting()
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    taken = tasks.take(TaskId("t-11"), "w")
+    tasks.move(taken, Phase.ASK, {})
+    room.store("d2", comment_payload(12, text="Zero."))
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert status(tasks) is TaskStatus.RUNNING
+    tasks.wait(taken, None)
+    assert status(tasks) is TaskStatus.QUEUED
+    tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    tasks.wait(tasks.take(TaskId("t-11"), "w"), None)  # it asks again: the old answer does not wake it
+    assert status(tasks) is TaskStatus.WAITING

@@ -9,11 +9,12 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
 
 from bot.agent.tools.contract import Arguments, Tool
+from bot.agent.tools.json_repair import parse_arguments
 from bot.llm.contract import ToolCall, ToolSpec
 
 
@@ -67,7 +68,7 @@ def prepare_call(call: ToolCall, tools: tuple[Tool, ...], cut: bool = False) -> 
             CallFault.UNKNOWN_TOOL, f"Nothing ran. There is no tool `{call.name}`. Tools: {names}."
         )
     try:
-        body, repairs = _parse_object(call.arguments)
+        body, repairs = parse_arguments(call.arguments)
     except ValueError as error:
         if cut:
             text = (
@@ -81,14 +82,16 @@ def prepare_call(call: ToolCall, tools: tuple[Tool, ...], cut: bool = False) -> 
             f"Example: {tool.example}",
         )
     body, renamed = _rename(body, tool)
+    body, unwrapped = _unwrap(body, tool)
     try:
-        arguments = tool.arguments.model_validate(_unwrap(body, tool))
+        arguments = tool.arguments.model_validate(body)
     except ValidationError as error:
         faults = "; ".join(_render_fault(fault) for fault in error.errors(include_url=False)[:5])
         return Refused(
             CallFault.BAD_ARGUMENT, f"Nothing ran. `{tool.name}`: {faults}. Example: {tool.example}"
         )
-    return Prepared(tool, arguments, (*repairs, *renamed))
+    named = () if call.name == tool.name else (f"tool {call.name[:40]} -> {tool.name}",)
+    return Prepared(tool, arguments, (*named, *repairs, *renamed, *unwrapped))
 
 
 def render_spec(tool: Tool) -> ToolSpec:
@@ -113,24 +116,6 @@ def _find_tool(name: str, tools: tuple[Tool, ...]) -> Tool | None:
     return next((tool for tool in tools if tool.name == wanted), None)
 
 
-def _parse_object(raw: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arguments; ValueError says where they are malformed."""
-    repairs: tuple[str, ...] = ()
-    if not raw.strip():
-        return {}, ("empty arguments",)
-    try:
-        body = json.loads(raw)
-    except json.JSONDecodeError:
-        body = json.loads(raw, strict=False)  # raw newlines and tabs inside strings
-        repairs = ("control characters in strings",)
-    if isinstance(body, str):
-        body = json.loads(body)
-        repairs = (*repairs, "doubly encoded")
-    if not isinstance(body, dict):
-        raise ValueError(f"it is a {type(body).__name__}")  # noqa: TRY004 - the caller answers one class
-    return body, repairs
-
-
 def _rename(body: dict[str, Any], tool: Tool) -> tuple[dict[str, Any], tuple[str, ...]]:
     known = tool.arguments.model_fields
     renamed = {
@@ -144,22 +129,25 @@ def _rename(body: dict[str, Any], tool: Tool) -> tuple[dict[str, Any], tuple[str
     )
 
 
-def _unwrap(body: dict[str, Any], tool: Tool) -> dict[str, Any]:
-    """Lists sent as JSON text, text sent as a list of words, and null for 'not given'."""
+def _unwrap(body: dict[str, Any], tool: Tool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Lists sent as JSON text or as one item, text sent as a list of words, and null for 'not given'."""
     result: dict[str, Any] = {}
+    repairs: list[str] = []
     for name, value in body.items():
-        wanted = tool.arguments.model_fields.get(name)
-        if value is None and wanted is not None and not wanted.is_required():
+        field = tool.arguments.model_fields.get(name)
+        wanted = field.annotation if field is not None else None
+        if value is None and field is not None and not field.is_required():
+            repairs.append(f"{name}: null")
             continue
-        if wanted is not None and wanted.annotation is str and isinstance(value, list):
-            result[name] = _join_words(value)
-        elif (
-            wanted is not None and wanted.annotation not in (str, int, float, bool) and isinstance(value, str)
-        ):
-            result[name] = _split_text(value)
-        else:
-            result[name] = value
-    return result
+        made = value
+        if wanted is str and isinstance(value, list):
+            made = _join_words(value)
+        elif get_origin(wanted) is list and isinstance(value, str):
+            made = _split_text(value, get_args(wanted)[0])
+        if made is not value:
+            repairs.append(f"{name}: {type(value).__name__} -> {type(made).__name__}")
+        result[name] = made
+    return result, tuple(repairs)
 
 
 def _join_words(value: list[Any]) -> Any:
@@ -171,13 +159,15 @@ def _join_words(value: list[Any]) -> Any:
     return shlex.join(value)
 
 
-def _split_text(value: str) -> Any:
-    if not value.lstrip().startswith("["):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+def _split_text(value: str, item: Any) -> Any:
+    """A list in JSON, or a single item where a list of texts is wanted."""
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    single = get_args(item)[0] if get_origin(item) is Annotated else item
+    return [value] if single is str and value.strip() else value
 
 
 def _render_fault(fault: Any) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.agent.contract import Gate, Observer, Snapshots, Submission, TestRunner
+from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
 from bot.agent.tools.outputs import OutputShelf
+from bot.domain.findings import Finding
 from bot.domain.ids import TreeSha
 from bot.sandbox.contract import Workspace
 
@@ -34,6 +35,8 @@ class ToolContext:
     shelf: OutputShelf
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
+    findings: int = 0  # how many this review has kept
+    asked: int = 0  # how often people were asked already
     label: str = "output"
 
 
@@ -45,6 +48,9 @@ class ToolResult:
     ok: bool = True
     submission: Submission | None = None
     tree: TreeSha | None = None
+    plan: tuple[PlanStep, ...] = ()
+    questions: tuple[str, ...] = ()
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True)

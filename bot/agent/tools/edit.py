@@ -18,14 +18,14 @@ _PATH_ALIASES = {"file_path": "path", "filename": "path", "file": "path"}
 
 
 class EditArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="File, relative to the repository's root.")]
+    path: Annotated[str, Field(min_length=1, description="Relative path.")]
     old_string: Annotated[str, Field(description="Text to replace, exactly as in the file, unique in it.")]
     new_string: Annotated[str, Field(description="Text to put there.")]
     replace_all: Annotated[bool, Field(description="Replace every occurrence.")] = False
 
 
 class WriteFileArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="File, relative to the repository's root.")]
+    path: Annotated[str, Field(min_length=1, description="Relative path.")]
     content: Annotated[str, Field(description="The whole content.")]
 
 
@@ -54,8 +54,7 @@ async def _write(arguments: WriteFileArguments, context: ToolContext) -> ToolRes
 EDIT = Tool(
     name="edit",
     description=(
-        "Replace one piece of text in a file. `old_string` must occur exactly once: include enough lines "
-        "around it. Everything outside it stays byte for byte."
+        "Replace one piece of text in a file. `old_string` must occur exactly once: include enough lines around it."
     ),
     arguments=EditArguments,
     example='{"path": "src/app.py", "old_string": "a - b", "new_string": "a + b"}',

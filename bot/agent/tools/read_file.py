@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bot.agent.hidden_text import printable_name
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.outputs import FOLDER
 from bot.agent.tools.paths import parse_directory
@@ -15,9 +16,7 @@ from bot.sandbox.contract import FileKind, FileRead
 
 
 class ReadFileArguments(Arguments):
-    path: Annotated[
-        str, Field(min_length=1, description="File or directory, relative to the repository's root.")
-    ]
+    path: Annotated[str, Field(min_length=1, description="Relative path.")]
     offset: Annotated[int, Field(ge=1, description="First line, from 1.")] = 1
     limit: Annotated[
         int,
@@ -69,7 +68,7 @@ def render_lines(path: str, content: bytes, offset: int, limit: int) -> str:
 
 
 def render_directory(path: str, entries: tuple[str, ...]) -> str:
-    shown = [clean_text(entry) for entry in entries[: limits.DIRECTORY_ENTRIES]]
+    shown = [printable_name(clean_text(entry)) for entry in entries[: limits.DIRECTORY_ENTRIES]]
     more = len(entries) - len(shown)
     return "\n".join([f"`{path}` has {len(entries)} entries", *shown, *([f"[{more} more]"] if more else [])])
 

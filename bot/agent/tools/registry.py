@@ -1,20 +1,35 @@
 """The tools of a run, as plain tuples: the same bytes in the same order in every request."""
 
+from bot.agent.contract import Mode
 from bot.agent.tools.apply_patch import APPLY_PATCH
+from bot.agent.tools.ask_person import ASK_PERSON
 from bot.agent.tools.contract import Tool
 from bot.agent.tools.edit import EDIT, WRITE_FILE
 from bot.agent.tools.read_file import READ_FILE
+from bot.agent.tools.report_finding import REPORT_FINDING
 from bot.agent.tools.run_tests import RUN_TESTS
 from bot.agent.tools.shell import SHELL
 from bot.agent.tools.submit import SUBMIT
 from bot.agent.tools.update_plan import UPDATE_PLAN
 from bot.llm.features import EditStyle
 
-PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, SUBMIT)
-EDIT_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, EDIT, WRITE_FILE, RUN_TESTS, UPDATE_PLAN, SUBMIT)
-ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH)
+PATCH_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, APPLY_PATCH, RUN_TESTS, UPDATE_PLAN, ASK_PERSON, SUBMIT)
+EDIT_TOOLS: tuple[Tool, ...] = (
+    SHELL,
+    READ_FILE,
+    EDIT,
+    WRITE_FILE,
+    RUN_TESTS,
+    UPDATE_PLAN,
+    ASK_PERSON,
+    SUBMIT,
+)
+REVIEW_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, REPORT_FINDING, UPDATE_PLAN, SUBMIT)
+ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING)
 
 
-def tools_for(style: EditStyle) -> tuple[Tool, ...]:
-    """One editing style, never both."""
+def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
+    """One editing style, never both; a review has none."""
+    if mode is Mode.REVIEW:
+        return REVIEW_TOOLS
     return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS

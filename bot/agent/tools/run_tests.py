@@ -24,8 +24,8 @@ async def _run(arguments: RunTestsArguments, context: ToolContext) -> ToolResult
 RUN_TESTS = Tool(
     name="run_tests",
     description=(
-        "Run the project's tests as the final check will. Answers with what changed against the untouched "
-        "base: newly failing, newly passing, failing before, flaky. Prefer it to running tests in the shell."
+        "Run the project's tests as the final check will; tells what changed against the untouched base. "
+        "Prefer it to the shell."
     ),
     arguments=RunTestsArguments,
     example='{"selection": ["tests/test_app.py"]}',

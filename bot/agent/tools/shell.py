@@ -61,9 +61,8 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
 SHELL = Tool(
     name="shell",
     description=(
-        "Run a bash script in the sandbox, at the root of the repository. Each call is a new shell: `cd` and "
-        "exports do not carry over, /tmp is empty again, only files in the repository stay. No network, no "
-        "stdin, no background processes. Returns the exit code, the seconds and the output."
+        "Run a bash script at the repository's root. Each call is a new shell: `cd`, exports and /tmp do not "
+        "carry over, and processes end with it: start a server with `&` and use it in the same script."
     ),
     arguments=ShellArguments,
     example='{"command": "grep -rn parse_date src"}',

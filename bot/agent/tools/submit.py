@@ -6,11 +6,9 @@ from pydantic import Field
 
 from bot.agent.contract import Submission, SubmitOutcome
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
+from bot.domain import limits
 from bot.domain.ids import TreeSha
 from bot.errors import ForModel
-
-QUESTIONS_MAX = 3
-"""More questions at once are not answered by people."""
 
 
 class SubmitArguments(Arguments):
@@ -33,7 +31,7 @@ class SubmitArguments(Arguments):
     risks: Annotated[str, Field(description="What a reviewer should look at twice.")] = ""
     questions: Annotated[
         list[str],
-        Field(default_factory=list, description="For needs_clarification.", max_length=QUESTIONS_MAX),
+        Field(default_factory=list, description="For needs_clarification.", max_length=limits.QUESTIONS),
     ]
 
 
@@ -64,7 +62,7 @@ def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha)
             "or submit with no_change_needed, needs_clarification or blocked."
         )
     if submission.outcome is SubmitOutcome.NEEDS_CLARIFICATION and not submission.questions:
-        return f"`needs_clarification` needs one to {QUESTIONS_MAX} questions in `questions`."
+        return f"`needs_clarification` needs one to {limits.QUESTIONS} questions in `questions`."
     return None
 
 

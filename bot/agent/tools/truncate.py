@@ -13,7 +13,9 @@ from bot.llm.sanitise import clean_text
 _ANSI: Final = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|\x1b[@-Z\\-_=>]"
 )
-_CONTROL: Final = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
+# Lines that the harness itself writes: a program that prints one must not be taken for it.
+_OUR_MARK: Final = re.compile(r"^(\s*)\[(budget|notice|harness|verification)\]", re.IGNORECASE)
 _REPEATS: Final = 4  # from so many equal lines on, they are counted instead of shown
 LIMIT_BYTES: Final = limits.TOOL_OUTPUT_TOKENS * 4
 
@@ -23,6 +25,7 @@ def fold_noise(output: bytes | str) -> str:
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else output
     text = _ANSI.sub("", clean_text(text)).replace("\r\n", "\n")
     lines = [_CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1]) for line in text.split("\n")]
+    lines = [_OUR_MARK.sub(r"\1[printed by the program: \2]", line) for line in lines]
     return "\n".join(_fold_repeats(lines))
 
 

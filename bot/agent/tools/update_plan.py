@@ -20,13 +20,14 @@ class UpdatePlanArguments(Arguments):
 
 
 async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResult:
-    context.observer.plan(tuple(PlanStep(entry.step, entry.status) for entry in arguments.plan))
-    return ToolResult("Plan noted.")
+    plan = tuple(PlanStep(entry.step, entry.status) for entry in arguments.plan)
+    context.observer.plan(plan)
+    return ToolResult("Plan noted.", plan=plan)
 
 
 UPDATE_PLAN = Tool(
     name="update_plan",
-    description="Replace the list that people see: two to six short steps. Only for work of several steps.",
+    description="Replace the list that people see: two to six short steps, for longer work only.",
     arguments=UpdatePlanArguments,
     example='{"plan": [{"step": "Reproduce the fault", "status": "in_progress"}]}',
     describe=lambda arguments: f"plan of {len(arguments.plan)} steps",

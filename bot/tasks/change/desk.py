@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.agent.contract import Clock
+from bot.domain.allowance import Cost
 from bot.domain.budget import Budget
 from bot.domain.tasks import TaskRequest
 from bot.errors import TokenRefused
@@ -95,9 +96,13 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self.services.executor, work)
 
     async def learn(self, **changes: Any) -> None:
-        """New facts, on disk when it returns. Raises Superseded."""
+        """New facts, on disk when it returns; what was spent counts for later tasks too. Raises Superseded."""
         self.facts = replace(self.facts, **changes)
         await self.call(self.services.tasks.save_facts, self.taken, render_facts(self.facts))
+        if "spent" in changes:
+            spent, now = self.facts.spent, self.services.clock.now()
+            cost = Cost(spent.tokens, spent.cost_usd)
+            await self.call(self.services.tasks.charge, self.taken, cost, now)
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

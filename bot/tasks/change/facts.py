@@ -68,6 +68,8 @@ class ChangeFacts:
     commit: CommitSha = CommitSha("")
     pull: int = 0
     pull_url: str = ""
+    hidden: tuple[str, ...] = ()  # what people could not see in the issue and was kept from the model
+    questions: tuple[str, ...] = ()  # asked, for the phase ASK
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -87,6 +89,8 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
+        "questions": tuple,
+        "hidden": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,
     }
     return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})

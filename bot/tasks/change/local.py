@@ -30,6 +30,7 @@ from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.llm.contract import Model
+from bot.llm.features import features_for
 from bot.tasks.change.ground import Ground, open_verifier, open_work_tree
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.work import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
@@ -122,6 +123,7 @@ async def _work(
             snapshots=work,
             gate=TreeGate(verifier),
             budget=tools.budget,
+            window=features_for(tools.model.name).window,
         )
         async with baseline_beside(verifier):
             return await run(task, deps, feedback)
@@ -135,9 +137,9 @@ async def last_tree(events: EventLog) -> TreeSha | None:
 
 def _ended(end: Waiting | Deferred | Exhausted, tree: TreeSha) -> LocalEnd:
     match end:
-        case Waiting(questions, spent):
+        case Waiting(questions, left, spent):
             detail = "The model asked back."
-            return LocalEnd(Outcome.NEEDS_CLARIFICATION, detail, tree, spent, questions=questions)
+            return LocalEnd(Outcome.NEEDS_CLARIFICATION, detail, left, spent, questions=questions)
         case Deferred(_, reason, spent):
             return LocalEnd(Outcome.MODEL_UNAVAILABLE, reason, tree, spent)
         case Exhausted(outcome, detail, left, spent):

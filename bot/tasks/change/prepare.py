@@ -9,7 +9,7 @@ from bot.agent.contract import DetectedCommand
 from bot.domain.repo_config import RepoConfig
 from bot.tasks.change.facts import CommandFacts, SetupFacts
 
-AGENTS_FILE = "AGENTS.md"
+AGENTS_FILES = ("AGENTS.override.md", "AGENTS.md")
 
 
 def decide_setup(config: RepoConfig, operator: str, detected: SetupFacts) -> SetupFacts:
@@ -39,6 +39,11 @@ def render_commands(setup: SetupFacts, test: CommandFacts) -> tuple[DetectedComm
 
 
 def agents_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Instruction files for agents, root to leaf."""
-    found = [path for path in paths if path.rsplit("/", 1)[-1] == AGENTS_FILE]
-    return tuple(sorted(found, key=lambda path: (path.count("/"), path)))
+    """Instruction files for agents, root to leaf; of each directory one, its override before its ordinary one."""
+    found: dict[str, str] = {}
+    for name in AGENTS_FILES:
+        for path in paths:
+            directory, _, last = path.rpartition("/")
+            if last == name:
+                found.setdefault(directory, path)
+    return tuple(sorted(found.values(), key=lambda path: (path.count("/"), path)))

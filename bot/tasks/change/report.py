@@ -34,7 +34,7 @@ async def report(desk: Desk) -> None:
         spent=render_spent(facts.spent) if facts.spent.turns else "",
         marker=tracking_marker(desk.taken.id),
     )
-    await _edit(desk, render_ending(ending))
+    await edit_tracking(desk, render_ending(ending))
 
 
 async def edit_progress(desk: Desk, progress: Progress) -> None:
@@ -45,10 +45,11 @@ async def edit_progress(desk: Desk, progress: Progress) -> None:
     phase = Phase.VERIFY if desk.taken.phase is Phase.VERIFY else Phase.WORK
     marker = tracking_marker(desk.taken.id)
     state = TrackingState(phase, desk.facts.round, plan, progress.spent, notes, marker)
-    await _edit(desk, redact(render_tracking(state), desk.services.settings.secrets))
+    await edit_tracking(desk, redact(render_tracking(state), desk.services.settings.secrets))
 
 
-async def _edit(desk: Desk, body: str) -> None:
+async def edit_tracking(desk: Desk, body: str) -> None:
+    """New text in the tracking comment. One that somebody deleted is not made again."""
     try:
         await desk.call(desk.github.threads.edit_comment, desk.facts.comment, body)
     except GitHubFault as fault:

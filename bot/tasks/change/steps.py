@@ -1,4 +1,4 @@
-"""The six phases of a change, joined: implements `workflow.Steps`.
+"""The phases of a change, joined: implements `workflow.Steps`.
 
 Each phase may run again after a death, so each looks for what it did before: facts in the task's row, effects in
 the ledger, trees and commits in the cache (the same arguments give the same ids).
@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.agent.contract import Deferred
+from bot.agent.contract import Waiting as Asked
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
+from bot.tasks.change.ask import ask
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.facts import parse_facts, render_facts
@@ -23,7 +25,7 @@ from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import keep_end, last_tree, run_agent
+from bot.tasks.change.work import keep_end, learn_last, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -44,10 +46,9 @@ class ChangeSteps:
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
         """Tell people in the tracking comment, which is made if the task died before it had one."""
         async with self._desk(task) as desk:
-            tree = desk.facts.tree
+            await desk.learn(outcome=outcome.value, detail=detail)
             if task.phase is Phase.WORK:
-                tree = await last_tree(desk) or tree
-            await desk.learn(outcome=outcome.value, detail=detail, tree=tree)
+                await learn_last(desk)
             await report(desk)
 
     async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:
@@ -60,6 +61,8 @@ class ChangeSteps:
                 return Next(Phase.WORK)
             case Phase.WORK:
                 return await self._work(desk)
+            case Phase.ASK:
+                return Next(Phase.WORK) if await ask(desk) else Waiting(why="a person's answer")
             case Phase.VERIFY:
                 return await self._verify(desk)
             case Phase.PUBLISH:
@@ -83,6 +86,8 @@ class ChangeSteps:
         match end:
             case None:
                 return Next(Phase.VERIFY)
+            case Asked():
+                return Next(Phase.ASK)
             case Deferred(until):
                 return Waiting(until, "the model's server asked to wait")
             case Outcome():

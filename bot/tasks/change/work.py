@@ -6,15 +6,18 @@ tree is `tasks/worktree.py`; tests and gate are the verifier's.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import structlog
+
+from bot.agent.context import find_removed
 from bot.agent.contract import (
     AgentTask,
     Deferred,
     Deps,
     End,
-    EventKind,
     Exhausted,
     Feedback,
     Finished,
@@ -26,7 +29,9 @@ from bot.agent.contract import (
     Trust,
     Waiting,
 )
+from bot.agent.history import fold
 from bot.agent.loop import run
+from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
 from bot.domain.budget import Budget
 from bot.domain.ids import TreeSha
@@ -40,6 +45,8 @@ from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.events import TaskEventLog, TaskInbox
 from bot.tasks.worktree import WorkTree
 from bot.verify.verifier import Verifier
+
+log = structlog.get_logger()
 
 OUTCOME_OF = {
     SubmitOutcome.NO_CHANGE_NEEDED: Outcome.NO_CHANGE_NEEDED,
@@ -73,6 +80,7 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
+    features = features_for(services.model.name)
     deps = Deps(
         model=services.model,
         events=TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now),
@@ -82,10 +90,15 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         tests=TreeTests(work, verifier),
         snapshots=work,
         gate=TreeGate(verifier),
-        budget=decide_budget(services.settings.budget, features_for(services.model.name).budget),
+        budget=decide_budget(services.settings.budget, features.budget),
+        window=features.window,
     )
     async with baseline_beside(verifier):
-        return await run(await describe_task(desk), deps, feedback)
+        task = await describe_task(desk)
+        await _tell_hidden(desk, find_removed(task))
+        end = await run(task, deps, feedback)
+        await _tell_repairs(desk, deps)
+        return end
 
 
 @contextlib.asynccontextmanager
@@ -110,6 +123,20 @@ def decide_budget(operator: Budget, family: Budget) -> Budget:
     )
 
 
+async def _tell_repairs(desk: Desk, deps: Deps) -> None:
+    """What had to be mended in the calls of this task so far, by kind: tells which model needs it, and how much."""
+    mended = Counter(fold(await deps.events.load()).records.repairs)
+    if mended:
+        log.info("calls mended", task=desk.taken.id, model=deps.model.name, repairs=dict(mended))
+
+
+async def _tell_hidden(desk: Desk, hidden: tuple[str, ...]) -> None:
+    """What was kept from the model, for the operator: somebody may have meant to mislead it."""
+    if hidden and hidden != desk.facts.hidden:
+        await desk.learn(hidden=hidden)
+        log.info("hidden text removed", task=desk.taken.id, count=len(hidden), first=hidden[0])
+
+
 async def describe_task(desk: Desk) -> AgentTask:
     """Everything that the first messages say. The issue is the payload's (law 6), the thread is fetched."""
     request, facts = desk.request, desk.facts
@@ -117,6 +144,10 @@ async def describe_task(desk: Desk) -> AgentTask:
     paths = tuple(sorted(files))
     agents = await desk.read_base(agents_paths(paths))
     thread = await fetch_thread(desk)
+    comments = render_thread(thread, desk) if thread else ()
+    told = "\n".join((request.issue_title, request.issue_body, *(one.text for one in comments)))
+    places = find_places(told, paths)
+    regions = cut_regions(places, await desk.read_base(tuple({place.path for place in places})))
     return AgentTask(
         repository=RepositoryFacts(
             request.repository.full_name,
@@ -132,8 +163,9 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_title=request.issue_title,
         issue_body=request.issue_body,
         issue_author=thread.author if thread else "",
-        issue_trust=Trust.UNKNOWN,
-        thread=render_thread(thread, desk) if thread else (),
+        issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
+        thread=comments,
+        regions=regions,
         facts=(
             f"Default branch: {request.repository.default_branch}",
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
@@ -156,18 +188,37 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
         own = comment.author == desk.request.requested_by
         if comment.is_bot or (own and comment.created_at == desk.request.requested_at):
             continue
-        trust = Trust.WRITER if own else Trust.UNKNOWN
+        trust = decide_trust(desk, comment.author, comment.association)
         shown.append(ThreadComment(comment.author, trust, comment.created_at, comment.body))
     return tuple(shown)
 
 
-async def last_tree(desk: Desk) -> TreeSha | None:
-    """The work as the agent last recorded it, for a task that ends while it works: nothing is lost."""
-    rows = await desk.call(desk.services.events.load, desk.taken.id, 0, (EventKind.OUTPUTS,))
-    return TreeSha(str(rows[-1].body["tree"])) if rows else None
+def decide_trust(desk: Desk, author: str, association: str) -> Trust:
+    """As far as it is known without asking for each of them: the requester was asked about; GitHub's association is
+    no permission, but who has none of it has no write access either."""
+    if author == desk.request.requested_by:
+        return Trust.WRITER
+    match association:
+        case "OWNER":
+            return Trust.WRITER
+        case "MEMBER" | "COLLABORATOR":
+            return Trust.MEMBER
+        case "NONE" | "FIRST_TIMER" | "FIRST_TIME_CONTRIBUTOR" | "MANNEQUIN":
+            return Trust.OUTSIDER
+        case _:
+            return Trust.UNKNOWN
 
 
-async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | None:
+async def learn_last(desk: Desk) -> None:
+    """The work and its cost as the agent last recorded them, for a task that ends while it works: nothing is lost."""
+    services, taken = desk.services, desk.taken
+    rows = TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now)
+    state = fold(await rows.load())
+    if state.messages:
+        await desk.learn(tree=state.tree, spent=state.spent)
+
+
+async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | Waiting | None:
     """Store how the agent ended. None: a change was submitted and goes on to verification."""
     match end:
         case Finished(submission, tree, spent):
@@ -183,10 +234,9 @@ async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | None:
             outcome = OUTCOME_OF.get(submission.outcome)
             await desk.learn(submission=kept, tree=tree, spent=spent, feedback="")
             return outcome
-        case Waiting(questions, spent):
-            asked = SubmissionFacts("needs_clarification", "", "", questions=questions)
-            await desk.learn(submission=asked, spent=spent)
-            return Outcome.NEEDS_CLARIFICATION
+        case Waiting(questions, tree, spent):
+            await desk.learn(questions=questions, tree=tree, spent=spent)
+            return end
         case Deferred():
             await desk.learn(spent=end.spent)
             return end
