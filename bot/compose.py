@@ -89,13 +89,13 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         stack.callback(forge.close)
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
-        model = await stack.enter_async_context(open_model(settings))
+        models = await stack.enter_async_context(open_models(settings))
         services = Services(
             settings=await _change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", sandbox.owner_uid),
             sandbox=sandbox,
             forge=forge,
-            model=model,
+            models=models,
             clock=SystemClock(),
             tasks=Tasks(database),
             events=Events(database),
@@ -153,6 +153,18 @@ async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
 
 
 @asynccontextmanager
+async def open_models(settings: HostSettings) -> AsyncIterator[tuple[Model, ...]]:
+    """Of a first attempt, and of a fresh one where the operator named another model for it."""
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(open_model(settings))
+        if not settings.second_model:
+            yield (first,)
+            return
+        other = settings.model_copy(update={"model": settings.second_model})
+        yield first, await stack.enter_async_context(open_model(other))
+
+
+@asynccontextmanager
 async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
     """The model that the settings name, or a recording of one."""
     if settings.recording is not None:
@@ -203,6 +215,7 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         egress=await setup_egress(settings),
         commands=Named(settings.setup_command, settings.test_command),
         budget=budget_of(settings),
+        fresh_attempt=settings.fresh_attempt,
         secrets=settings.literal_secrets,
     )
 

@@ -57,6 +57,13 @@ class HostSettings(BaseSettings):
         description="Any OpenAI-compatible server; empty: OpenAI's own.",
     )
     model: str = Field("gpt-5", description="The model's name at that server.")
+    second_model: str = Field(
+        "",
+        description="The model of a fresh attempt after a red end, at the same server; empty: the same one.",
+    )
+    fresh_attempt: bool = Field(
+        True, description="Whether a change whose verification stayed red is tried once more from the start."
+    )
     wire: Wire = Field(
         Wire.AUTO,
         description="`responses`, `chat` (Chat Completions), or `auto`: as the model's family is known, and "

@@ -88,6 +88,7 @@ def render_task(task: AgentTask) -> str:
         _instruction(task),
         "# Facts",
         "\n".join(f"- {fact}" for fact in (f"Base commit: {task.base_commit}", *task.facts)),
+        *(["# An earlier attempt", task.earlier] if task.earlier else []),
         *_render_regions(task.regions),
         *_render_issue(task),
     ]

@@ -219,6 +219,7 @@ class AgentTask:
     issue_trust: Trust = Trust.UNKNOWN
     thread: tuple[ThreadComment, ...] = ()  # in order of time
     regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the issue's stack traces name
+    earlier: str = ""  # what is known of an earlier attempt, in the harness's words
     mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 

@@ -33,7 +33,7 @@ _START_WITHIN_S = 60.0  # cold imports on a slow disk
 _HANDED_ON = frozenset(
     f"PULLWRIGHT_{name}"
     for name in (
-        "MODEL", "WIRE", "EFFORT", "PRICES", "MODEL_IDLE_S", "SANDBOX_UID", "BWRAP",
+        "MODEL", "SECOND_MODEL", "FRESH_ATTEMPT", "WIRE", "EFFORT", "PRICES", "MODEL_IDLE_S", "SANDBOX_UID", "BWRAP",
         "TOOLCHAINS", "EGRESS_HOSTS", "EGRESS_PINS", "EGRESS_CA",
         "SETUP_COMMAND", "TEST_COMMAND", "TURNS", "TOKENS", "MONEY_USD", "MINUTES",
     )

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from bot.domain.limits import ATTEMPTS_MAX
 from bot.errors import ForPerson, SandboxUnavailable, SettingsFault
 
 
@@ -76,6 +77,10 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
         bool, typer.Option("--apply", help="Write a proven or checked change into your files without asking.")
     ] = False,
     patch: Annotated[Path | None, typer.Option(help="Write the change to this file as a diff.")] = None,
+    attempts: Annotated[
+        int,
+        typer.Option(help="So many attempts at once, the best by evidence is kept.", min=1, max=ATTEMPTS_MAX),
+    ] = 1,
 ) -> None:
     """The same loop, sandbox and verification on a clone of your own, without GitHub.
 
@@ -88,7 +93,7 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
     """
     from bot.cli.run import RunOptions, run_run
 
-    raise typer.Exit(run_run(RunOptions(instruction, repo, model, as_json, apply, patch)))
+    raise typer.Exit(run_run(RunOptions(instruction, repo, model, as_json, apply, patch, attempts)))
 
 
 @app.command()

@@ -22,16 +22,26 @@ from rich.prompt import Confirm
 from bot.agent.contract import AgentTask, RepositoryFacts
 from bot.cli.run_codes import decide_exit_code
 from bot.cli.run_view import JsonView, RichView, RunView
-from bot.compose import SystemClock, budget_of, build_sandbox, open_model, require_sandbox, setup_egress
-from bot.domain.budget import Spent
+from bot.compose import (
+    SystemClock,
+    budget_of,
+    build_sandbox,
+    open_models,
+    require_sandbox,
+    setup_egress,
+)
+from bot.domain.budget import Spent, add_spent, decide_budget, remaining
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, RetryLater, SetupFailed
+from bot.llm.contract import Model
 from bot.llm.features import features_for
 from bot.log import configure_log
-from bot.repos.contract import Checkout, RepoKey
+from bot.repos.contract import Checkout, FileMode, RepoKey
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.contract import EgressPolicy
 from bot.settings import LocalSettings, load_local_settings
+from bot.tasks.change.attempt import AttemptEnd, AttemptTools, run_attempt
+from bot.tasks.change.attempts import Candidate, choose_best, decide_fresh, render_earlier
 from bot.tasks.change.ground import (
     Ground,
     Named,
@@ -41,9 +51,8 @@ from bot.tasks.change.ground import (
     read_texts,
     settle_setup,
 )
-from bot.tasks.change.local import LocalEnd, LocalTools, run_locally
 from bot.tasks.change.prepare import agents_paths, render_commands
-from bot.tasks.change.work import decide_budget
+from bot.tasks.change.side_by_side import Numbered, run_side_by_side
 from bot.tasks.file_log import FileEventLog
 from bot.verify.evidence_file import render_evidence
 
@@ -58,6 +67,7 @@ class RunOptions:
     as_json: bool = False
     apply: bool = False
     patch: Path | None = None
+    attempts: int = 1
 
 
 def run_run(options: RunOptions, view: RunView | None = None) -> int:
@@ -81,7 +91,7 @@ async def _run(options: RunOptions, settings: LocalSettings, view: RunView) -> i
     about = {"root": str(checkout.root), "commit": checkout.commit, "model": settings.model}
     view.begun({**about, "uncommitted": uncommitted, "instruction": options.instruction})
     folder = _new_folder(settings.data_dir)
-    end = await _work(options.instruction, settings, checkout, _Kept(repos, key, folder, view))
+    end = await _work(options, settings, checkout, _Kept(repos, key, folder, view))
     diff = await repos.diff(key, checkout.files, end.tree)
     _keep(folder, end, diff)
     view.ended(end, diff, str(folder))
@@ -103,40 +113,23 @@ async def _open_repos(settings: LocalSettings) -> GitRepos:
     return GitRepos(settings.data_dir / "repos", build_sandbox(settings).owner_uid)
 
 
-async def _work(instruction: str, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> LocalEnd:
+async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> AttemptEnd:
     """Everything between the two looks at the clone. A fault that a person can mend is a named end here: the log of
     what was done is kept."""
     sandbox = build_sandbox(settings)
     require_sandbox(await sandbox.preflight())
     kept.view.phase("prepare")
     place = Place(kept.repos, sandbox, kept.key, EgressPolicy(), settings.data_dir / "baselines")
-    operator = Named(settings.setup_command, settings.test_command)
     files = await list_files(place, checkout.files)
-    setup, test = await choose_commands(place, files, operator)
+    setup, test = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
     if setup.script:  # the registries are asked for their hosts only when there is something to install
         place = replace(place, egress=await setup_egress(settings))
     ground = Ground(place, checkout.commit, checkout.files, setup, test, owner=kept.folder.name)
-    events = FileEventLog(kept.folder / "events.jsonl", kept.folder.name, time.time)
     try:
         ground = replace(ground, setup=await settle_setup(ground))
-        paths = tuple(sorted(files))
-        agents = await read_texts(place, files, agents_paths(paths))
-        task = AgentTask(
-            repository=RepositoryFacts(
-                checkout.root.name,
-                paths,
-                render_commands(ground.setup, ground.test),
-                tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
-            ),
-            base_commit=checkout.commit,
-            base_tree=checkout.files,
-            instruction=instruction,
-            requested_by=getpass.getuser(),
-        )
-        async with open_model(settings) as model:
-            budget = decide_budget(budget_of(settings), features_for(model.name).budget)
-            tools = LocalTools(model, events, kept.view, SystemClock(), budget)
-            return await run_locally(ground, task, tools)
+        task = await _describe(options.instruction, ground, checkout, files)
+        async with open_models(settings) as models:
+            return await _attempt(options, ground, task, _Tools(settings, models, kept))
     except SetupFailed as fault:
         return _failed(Outcome.SETUP_FAILED, str(fault), checkout)
     except RepositoryFault as fault:
@@ -145,17 +138,74 @@ async def _work(instruction: str, settings: LocalSettings, checkout: Checkout, k
         return _failed(Outcome.CRASHED, f"It did not pass: {fault}. Try again.", checkout)
 
 
-def _failed(outcome: Outcome, detail: str, checkout: Checkout) -> LocalEnd:
-    return LocalEnd(outcome, detail, checkout.files, Spent())
+async def _describe(
+    instruction: str, ground: Ground, checkout: Checkout, files: dict[str, tuple[FileMode, str]]
+) -> AgentTask:
+    paths = tuple(sorted(files))
+    agents = await read_texts(ground.place, files, agents_paths(paths))
+    facts = RepositoryFacts(
+        checkout.root.name,
+        paths,
+        render_commands(ground.setup, ground.test),
+        tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
+    )
+    return AgentTask(facts, checkout.commit, checkout.files, instruction, getpass.getuser())
 
 
-def _keep(folder: Path, end: LocalEnd, diff: str) -> None:
+@dataclass(frozen=True)
+class _Tools:
+    settings: LocalSettings
+    models: tuple[Model, ...]
+    kept: _Kept
+
+    def open(self, number: int, *, alone: bool) -> AttemptTools:
+        """What attempt `number` works with; `alone`: no other one runs beside it."""
+        model = self.models[min(number, len(self.models)) - 1]
+        name = "events.jsonl" if number == 1 else f"events-{number}.jsonl"
+        folder, view = self.kept.folder, self.kept.view
+        log = FileEventLog(folder / name, folder.name, time.time)
+        budget = decide_budget(budget_of(self.settings), features_for(model.name).budget)
+        return AttemptTools(model, log, view if alone else Numbered(view, number), SystemClock(), budget)
+
+
+async def _attempt(options: RunOptions, ground: Ground, task: AgentTask, tools: _Tools) -> AttemptEnd:
+    """As many as were asked for; a single one that ends red is tried once more from the start."""
+    if options.attempts > 1:
+        best = await run_side_by_side(
+            ground, task, lambda number: tools.open(number, alone=False), options.attempts
+        )
+        return best.end
+    first_tools = tools.open(1, alone=True)
+    first = await run_attempt(ground, task, first_tools)
+    evidence, allowed = first.evidence, tools.settings.fresh_attempt
+    if not (evidence and allowed and decide_fresh(evidence, 1, first.spent, first_tools.budget)):
+        return first
+    told = render_earlier(evidence, first.submission.summary if first.submission else "")
+    second_tools = tools.open(2, alone=True)
+    left = replace(second_tools, budget=remaining(second_tools.budget, first.spent))
+    second = await run_attempt(ground, replace(task, earlier=told), left)
+    better = choose_best(
+        (
+            Candidate(1, first.outcome, first.tree, first.evidence),
+            Candidate(2, second.outcome, second.tree, second.evidence),
+        )
+    )
+    return replace(first if better.number == 1 else second, spent=add_spent(first.spent, second.spent))
+
+
+def _failed(outcome: Outcome, detail: str, checkout: Checkout) -> AttemptEnd:
+    return AttemptEnd(outcome, detail, checkout.files, Spent())
+
+
+def _keep(folder: Path, end: AttemptEnd, diff: str) -> None:
     (folder / "patch.diff").write_text(diff, encoding="utf-8")
     if end.evidence is not None:
         (folder / "evidence.json").write_bytes(render_evidence(end.evidence))
 
 
-async def _hand_over(options: RunOptions, kept: _Kept, checkout: Checkout, end: LocalEnd, diff: str) -> None:
+async def _hand_over(
+    options: RunOptions, kept: _Kept, checkout: Checkout, end: AttemptEnd, diff: str
+) -> None:
     """The patch to where the person wants it. Without a word of theirs it stays where it is kept."""
     view = kept.view
     if options.patch is not None:

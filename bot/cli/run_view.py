@@ -23,7 +23,7 @@ from bot.cli.demo_view import PhaseTime, Progress, phase_table, render_progress
 from bot.domain.budget import Spent
 from bot.domain.evidence import Evidence
 from bot.domain.tasks import Phase
-from bot.tasks.change.local import LocalEnd, LocalObserver
+from bot.tasks.change.attempt import AttemptEnd, AttemptObserver
 from bot.texts.evidence_table import render_proofs, render_remarks, render_runs, render_verdict
 from bot.texts.sanitise import sanitise_block
 from bot.texts.tracking import render_spent
@@ -32,12 +32,12 @@ PHASES = (Phase.PREPARE, Phase.WORK, Phase.VERIFY)
 _KEPT_LINES = 200
 
 
-class RunView(LocalObserver, Protocol):
+class RunView(AttemptObserver, Protocol):
     """An observer that can also tell how it began and ended."""
 
     def begun(self, about: dict[str, Any]) -> None: ...
 
-    def ended(self, end: LocalEnd, diff: str, folder: str) -> None: ...
+    def ended(self, end: AttemptEnd, diff: str, folder: str) -> None: ...
 
     def said(self, message: str) -> None:
         """One sentence for the person: what became of the patch."""
@@ -77,7 +77,7 @@ class JsonView:
     def verified(self, evidence: Evidence) -> None:
         self._tell("verified", evidence=asdict(evidence))
 
-    def ended(self, end: LocalEnd, diff: str, folder: str) -> None:
+    def ended(self, end: AttemptEnd, diff: str, folder: str) -> None:
         self._tell(
             "ended",
             outcome=end.outcome.value,
@@ -151,7 +151,7 @@ class RichView:
     def verified(self, evidence: Evidence) -> None:
         self._lines.append(f"verification: tier {evidence.tier.value}: {evidence.reason}")
 
-    def ended(self, end: LocalEnd, diff: str, folder: str) -> None:
+    def ended(self, end: AttemptEnd, diff: str, folder: str) -> None:
         self.close()
         if end.submission is not None and end.submission.summary:
             self.console.print(Rule(Text(" ".join(end.submission.title.split())), style="dim"))
@@ -208,7 +208,7 @@ def _evidence(evidence: Evidence) -> str:
     return "\n\n".join(text for part in parts if (text := part(evidence)))
 
 
-def _verdict(end: LocalEnd) -> Text:
+def _verdict(end: AttemptEnd) -> Text:
     tier = f", tier {end.evidence.tier.value}" if end.evidence else ""
     style = "bold green" if tier == ", tier A" else "bold yellow"
     return Text(f"outcome: {end.outcome.value}{tier}" + (f" ({end.detail})" if end.detail else ""), style)

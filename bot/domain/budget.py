@@ -61,6 +61,40 @@ def add_reply(spent: Spent, cost_usd: float | None, **tokens: int) -> Spent:
     )
 
 
+def add_spent(one: Spent, other: Spent) -> Spent:
+    """Both together: of two attempts at the same task."""
+    return Spent(
+        turns=one.turns + other.turns,
+        requests=one.requests + other.requests,
+        input_tokens=one.input_tokens + other.input_tokens,
+        cached_tokens=one.cached_tokens + other.cached_tokens,
+        output_tokens=one.output_tokens + other.output_tokens,
+        cost_usd=one.cost_usd + other.cost_usd,
+        priced=one.priced and other.priced,
+        seconds=one.seconds + other.seconds,
+    )
+
+
+def decide_budget(operator: Budget, family: Budget) -> Budget:
+    """The smaller of both: where more does not help (the family), and what it may cost (the operator)."""
+    return Budget(
+        turns=min(operator.turns, family.turns),
+        tokens=min(operator.tokens, family.tokens),
+        money_usd=min(operator.money_usd, family.money_usd),
+        minutes=min(operator.minutes, family.minutes),
+    )
+
+
+def remaining(budget: Budget, spent: Spent) -> Budget:
+    """What is left of each bound for a further attempt; never nothing, so that shares can be told."""
+    return Budget(
+        turns=max(1, budget.turns - spent.turns),
+        tokens=max(1_000, budget.tokens - spent.tokens),
+        money_usd=max(0.01, budget.money_usd - spent.cost_usd),
+        minutes=max(0.1, budget.minutes - spent.seconds / 60),
+    )
+
+
 def used_shares(budget: Budget, spent: Spent) -> dict[Bound, float]:
     """The used part of each bound, 1.0 = all of it. Money counts only as far as prices are known."""
     return {

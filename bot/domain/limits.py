@@ -146,6 +146,10 @@ COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by
 COMPACT_GROWTH_SHARE: Final = (
     0.25  # not again before it has grown by so much: small windows would do it each turn
 )
+ATTEMPTS_MAX: Final = (
+    4  # at once, when a person asks for it: best of 2 gains under 7 points for twice the money
+)
+FRESH_ATTEMPT_SHARE: Final = 0.6  # of each bound at most used, else a second attempt would only be cut off
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex

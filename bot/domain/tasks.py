@@ -51,6 +51,7 @@ class TaskRequest:
     requested_by_id: int
     requested_at: str  # ISO 8601, from the payload
     kind: TaskKind = TaskKind.CHANGE
+    attempts: int = 1  # at once; more only when asked for
 
     @property
     def task_id(self) -> TaskId:

@@ -10,14 +10,38 @@ from typing import Any, Final
 
 from bot.agent.contract import Event, EventKind, JsonObject, Steering
 from bot.domain.ids import TaskId
-from bot.store.events import Events
+from bot.store.events import EventRow, Events
 from bot.store.tasks import STEERING
 
-_AGENTS_OWN: Final = tuple(kind.value for kind in EventKind)
+FIRST_ATTEMPT: Final = 1
+
+
+def row_kind(kind: EventKind, attempt: int) -> str:
+    """The word in the row: attempts after the first one have their number behind it, so that each has a memory of its
+    own in the one log of the task."""
+    return kind.value if attempt == FIRST_ATTEMPT else f"{kind.value}.{attempt}"
 
 
 class TaskEventLog:
-    """Implements the agent's `EventLog`. Raises Superseded and RetryLater as the store does."""
+    """Implements the agent's `EventLog` for one attempt. Raises Superseded and RetryLater as the store does."""
+
+    def __init__(self, rows: "TaskRows", attempt: int = FIRST_ATTEMPT) -> None:
+        self._rows = rows
+        self._attempt = attempt
+
+    async def load(self) -> tuple[Event, ...]:
+        """The agent's rows of this attempt, in order."""
+        kinds = {row_kind(kind, self._attempt): kind for kind in EventKind}
+        rows = await self._rows.load(tuple(kinds))
+        return tuple(Event(kinds[row.kind], row.body) for row in rows)
+
+    async def append(self, kind: EventKind, body: JsonObject) -> None:
+        """Durable when it returns."""
+        await self._rows.append(row_kind(kind, self._attempt), body)
+
+
+class TaskRows:
+    """The rows of one task, written under the epoch of one run. Raises Superseded and RetryLater as the store does."""
 
     def __init__(
         self, events: Events, task: TaskId, epoch: int, executor: Executor, now: Callable[[], float]
@@ -25,17 +49,13 @@ class TaskEventLog:
         self._events, self._task, self._epoch = events, task, epoch
         self._executor, self._now = executor, now
 
-    async def load(self) -> tuple[Event, ...]:
-        """The agent's rows, in order."""
-        rows = await _in_thread(self._executor, self._events.load, self._task, 0, _AGENTS_OWN)
-        return tuple(Event(EventKind(row.kind), row.body) for row in rows)
+    async def load(self, kinds: tuple[str, ...]) -> tuple[EventRow, ...]:
+        """In order."""
+        found = await _in_thread(self._executor, self._events.load, self._task, 0, kinds)
+        return tuple(found)
 
-    async def append(self, kind: EventKind, body: JsonObject) -> None:
+    async def append(self, kind: str, body: JsonObject) -> None:
         """Durable when it returns."""
-        await self.append_row(kind.value, body)
-
-    async def append_row(self, kind: str, body: JsonObject) -> None:
-        """A row of any kind, for progress and people who watch. Durable when it returns."""
         arguments = (self._task, self._epoch, kind, body, self._now())
         await _in_thread(self._executor, self._events.append, *arguments)
 

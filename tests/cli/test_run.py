@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from bot.cli.run_codes import decide_exit_code
 from bot.cli.run_view import JsonView
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
+from tests.model_server.seen import Seen
 from tests.stories.model import Say, StoryModel, Turn, edit, submit
-from tests.stories.test_stories import FIX, GOOD
+from tests.stories.test_stories import FIX, GOOD, TEST
 from tests.stories.world import BUG, FILES
 
 WHO = b"Ada <ada@example.org>"
@@ -27,7 +29,7 @@ class Desk:
     environment: pytest.MonkeyPatch
     events: list[dict[str, Any]]
 
-    def run(self, turns: list[Turn], **options: Any) -> int:
+    def run(self, turns: list[Turn] | Callable[[Seen], Turn], **options: Any) -> int:
         out = io.StringIO()
         with StoryModel(turns) as model:
             self.environment.setenv("OPENAI_BASE_URL", model.url)
@@ -77,11 +79,31 @@ def test_a_proven_change_is_kept_shown_and_applied_when_told_so(desk: Desk, tmp_
 
 def test_a_change_that_breaks_something_is_not_applied_even_when_told_so(desk: Desk) -> None:
     breaks = edit("app.py", "a - b", "a + b + 1")
+    desk.environment.setenv("PULLWRIGHT_FRESH_ATTEMPT", "false")
     assert desk.run([breaks, submit(), submit(), submit()], apply=True) == 1
     assert desk.last("ended")["outcome"] == "unverified"
     assert [event["evidence"]["tier"] for event in desk.events if event["type"] == "verified"] == ["D"] * 3
     assert "Not applied" in desk.last("said")["message"]
     assert (desk.clone / "app.py").read_text() == BUG
+
+
+def test_of_two_attempts_the_proven_one_is_kept(desk: Desk) -> None:
+    """One server cannot tell them apart: which one breaks things is decided by who asks for its first turn first."""
+    first: list[bool] = []
+
+    def play(seen: Seen) -> Turn:
+        if seen.turn == 0:
+            first.append(True)
+            return FIX if len(first) == 1 else edit("app.py", "a - b", "a * b")
+        return [TEST, submit()][min(seen.turn - 1, 1)]
+
+    assert desk.run(play, attempts=2) == 0
+    ended = desk.last("ended")
+    assert (ended["outcome"], ended["tier"]) == ("proven", "A")
+    assert "+    return a + b" in ended["diff"]
+    assert ended["spent"]["turns"] > 3, "what both cost"
+    names = sorted(path.name for path in Path(ended["folder"]).iterdir())
+    assert names == ["events-2.jsonl", "events.jsonl", "evidence.json", "patch.diff"]
 
 
 def test_a_model_that_gives_up_leaves_its_work_in_the_patch_and_the_files_alone(desk: Desk) -> None:

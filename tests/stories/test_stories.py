@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bot.store.deliveries import Verdict
 from bot.store.tasks import Tasks
 from bot.verify.evidence_file import parse_evidence
 from bot.verify.signature import is_genuine
+from tests.model_server.seen import Seen
 from tests.stories.model import Call, Say, Turn, edit, shell, submit, write
 from tests.stories.world import BUG, FILES, NEW_TEST, OLD_TEST, story
 
@@ -160,10 +162,12 @@ def test_a_suite_that_was_red_before_is_no_obstacle(tmp_path: Path) -> None:
         )
 
 
+BREAKS = edit("app.py", "a - b", "a + b + 1")
+RED: list[Turn] = [BREAKS, submit(summary="I added one."), submit(), submit()]
+
+
 def test_a_change_that_breaks_tests_goes_back_and_is_then_handed_over(tmp_path: Path) -> None:
-    breaks = edit("app.py", "a - b", "a + b + 1")
-    turns: list[Turn] = [breaks, submit(), submit(), submit()]
-    with story(tmp_path, turns) as world:
+    with story(tmp_path, RED, PULLWRIGHT_FRESH_ATTEMPT="false") as world:
         world.comment("ada", "@agent fix this")
         assert world.wait_until_over().outcome == "unverified"
         assert len(world.model.requests) == 4
@@ -171,6 +175,48 @@ def test_a_change_that_breaks_tests_goes_back_and_is_then_handed_over(tmp_path: 
         (comment,) = world.bot_comments()
         assert "**Not verified (tier D).** 1 test that passed before fails now." in comment
         assert "+    return a + b + 1" in comment
+        assert world.pulls() == []
+
+
+def red_then(turns: list[Turn]) -> Callable[[Seen], Turn]:
+    """A first attempt that ends red; the fresh one plays `turns`."""
+
+    def play(seen: Seen) -> Turn:
+        script = turns if "An earlier attempt" in json.dumps(seen.body["messages"][:4]) else RED
+        return script[seen.turn]
+
+    return play
+
+
+def test_after_a_red_end_a_fresh_attempt_with_another_model_is_proven(tmp_path: Path) -> None:
+    with story(tmp_path, red_then(GOOD), PULLWRIGHT_SECOND_MODEL="stronger") as world:
+        world.comment("ada", "@agent fix this")
+        task = world.wait_until_over()
+        assert task.outcome == "proven"
+        assert [seen["model"] for seen in world.model.requests] == ["story"] * len(RED) + ["stronger"] * len(
+            GOOD
+        )
+        told = json.dumps(world.model.requests[len(RED)]["messages"])
+        assert "1 test that passed before fails now." in told
+        assert "What it said of itself: Why." in told
+        assert "a + b + 1" not in told, "the fresh one starts from the base"
+        assert task.facts["spent"]["turns"] == len(RED) + len(GOOD)
+        (pull,) = world.pulls()
+        assert "+    return a + b\n" in pull["diff"]
+
+
+def test_when_the_fresh_attempt_is_red_too_people_get_the_better_one(tmp_path: Path) -> None:
+    worse: list[Turn] = [
+        write("app.py", "def add(a, b):\n    return None\n"),
+        Say("I give up."),
+        Say("Really."),
+    ]
+    with story(tmp_path, red_then(worse)) as world:
+        world.comment("ada", "@agent fix this")
+        assert world.wait_until_over().outcome == "unverified"
+        (comment,) = world.bot_comments()
+        assert "+    return a + b + 1" in comment
+        assert "A second attempt from the start ended as blocked; this is the first one." in comment
         assert world.pulls() == []
 
 

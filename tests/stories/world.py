@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -27,6 +27,7 @@ from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled
 from bot.store.tasks import Tasks, TaskView
+from tests.model_server.seen import Seen
 from tests.official.judge import judged_hub
 from tests.stories.model import StoryModel, Turn
 
@@ -135,7 +136,7 @@ class World:
 @contextmanager
 def story(
     tmp_path: Path,
-    turns: list[Turn],
+    turns: Sequence[Turn] | Callable[[Seen], Turn],
     files: dict[str, str] | None = None,
     clock: Callable[[], float] = time.time,
     **settings: str,

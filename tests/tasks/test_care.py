@@ -22,7 +22,7 @@ from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
 from bot.tasks.engine import RunId, RunStatus
-from bot.tasks.events import STEERING, TaskEventLog, TaskInbox
+from bot.tasks.events import STEERING, TaskEventLog, TaskInbox, TaskRows
 from bot.tasks.reconcile import Reconciler
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
 from bot.tasks.workflow import Bookkeeping, Finished, PhaseEnd
@@ -214,10 +214,13 @@ async def test_the_agents_log_holds_its_own_rows_in_order_and_ends_with_the_epoc
     room.queue(1)
     room.admission().admit()
     taken, events = room.tasks.take(T1, "w1"), Events(room.database)
-    log = TaskEventLog(events, T1, taken.epoch, room.executor, lambda: room.time)
+    rows = TaskRows(events, T1, taken.epoch, room.executor, lambda: room.time)
+    log, second = TaskEventLog(rows), TaskEventLog(rows, attempt=2)
     await log.append(EventKind.STARTED, {"n": 1})
-    await log.append_row("lines", {"lines": ["$ pytest"]})
+    await rows.append("lines", {"lines": ["$ pytest"]})
+    await second.append(EventKind.STARTED, {"n": 9})
     await log.append(EventKind.REPLY, {"n": 2})
+    assert [row.body for row in await second.load()] == [{"n": 9}], "another attempt has a memory of its own"
     assert [(row.kind, row.body) for row in await log.load()] == [
         (EventKind.STARTED, {"n": 1}),
         (EventKind.REPLY, {"n": 2}),

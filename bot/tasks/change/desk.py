@@ -14,17 +14,19 @@ from typing import Any, TypeVar
 
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
-from bot.domain.budget import Budget
+from bot.domain.budget import Budget, Spent, decide_budget
 from bot.domain.tasks import TaskRequest
 from bot.errors import TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
+from bot.llm.features import features_for
 from bot.repos.contract import FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import EgressPolicy, Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.tasks.change.facts import ChangeFacts, render_facts
 from bot.tasks.change.ground import Ground, Named, Place, list_files, read_texts
+from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ class ChangeSettings:
     data_dir: Path
     egress: EgressPolicy  # for set-up only: the work has no network
     commands: Named = field(default_factory=Named)
+    fresh_attempt: bool = True  # a second one after a red end
     budget: Budget = field(default_factory=Budget)
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
 
@@ -52,7 +55,7 @@ class Services:
     repos: Repos
     sandbox: Sandbox
     forge: Forge
-    model: Model
+    models: tuple[Model, ...]  # of the first attempt, then of the ones after it
     clock: Clock
     tasks: Tasks
     events: Events
@@ -77,6 +80,32 @@ class Desk:
     @property
     def key(self) -> RepoKey:
         return RepoKey(self.request.installation, self.request.repository.id)
+
+    @property
+    def model(self) -> Model:
+        """Of the attempt that is under way."""
+        models = self.services.models
+        return models[min(self.facts.attempt, len(models)) - 1]
+
+    @property
+    def budget(self) -> Budget:
+        """Of the whole task, with the model that is at work."""
+        return decide_budget(self.services.settings.budget, features_for(self.model.name).budget)
+
+    @property
+    def spent_before(self) -> Spent:
+        """By the attempt before this one."""
+        return self.facts.earlier.spent if self.facts.earlier else Spent()
+
+    @property
+    def log(self) -> TaskEventLog:
+        """The agent's memory of the attempt that is under way."""
+        return self.log_of(self.facts.attempt)
+
+    def log_of(self, attempt: int) -> TaskEventLog:
+        services, taken = self.services, self.taken
+        rows = TaskRows(services.events, taken.id, taken.epoch, services.executor, services.clock.now)
+        return TaskEventLog(rows, attempt)
 
     @property
     def place(self) -> Place:

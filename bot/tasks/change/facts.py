@@ -47,6 +47,16 @@ class CommandFacts:
 
 
 @dataclass(frozen=True)
+class EarlierFacts:
+    """A first attempt that ended red, while a second one is under way."""
+
+    submission: SubmissionFacts
+    tree: TreeSha
+    evidence: Evidence
+    spent: Spent
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -62,6 +72,8 @@ class ChangeFacts:
     plan: tuple[tuple[str, str], ...] = ()  # (step, status) as last told
     round: int = 0  # verifications done
     feedback: str = ""  # what the next segment of the work is told first
+    attempt: int = 1  # which one is under way, or was published
+    earlier: EarlierFacts | None = None
     evidence: Evidence | None = None
     evidence_sha256: str = ""
     branch: str = ""
@@ -92,6 +104,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "questions": tuple,
         "hidden": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,
+        "earlier": lambda value: _parse_earlier(value) if value else None,
     }
     return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})
 
@@ -102,6 +115,11 @@ def _same(value: Any) -> Any:
 
 def _tuples(body: JsonObject) -> JsonObject:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+
+
+def _parse_earlier(body: JsonObject) -> EarlierFacts:
+    submission, spent = SubmissionFacts(**_tuples(body["submission"])), Spent(**body["spent"])
+    return EarlierFacts(submission, TreeSha(body["tree"]), _parse_evidence(body["evidence"]), spent)
 
 
 def _parse_evidence(body: JsonObject) -> Evidence:

@@ -17,7 +17,7 @@ import structlog
 
 from bot.agent.contract import PlanStep
 from bot.domain import limits
-from bot.domain.budget import Spent
+from bot.domain.budget import Spent, add_spent
 from bot.errors import Superseded
 
 _FLUSH_S = 0.3  # live enough for a person who watches, three rows a second at most
@@ -33,6 +33,7 @@ class Progress:
     keep: Callable[[dict[str, Any]], Awaitable[None]]
     edit: Callable[["Progress"], Awaitable[None]]
     spent: Spent = Spent()
+    before: Spent = Spent()  # by an earlier attempt: the agent counts its own only
     steps: tuple[PlanStep, ...] = ()
     edit_spacing_s: float = limits.COMMENT_EDIT_SPACING_S
     _lines: list[str] = field(default_factory=list, init=False)
@@ -42,7 +43,7 @@ class Progress:
 
     # -- Observer -------------------------------------------------------------------------------------------
     def turn(self, spent: Spent) -> None:
-        self.spent = spent
+        self.spent = add_spent(self.before, spent)
         self._changed = True
 
     def plan(self, steps: tuple[PlanStep, ...]) -> None:

@@ -11,21 +11,27 @@ from typing import assert_never
 
 from bot.agent.contract import Deferred
 from bot.agent.contract import Waiting as Asked
+from bot.domain.evidence import Evidence
+from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.ask import ask
+from bot.tasks.change.attempt import AttemptTools
+from bot.tasks.change.attempts import decide_fresh
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import prepare
-from bot.tasks.change.facts import parse_facts, render_facts
+from bot.tasks.change.facts import ChangeFacts, EarlierFacts, parse_facts, render_facts
 from bot.tasks.change.ground import open_verifier, open_work_tree
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import keep_end, learn_last, run_agent
+from bot.tasks.change.second import prefer_better
+from bot.tasks.change.side_by_side import Numbered, run_side_by_side
+from bot.tasks.change.work import describe_task, keep_end, keep_submission, learn_last, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -75,6 +81,8 @@ class ChangeSteps:
                 assert_never(phase)
 
     async def _work(self, desk: Desk) -> PhaseEnd:
+        if desk.request.attempts > 1:
+            return await self._work_side_by_side(desk)
         ground = desk.ground
         async with (
             open_verifier(ground) as verifier,
@@ -91,8 +99,36 @@ class ChangeSteps:
             case Deferred(until):
                 return Waiting(until, "the model's server asked to wait")
             case Outcome():
-                await desk.learn(outcome=end.value)
-                return Next(Phase.REPORT)
+                learned = replace(desk.facts, outcome=end.value)
+                return Next(Phase.REPORT, render_facts(await prefer_better(desk, learned)))
+
+    async def _work_side_by_side(self, desk: Desk) -> PhaseEnd:
+        """As many attempts at once as the person asked for, each to its own end; the best one is what goes on."""
+        task = await describe_task(desk)
+        async with _progress(desk) as progress:
+
+            def open_tools(number: int) -> AttemptTools:
+                observer = Numbered(progress, number)
+                return AttemptTools(
+                    desk.model, desk.log_of(number), observer, self.services.clock, desk.budget
+                )
+
+            best = await run_side_by_side(desk.ground, task, open_tools, desk.request.attempts)
+        if best.until is not None:
+            return Waiting(best.until, "the model's server asked to wait")
+        end = best.end
+        learned = replace(
+            desk.facts,
+            attempt=best.number,
+            submission=keep_submission(end.submission) if end.submission else None,
+            tree=end.tree,
+            spent=end.spent,
+            evidence=end.evidence,
+            detail=end.detail,
+        )
+        if end.evidence is not None and end.outcome is not Outcome.UNVERIFIED:
+            return Next(Phase.PUBLISH, render_facts(learned))
+        return Next(Phase.REPORT, render_facts(replace(learned, outcome=end.outcome.value)))
 
     async def _verify(self, desk: Desk) -> PhaseEnd:
         async with open_verifier(desk.ground, desk.facts.tree) as verifier, _progress(desk) as progress:
@@ -105,8 +141,19 @@ class ChangeSteps:
             case WorkAgain(feedback):
                 return Next(Phase.WORK, render_facts(replace(learned, feedback=feedback)))
             case HandOver():
-                ended = replace(learned, outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
-                return Next(Phase.REPORT, render_facts(ended))
+                return await self._after_red(desk, learned, evidence)
+
+    async def _after_red(self, desk: Desk, learned: ChangeFacts, evidence: Evidence) -> PhaseEnd:
+        """A fresh attempt, or the better of two as it is."""
+        submission, allowed = learned.submission, self.services.settings.fresh_attempt
+        if submission and allowed and decide_fresh(evidence, learned.attempt, learned.spent, desk.budget):
+            earlier = EarlierFacts(submission, learned.tree, evidence, learned.spent)
+            fresh = replace(
+                learned, attempt=2, earlier=earlier, round=0, tree=TreeSha(""), submission=None, evidence=None
+            )
+            return Next(Phase.WORK, render_facts(fresh))
+        ended = replace(learned, outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
+        return Next(Phase.REPORT, render_facts(await prefer_better(desk, ended)))
 
     @asynccontextmanager
     async def _desk(self, task: Taken) -> AsyncIterator[Desk]:
@@ -126,4 +173,4 @@ def _progress(desk: Desk) -> Progress:
     async def edit(progress: Progress) -> None:
         await edit_progress(desk, progress)
 
-    return Progress(keep, edit, desk.facts.spent)
+    return Progress(keep, edit, desk.facts.spent, before=desk.spent_before)

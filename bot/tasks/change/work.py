@@ -33,16 +33,17 @@ from bot.agent.history import fold
 from bot.agent.loop import run
 from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
-from bot.domain.budget import Budget
+from bot.domain.budget import add_spent, remaining
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
+from bot.tasks.change.attempts import render_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
 from bot.tasks.change.prepare import agents_paths, render_commands
-from bot.tasks.events import TaskEventLog, TaskInbox
+from bot.tasks.events import TaskInbox
 from bot.tasks.worktree import WorkTree
 from bot.verify.verifier import Verifier
 
@@ -80,18 +81,17 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
-    features = features_for(services.model.name)
     deps = Deps(
-        model=services.model,
-        events=TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now),
+        model=desk.model,
+        events=desk.log,
         inbox=TaskInbox(services.events, taken.id, services.executor),
         observer=observer,
         clock=services.clock,
         tests=TreeTests(work, verifier),
         snapshots=work,
         gate=TreeGate(verifier),
-        budget=decide_budget(services.settings.budget, features.budget),
-        window=features.window,
+        budget=remaining(desk.budget, desk.spent_before),
+        window=features_for(desk.model.name).window,
     )
     async with baseline_beside(verifier):
         task = await describe_task(desk)
@@ -111,16 +111,6 @@ async def baseline_beside(verifier: Verifier) -> AsyncIterator[None]:
         baseline.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):  # whoever needed it has seen its fault
             await baseline
-
-
-def decide_budget(operator: Budget, family: Budget) -> Budget:
-    """The smaller of both: where more does not help (the family), and what it may cost (the operator)."""
-    return Budget(
-        turns=min(operator.turns, family.turns),
-        tokens=min(operator.tokens, family.tokens),
-        money_usd=min(operator.money_usd, family.money_usd),
-        minutes=min(operator.minutes, family.minutes),
-    )
 
 
 async def _tell_repairs(desk: Desk, deps: Deps) -> None:
@@ -166,6 +156,9 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
         thread=comments,
         regions=regions,
+        earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
+        if facts.earlier
+        else "",
         facts=(
             f"Default branch: {request.repository.default_branch}",
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
@@ -211,35 +204,38 @@ def decide_trust(desk: Desk, author: str, association: str) -> Trust:
 
 async def learn_last(desk: Desk) -> None:
     """The work and its cost as the agent last recorded them, for a task that ends while it works: nothing is lost."""
-    services, taken = desk.services, desk.taken
-    rows = TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now)
-    state = fold(await rows.load())
+    state = fold(await desk.log.load())
     if state.messages:
-        await desk.learn(tree=state.tree, spent=state.spent)
+        await desk.learn(tree=state.tree, spent=add_spent(desk.spent_before, state.spent))
 
 
 async def keep_end(desk: Desk, end: End) -> Outcome | Deferred | Waiting | None:
     """Store how the agent ended. None: a change was submitted and goes on to verification."""
+    spent = add_spent(desk.spent_before, end.spent)
     match end:
-        case Finished(submission, tree, spent):
-            kept = SubmissionFacts(
-                submission.outcome.value,
-                submission.title,
-                submission.summary,
-                submission.root_cause,
-                submission.regression_tests,
-                submission.risks,
-                submission.questions,
-            )
+        case Finished(submission, tree):
             outcome = OUTCOME_OF.get(submission.outcome)
-            await desk.learn(submission=kept, tree=tree, spent=spent, feedback="")
+            await desk.learn(submission=keep_submission(submission), tree=tree, spent=spent, feedback="")
             return outcome
-        case Waiting(questions, tree, spent):
+        case Waiting(questions, tree):
             await desk.learn(questions=questions, tree=tree, spent=spent)
             return end
         case Deferred():
-            await desk.learn(spent=end.spent)
+            await desk.learn(spent=spent)
             return end
-        case Exhausted(outcome, detail, tree, spent):
+        case Exhausted(outcome, detail, tree):
             await desk.learn(tree=tree, spent=spent, detail=detail, feedback="")
             return outcome
+
+
+def keep_submission(submission: Submission) -> SubmissionFacts:
+    """As it stands in the facts."""
+    return SubmissionFacts(
+        submission.outcome.value,
+        submission.title,
+        submission.summary,
+        submission.root_cause,
+        submission.regression_tests,
+        submission.risks,
+        submission.questions,
+    )

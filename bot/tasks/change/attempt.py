@@ -1,7 +1,7 @@
-"""A change without GitHub: the same loop, sandbox and verification on ground that a person stands on.
+"""One attempt from the first message to a named end: work, verify, back to work at most as `rounds.py` says.
 
-Decides nothing of its own: rounds are `rounds.py`'s, ends are the agent's and the verifier's. What happened is told to
-an observer, and every row of the agent's memory goes to the log that is handed in.
+Knows neither GitHub nor a database: what happened is told to an observer, and every row of the agent's memory goes to
+the log that is handed in. With the log of an attempt that died it goes on where that one was.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ _OUTCOME_OF_TIER = {
 }
 
 
-class LocalObserver(Observer, Protocol):
+class AttemptObserver(Observer, Protocol):
     """Progress, with the phases that GitHub's tracking comment would name."""
 
     def phase(self, name: str) -> None: ...
@@ -52,18 +52,18 @@ class LocalObserver(Observer, Protocol):
 
 
 @dataclass(frozen=True)
-class LocalTools:
-    """What a run works with."""
+class AttemptTools:
+    """What one attempt works with; nothing of it is shared with another one but the model."""
 
     model: Model
     events: EventLog
-    observer: LocalObserver
+    observer: AttemptObserver
     clock: Clock
     budget: Budget
 
 
 @dataclass(frozen=True)
-class LocalEnd:
+class AttemptEnd:
     """`tree` holds the work so far, whatever the outcome: nothing is lost."""
 
     outcome: Outcome
@@ -73,6 +73,7 @@ class LocalEnd:
     submission: Submission | None = None
     evidence: Evidence | None = None
     questions: tuple[str, ...] = ()
+    until: float | None = None  # the model's server asked to wait so long: the attempt can go on then
 
 
 class NobodySpeaks(Inbox):
@@ -82,7 +83,7 @@ class NobodySpeaks(Inbox):
         return ()
 
 
-async def run_locally(ground: Ground, task: AgentTask, tools: LocalTools) -> LocalEnd:
+async def run_attempt(ground: Ground, task: AgentTask, tools: AttemptTools) -> AttemptEnd:
     """Work and verify until there is a named end. Raises what the machinery raises (SandboxUnavailable, SetupFailed,
     RepositoryFault, RecordingMismatch)."""
     feedback: Feedback | None = None
@@ -95,7 +96,7 @@ async def run_locally(ground: Ground, task: AgentTask, tools: LocalTools) -> Loc
         if end.submission.outcome is not SubmitOutcome.FIXED:
             outcome = OUTCOME_OF[end.submission.outcome]
             detail, questions = end.submission.summary, end.submission.questions
-            return LocalEnd(outcome, detail, end.tree, end.spent, end.submission, None, questions)
+            return AttemptEnd(outcome, detail, end.tree, end.spent, end.submission, None, questions)
         tools.observer.phase("verify")
         async with open_verifier(ground, end.tree) as verifier:
             evidence = await verifier.verify(end.tree, tools.observer.command_ended)
@@ -103,14 +104,14 @@ async def run_locally(ground: Ground, task: AgentTask, tools: LocalTools) -> Loc
         match decide_round(evidence, rounds):
             case Publish() | HandOver():
                 outcome = _OUTCOME_OF_TIER[evidence.tier]
-                return LocalEnd(outcome, evidence.reason, end.tree, end.spent, end.submission, evidence)
+                return AttemptEnd(outcome, evidence.reason, end.tree, end.spent, end.submission, evidence)
             case WorkAgain(text):
                 rounds += 1
                 feedback = Feedback(rounds, text)
 
 
 async def _work(
-    ground: Ground, task: AgentTask, tools: LocalTools, feedback: Feedback | None
+    ground: Ground, task: AgentTask, tools: AttemptTools, feedback: Feedback | None
 ) -> Finished | Waiting | Deferred | Exhausted:
     async with open_verifier(ground) as verifier, open_work_tree(ground) as work:
         deps = Deps(
@@ -135,14 +136,14 @@ async def last_tree(events: EventLog) -> TreeSha | None:
     return TreeSha(str(trees[-1])) if trees else None
 
 
-def _ended(end: Waiting | Deferred | Exhausted, tree: TreeSha) -> LocalEnd:
+def _ended(end: Waiting | Deferred | Exhausted, tree: TreeSha) -> AttemptEnd:
     match end:
         case Waiting(questions, left, spent):
             detail = "The model asked back."
-            return LocalEnd(Outcome.NEEDS_CLARIFICATION, detail, left, spent, questions=questions)
-        case Deferred(_, reason, spent):
-            return LocalEnd(Outcome.MODEL_UNAVAILABLE, reason, tree, spent)
+            return AttemptEnd(Outcome.NEEDS_CLARIFICATION, detail, left, spent, questions=questions)
+        case Deferred(until, reason, spent):
+            return AttemptEnd(Outcome.MODEL_UNAVAILABLE, reason, tree, spent, until=until)
         case Exhausted(outcome, detail, left, spent):
-            return LocalEnd(outcome, detail, left, spent)
+            return AttemptEnd(outcome, detail, left, spent)
         case _:
             assert_never(end)

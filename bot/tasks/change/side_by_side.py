@@ -1,0 +1,84 @@
+"""Several attempts at one task at once, each in workspaces of its own, and the best of them by what was measured.
+
+Only when a person asks for it: it costs as many times as much. Every attempt has the whole budget of a task.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from bot.agent.contract import AgentTask, Observer
+from bot.domain.budget import Spent, add_spent
+from bot.domain.evidence import Evidence, Tier
+from bot.domain.ids import TreeSha
+from bot.tasks.change.attempt import AttemptEnd, AttemptTools, run_attempt
+from bot.tasks.change.attempts import Candidate, choose_best
+from bot.tasks.change.ground import Ground
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best attempt, with what all of them together cost; `number` counts from 1. `until`: the model's server asks
+    to wait, and one of them can go on then."""
+
+    number: int
+    end: AttemptEnd
+    until: float | None
+
+
+async def run_side_by_side(
+    ground: Ground, task: AgentTask, open_tools: Callable[[int], AttemptTools], count: int
+) -> Best:
+    """`count` attempts at once; the first fault of the machinery ends them all. Raises what `run_attempt` raises.
+
+    With the logs of attempts that died each goes on where it was; one that had ended is only verified again.
+    """
+    numbers = range(1, count + 1)
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(run_attempt(ground, task, open_tools(number))) for number in numbers]
+    ends = [one.result() for one in running]
+    candidates = [
+        Candidate(number, end.outcome, end.tree, end.evidence, await _size(ground, end.tree))
+        for number, end in zip(numbers, ends, strict=True)
+    ]
+    best = choose_best(tuple(candidates))
+    spent = reduce(add_spent, (end.spent for end in ends), Spent())
+    waits = [end.until for end in ends if end.until is not None]
+    chosen = replace(ends[best.number - 1], spent=spent)
+    return Best(best.number, chosen, max(waits) if waits else None)
+
+
+@dataclass
+class Numbered:
+    """An `AttemptObserver` that says of which attempt it speaks. Plans and words of several at once are not told."""
+
+    observer: Observer
+    number: int
+
+    def phase(self, name: str) -> None:
+        self.observer.command_started(f"[{self.number}] {name}")
+
+    def turn(self, spent: Spent) -> None:
+        """Each counts for itself; the sum is told at the end."""
+
+    def plan(self, steps: object) -> None:
+        """See above."""
+
+    def text(self, delta: str) -> None:
+        """See above."""
+
+    def command_started(self, label: str) -> None:
+        self.observer.command_started(f"[{self.number}] {label}")
+
+    def command_ended(self, label: str, ok: bool, seconds: float) -> None:
+        self.observer.command_ended(f"[{self.number}] {label}", ok, seconds)
+
+    def verified(self, evidence: Evidence) -> None:
+        ok = evidence.tier is not Tier.D
+        self.observer.command_ended(f"[{self.number}] verification: tier {evidence.tier.value}", ok, 0.0)
+
+
+async def _size(ground: Ground, tree: TreeSha) -> int:
+    """Lines of the diff from the base."""
+    return len((await ground.place.repos.diff(ground.place.key, ground.base_tree, tree)).splitlines())
