@@ -207,3 +207,19 @@ async def test_a_backlog_of_an_outage_is_tried_like_anything_else(room: Room) ->
     assert room.handled("d1") is None
     room.time += 31
     assert await intake.decide_waiting() == 1
+
+
+async def test_texts_of_strangers_are_parsed_beside_the_loop_that_keeps_the_worker_alive(room: Room) -> None:
+    """64 KB of Markdown can take seconds, and everybody may comment: the heart must beat meanwhile."""
+    asked: list[str] = []
+
+    class Watched(ThreadPoolExecutor):
+        def submit(self, function, /, *arguments, **named):  # type: ignore[no-untyped-def]
+            asked.append(function.__name__)
+            return super().submit(function, *arguments, **named)
+
+    with Watched(2) as executor:
+        room.executor = executor
+        room.store("d1", comment_payload())
+        assert await room.intake(Permission.WRITE).decide_waiting() == 1
+    assert "_read" in asked
