@@ -28,16 +28,12 @@ GITHUB_TIMEOUT_S: Final = 20  # one request; GitHub itself ends requests after 1
 WRITE_QUEUE_S: Final = 5.0  # a write that waited longer for a thread is not begun: its row says "sending"
 WRITE_BEGIN_S: Final = 10.0  # nor one whose turn, name or token took so long: others may look for it soon
 GITHUB_READ_TRIES: Final = 4  # reads only: 5xx and dropped connections are mostly gone at the second try
-REPOSITORY_NAME_S: Final = (
-    60.0  # a looked-up name serves all jobs for so long; a job keeps its own to its end
-)
+REPOSITORY_NAME_S: Final = 60.0  # a looked-up name serves all jobs so long: phases follow one another
 WRITE_SPACING_S: Final = 1.0  # GitHub asks for one second between writes of one installation
 RETRY_AFTER_DEFAULT_S: Final = 60.0  # GitHub: wait at least a minute when a limit names no time
 COMMENT_EDIT_SPACING_S: Final = 20.0  # progress edits: readable, and far below 80 content writes a minute
 JWT_LIFETIME_S: Final = 540  # GitHub allows 600; a minute for clock skew
-CLOCK_TOLERANCE_S: Final = (
-    30  # half of the minute that a JWT is dated back; below it nothing has to be mended
-)
+CLOCK_TOLERANCE_S: Final = 30  # half of the minute that a JWT is dated back: below it all is well
 JWT_BACKDATE_S: Final = 60  # GitHub's own advice against clock skew
 TOKEN_SPARE_S: Final = 300  # an installation token is replaced this long before it ends
 

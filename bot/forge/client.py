@@ -79,6 +79,11 @@ class RepositoryClient:
             self._names.learn(self.place.repository, str(record["full_name"]))
         return record
 
+    def full_name(self) -> str:
+        """Its name now, as far as this job or another one has just learned it. Raises GitHubFault, RetryLater."""
+        known = self._names.find(self.place.repository) if self._record is None else None
+        return known or str(self.record()["full_name"])
+
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """The decoded JSON at `path`. Raises GitHubFault, RetryLater."""
         return self._send(Request("GET", self._path(path), query)).data
@@ -148,8 +153,7 @@ class RepositoryClient:
             raise RetryLater(f"{request} waited too long for its turn; nothing was sent.", 1.0)
 
     def _path(self, path: str) -> str:
-        known = self._names.find(self.place.repository) if self._record is None else None
-        return f"/repos/{quoted(known or str(self.record()['full_name']))}{path}"
+        return f"/repos/{quoted(self.full_name())}{path}"
 
 
 def as_object(answer: Answer) -> Json:

@@ -45,7 +45,7 @@ class Pulls:
     def find_pull(self, head_branch: str, marker: str) -> PullState | None:
         """Our pull request from `head_branch` of this repository whose text holds `marker`, open or closed;
         the oldest, should there be several. Raises GitHubFault, RetryLater: no answer is not "none"."""
-        owner = str(self._client.record()["full_name"]).partition("/")[0]
+        owner = self._client.full_name().partition("/")[0]
         query = {"state": "all", "head": f"{owner}:{head_branch}", "direction": "asc"}
         found = [
             item for item in self._client.pages("/pulls", query) if self._is_ours(item, head_branch, marker)

@@ -177,7 +177,7 @@ def test_an_installation_that_is_suspended_in_the_middle_is_an_end_of_its_own(tm
         world.comment("ada", "@agent fix this")
         task = world.wait_until_over()
         assert task.outcome == "access_lost"
-        assert "suspended" in task.detail
+        assert "GitHub does not tell the App any more" in task.detail
         assert world.pulls() == []
 
 

@@ -289,3 +289,19 @@ async def test_an_answer_that_is_faster_than_the_rest_queues_the_task_again(room
     tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
     tasks.wait(tasks.take(TaskId("t-11"), "w"), None)  # it asks again: the old answer does not wake it
     assert status(tasks) is TaskStatus.WAITING
+
+
+async def test_texts_of_strangers_are_parsed_beside_the_loop_that_keeps_the_worker_alive(room: Room) -> None:
+    """64 KB of Markdown can take seconds, and everybody may comment: the heart must beat meanwhile."""
+    asked: list[str] = []
+
+    class Watched(ThreadPoolExecutor):
+        def submit(self, function, /, *arguments, **named):  # type: ignore[no-untyped-def]
+            asked.append(function.__name__)
+            return super().submit(function, *arguments, **named)
+
+    with Watched(2) as executor:
+        room.executor = executor
+        room.store("d1", comment_payload())
+        assert await room.intake(Permission.WRITE).decide_waiting() == 1
+    assert "_read" in asked

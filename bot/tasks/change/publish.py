@@ -18,7 +18,7 @@ import structlog
 from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
-from bot.domain.outcomes import Outcome
+from bot.domain.outcomes import Outcome, Refusal
 from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
@@ -71,12 +71,13 @@ async def _check_access(desk: Desk) -> None:
     permission = await desk.call(
         desk.github.threads.fetch_permission, request.requested_by, request.requested_by_id
     )
-    if decide_access(permission) is not None:
-        raise GitHubFault(
-            f"{request.requested_by} has no write access to this repository any more.",
-            "Somebody with write access can ask again.",
-            status=int(HTTPStatus.FORBIDDEN),
-        )
+    refusal = decide_access(permission)
+    if refusal is None:
+        return
+    what = f"{request.requested_by} has no write access to this repository any more."
+    if refusal is Refusal.PERMISSION_UNKNOWN:  # nothing is said about a person that GitHub did not say
+        what = f"GitHub does not tell the App any more whether {request.requested_by} has write access here."
+    raise GitHubFault(what, "Somebody with write access can ask again.", status=int(HTTPStatus.FORBIDDEN))
 
 
 async def _commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
