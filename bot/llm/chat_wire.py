@@ -106,7 +106,7 @@ class ChatDraft(ReplyDraft):
     _text: list[str] = field(default_factory=list)
     _calls: list[CallDraft] = field(default_factory=list)
     _open: dict[object, CallDraft] = field(default_factory=dict)
-    _reasoning: JsonObject = field(default_factory=dict)
+    _reasoning: dict[str, list[object]] = field(default_factory=dict)  # pieces of text, or entries
 
     def add(self, chunk: object) -> None:
         """Take one chunk. Raises RetryLater for what is no chunk at all, or says that the server broke."""
@@ -148,11 +148,10 @@ class ChatDraft(ReplyDraft):
 
     def _add_reasoning(self, name: str, value: object) -> None:
         if isinstance(value, str) and value:
-            self._reasoning[name] = string(self._reasoning.get(name)) + value
+            self._reasoning.setdefault(name, []).append(value)
             self.size += len(value)
         elif isinstance(value, list) and value:
-            before = self._reasoning.get(name)
-            self._reasoning[name] = [*(before if isinstance(before, list) else []), *value]
+            self._reasoning.setdefault(name, []).extend(value)
             self.size += len(json.dumps(value))
 
     def _add_call(self, piece: JsonObject) -> None:
@@ -176,7 +175,9 @@ class ChatDraft(ReplyDraft):
         self.size += len(text)
 
     def message(self) -> AssistantMessage:
-        carried = (carry(0, self._reasoning),) if self.keeps_reasoning and self._reasoning else ()
+        carried: tuple[Carried, ...] = ()
+        if self.keeps_reasoning and self._reasoning:
+            carried = (carry(0, {name: _joined(pieces) for name, pieces in self._reasoning.items()}),)
         return AssistantMessage(clean_text("".join(self._text)), self.finished_calls(self._calls), carried)
 
     def finish_reason(self) -> FinishReason:
@@ -185,3 +186,9 @@ class ChatDraft(ReplyDraft):
         if self.refusal or self.finish == "content_filter":
             return FinishReason.REFUSAL
         return FinishReason.CALLS if self._calls else FinishReason.STOP
+
+
+def _joined(pieces: list[object]) -> object:
+    """A text that came in pieces; anything else is a list of entries."""
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    return "".join(texts) if len(texts) == len(pieces) else pieces

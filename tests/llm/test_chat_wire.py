@@ -153,3 +153,27 @@ def test_tokens_from_the_cache_are_part_of_the_input_wherever_they_are_counted()
     within = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60}}
     beside = {"input_tokens": 40, "input_tokens_details": {"cached_tokens": 60}}
     assert parse_usage(within) == parse_usage(beside) == Usage(100, 60, 0)
+
+
+def test_what_a_family_thought_is_kept_only_where_it_is_wanted_back() -> None:
+    pieces = [
+        chunk({"reasoning_content": "hm, "}),
+        chunk({"reasoning_content": "yes"}),
+        call_chunk(0, "{}", "c1", "shell"),
+    ]
+    kept = ChatDraft(set(), keeps_reasoning=True)
+    for piece in pieces:
+        kept.add(piece)
+    message = kept.message()
+    sent = body(message, ToolOutput("c1", "x"), model="kimi-k2-thinking")["messages"][2]  # type: ignore[index]
+    assert sent["reasoning_content"] == "hm, yes"
+    plain = body(message, ToolOutput("c1", "x"), model="my-own-model")["messages"][2]  # type: ignore[index]
+    assert "reasoning_content" not in plain
+    assert gather(*pieces).message().carried == ()
+
+
+def test_reasoning_in_entries_is_kept_as_entries() -> None:
+    kept = ChatDraft(set(), keeps_reasoning=True)
+    for number in (1, 2):
+        kept.add(chunk({"reasoning_details": [{"id": number}]}))
+    assert json.loads(kept.message().carried[0].item) == {"reasoning_details": [{"id": 1}, {"id": 2}]}
