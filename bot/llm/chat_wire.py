@@ -27,6 +27,7 @@ from bot.llm.draft import (
     JsonObject,
     ReplyDraft,
     carry,
+    is_object,
     objects,
     parse_usage,
     sendable_arguments,
@@ -157,20 +158,18 @@ class ChatDraft(ReplyDraft):
     def _add_call(self, piece: JsonObject) -> None:
         function = piece.get("function")
         function = function if isinstance(function, dict) else {}
-        key, call_id, name = piece.get("index"), string(piece.get("id")), string(function.get("name"))
-        key = key if isinstance(key, int) else None
-        draft = self._open.get(key)
-        # Some servers send every call with index 0 (or none): a new id with a name opens a new call.
-        if draft is None or (call_id and name and call_id != draft.id):
-            draft = CallDraft(call_id, name)
-            self._open[key] = draft
-            self._calls.append(draft)
-        else:
-            draft.name = draft.name or name
+        call_id, name = string(piece.get("id")), string(function.get("name"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             self.note(Trouble.ARGUMENTS_AS_OBJECT)
         text = json.dumps(arguments) if isinstance(arguments, dict) else string(arguments)
+        key = piece["index"] if isinstance(piece.get("index"), int) else None
+        draft = self._open.get(key)
+        if draft is None or _opens_another(draft, call_id, name, text):
+            draft = CallDraft(call_id, name)
+            self._open[key] = draft
+            self._calls.append(draft)
+        draft.name = draft.name or name
         draft.pieces.append(text)
         self.size += len(text)
 
@@ -192,3 +191,13 @@ def _joined(pieces: list[object]) -> object:
     """A text that came in pieces; anything else is a list of entries."""
     texts = [piece for piece in pieces if isinstance(piece, str)]
     return "".join(texts) if len(texts) == len(pieces) else pieces
+
+
+def _opens_another(draft: CallDraft, call_id: str, name: str, arguments: str) -> bool:
+    """Some servers send every call with index 0 or none. Then another id with a name opens a new call; and, where
+    there are no ids either, a name with arguments behind a call whose arguments are whole."""
+    if not name:
+        return False
+    if call_id:
+        return call_id != draft.id
+    return bool(arguments) and draft.pieces != [] and is_object("".join(draft.pieces))

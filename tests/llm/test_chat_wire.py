@@ -92,6 +92,13 @@ def test_calls_that_all_have_index_zero_are_told_apart() -> None:
     assert [call.id for call in draft.message().calls] == ["a", "b"]
 
 
+def test_calls_without_index_and_id_are_told_apart_and_pieces_are_not_torn() -> None:
+    whole = gather(call_chunk(None, '{"a": 1}', "", "shell"), call_chunk(None, '{"b": 2}', "", "shell"))
+    assert [call.arguments for call in whole.message().calls] == ['{"a": 1}', '{"b": 2}']
+    named_again = gather(call_chunk(0, '{"a"', "", "shell"), call_chunk(0, ": 1}", "", "shell"))
+    assert [call.arguments for call in named_again.message().calls] == ['{"a": 1}']
+
+
 def test_missing_and_repeated_ids_are_replaced() -> None:
     draft = gather(call_chunk(0, "{}", "", "shell"), call_chunk(1, "{}", "used", "shell"), taken={"used"})
     ids = [call.id for call in draft.message().calls]
