@@ -27,6 +27,7 @@ from bot.llm.draft import (
     JsonObject,
     ReplyDraft,
     carry,
+    is_object,
     objects,
     parse_usage,
     sendable_arguments,
@@ -106,7 +107,7 @@ class ChatDraft(ReplyDraft):
     _text: list[str] = field(default_factory=list)
     _calls: list[CallDraft] = field(default_factory=list)
     _open: dict[object, CallDraft] = field(default_factory=dict)
-    _reasoning: JsonObject = field(default_factory=dict)
+    _reasoning: dict[str, list[object]] = field(default_factory=dict)  # pieces of text, or entries
 
     def add(self, chunk: object) -> None:
         """Take one chunk. Raises RetryLater for what is no chunk at all, or says that the server broke."""
@@ -148,35 +149,34 @@ class ChatDraft(ReplyDraft):
 
     def _add_reasoning(self, name: str, value: object) -> None:
         if isinstance(value, str) and value:
-            self._reasoning[name] = string(self._reasoning.get(name)) + value
+            self._reasoning.setdefault(name, []).append(value)
             self.size += len(value)
         elif isinstance(value, list) and value:
-            before = self._reasoning.get(name)
-            self._reasoning[name] = [*(before if isinstance(before, list) else []), *value]
+            self._reasoning.setdefault(name, []).extend(value)
             self.size += len(json.dumps(value))
 
     def _add_call(self, piece: JsonObject) -> None:
         function = piece.get("function")
         function = function if isinstance(function, dict) else {}
-        key, call_id, name = piece.get("index"), string(piece.get("id")), string(function.get("name"))
-        key = key if isinstance(key, int) else None
-        draft = self._open.get(key)
-        # Some servers send every call with index 0 (or none): a new id with a name opens a new call.
-        if draft is None or (call_id and name and call_id != draft.id):
-            draft = CallDraft(call_id, name)
-            self._open[key] = draft
-            self._calls.append(draft)
-        else:
-            draft.name = draft.name or name
+        call_id, name = string(piece.get("id")), string(function.get("name"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             self.note(Trouble.ARGUMENTS_AS_OBJECT)
         text = json.dumps(arguments) if isinstance(arguments, dict) else string(arguments)
+        key = piece["index"] if isinstance(piece.get("index"), int) else None
+        draft = self._open.get(key)
+        if draft is None or _opens_another(draft, call_id, name, text):
+            draft = CallDraft(call_id, name)
+            self._open[key] = draft
+            self._calls.append(draft)
+        draft.name = draft.name or name
         draft.pieces.append(text)
         self.size += len(text)
 
     def message(self) -> AssistantMessage:
-        carried = (carry(0, self._reasoning),) if self.keeps_reasoning and self._reasoning else ()
+        carried: tuple[Carried, ...] = ()
+        if self.keeps_reasoning and self._reasoning:
+            carried = (carry(0, {name: _joined(pieces) for name, pieces in self._reasoning.items()}),)
         return AssistantMessage(clean_text("".join(self._text)), self.finished_calls(self._calls), carried)
 
     def finish_reason(self) -> FinishReason:
@@ -185,3 +185,19 @@ class ChatDraft(ReplyDraft):
         if self.refusal or self.finish == "content_filter":
             return FinishReason.REFUSAL
         return FinishReason.CALLS if self._calls else FinishReason.STOP
+
+
+def _joined(pieces: list[object]) -> object:
+    """A text that came in pieces; anything else is a list of entries."""
+    texts = [piece for piece in pieces if isinstance(piece, str)]
+    return "".join(texts) if len(texts) == len(pieces) else pieces
+
+
+def _opens_another(draft: CallDraft, call_id: str, name: str, arguments: str) -> bool:
+    """Some servers send every call with index 0 or none. Then another id with a name opens a new call; and, where
+    there are no ids either, a name with arguments behind a call whose arguments are whole."""
+    if not name:
+        return False
+    if call_id:
+        return call_id != draft.id
+    return bool(arguments) and draft.pieces != [] and is_object("".join(draft.pieces))

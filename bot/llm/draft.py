@@ -93,7 +93,7 @@ def shorten(message: AssistantMessage) -> AssistantMessage:
     """An over-long reply as the conversation keeps it: it was broken off, and would fill the next prompts. What
     was whole in it, earlier calls, stays."""
     calls = message.calls
-    if calls and sendable_arguments(calls[-1].arguments) != calls[-1].arguments:
+    if calls and not is_object(calls[-1].arguments):
         calls = (*calls[:-1], replace(calls[-1], arguments=_head(calls[-1].arguments)))
     return AssistantMessage(_head(message.text), calls)
 
@@ -152,12 +152,15 @@ def sendable_name(name: str) -> str:
 
 def sendable_arguments(arguments: str) -> str:
     """Servers with chat templates parse the arguments of earlier calls and fail on malformed ones."""
+    return arguments if is_object(arguments) else json.dumps({"malformed": arguments}, ensure_ascii=False)
+
+
+def is_object(text: str) -> bool:
+    """Whether `text` is a whole JSON object."""
     try:
-        if isinstance(json.loads(arguments), dict):
-            return arguments
+        return isinstance(json.loads(text), dict)
     except ValueError:
-        pass
-    return json.dumps({"malformed": arguments}, ensure_ascii=False)
+        return False
 
 
 def sendable_text(text: str) -> str:

@@ -24,7 +24,7 @@ from bot.llm.contract import (
     Usage,
     UserMessage,
 )
-from bot.llm.draft import count, sendable_arguments
+from bot.llm.draft import count, is_object
 from bot.llm.features import Wire
 
 WORD: Final = "heron"
@@ -147,7 +147,7 @@ def _says_something(message: AssistantMessage) -> bool:
 
 def _text_of(call: ToolCall) -> str | None:
     """The `text` of a well-formed call."""
-    if sendable_arguments(call.arguments) != call.arguments:
+    if not is_object(call.arguments):
         return None
     text = json.loads(call.arguments).get("text")
     return text if isinstance(text, str) else None

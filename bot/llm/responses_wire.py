@@ -30,7 +30,6 @@ from bot.llm.draft import (
     JsonObject,
     ReplyDraft,
     carry,
-    count,
     objects,
     parse_usage,
     sendable_arguments,
@@ -162,41 +161,40 @@ class ResponsesDraft(ReplyDraft):
 
     free: dict[str, str] = field(default_factory=dict)
     incomplete: str = ""
-    _items: dict[int, JsonObject] = field(default_factory=dict)
-    _texts: dict[int, list[str]] = field(default_factory=dict)  # by item, until it is whole
+    _items: dict[object, JsonObject] = field(default_factory=dict)  # in the order of their coming
+    _pieces: dict[object, list[str]] = field(
+        default_factory=dict
+    )  # of each item: what counts when it never comes whole
 
     def add(self, event: object) -> None:
         """Take one event. Raises RetryLater for what is no event, StreamFailed when it says so."""
         if not isinstance(event, dict):
             raise RetryLater("the model's server sent a malformed event", 0.0)
         self.begun = True
-        kind, index = string(event.get("type")), count(event.get("output_index"))
-        delta = string(event.get("delta"))
-        if kind in ("response.output_text.delta", "response.refusal.delta"):
-            self._texts.setdefault(index, []).append(delta)
-            self.hear(delta)
-        elif kind in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
-            self._add_arguments(index, delta)
+        kind, delta = string(event.get("type")), string(event.get("delta"))
+        if kind.endswith(".delta"):
+            self._add_delta(kind, event, delta)
         elif kind in ("response.output_item.added", "response.output_item.done"):
-            self._add_item(index, event.get("item"), whole=kind.endswith("done"))
+            if isinstance(item := event.get("item"), dict):
+                self._add_item(_key(event, item), item, whole=kind.endswith("done"))
         elif kind == "error":
             raise StreamFailed(string(event.get("code")), string(event.get("message")))
-        elif kind.endswith(".delta"):
-            self.size += len(delta)  # reasoning that is shown: counted, not kept
         elif isinstance(response := event.get("response"), dict):
             self._add_response(kind.removeprefix("response."), response)
 
-    def _add_arguments(self, index: int, delta: str) -> None:
-        self.size += len(delta)
-        item = self._items.get(index)
-        if item is not None and (name := _FIELDS.get(string(item.get("type")))):
-            item[name] = string(item.get(name)) + delta
+    def _add_delta(self, kind: str, event: JsonObject, delta: str) -> None:
+        if kind in ("response.output_text.delta", "response.refusal.delta"):
+            self._pieces.setdefault(_key(event, {}), []).append(delta)
+            self.hear(delta)
+            return
+        self.size += len(delta)  # reasoning that is shown is counted and not kept
+        if kind in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
+            self._pieces.setdefault(_key(event, {}), []).append(delta)
 
-    def _add_item(self, index: int, item: object, whole: bool) -> None:
-        if isinstance(item, dict):
-            self._items[index] = dict(item)
-            if whole:
-                self._texts.pop(index, None)
+    def _add_item(self, key: object, item: JsonObject, whole: bool) -> None:
+        self._items[key] = item
+        if whole and key not in self._pieces:
+            self.size += len(json.dumps(item))
 
     def _add_response(self, kind: str, response: JsonObject) -> None:
         self.model = string(response.get("model")) or self.model
@@ -224,15 +222,15 @@ class ResponsesDraft(ReplyDraft):
         texts: list[str] = []
         drafts: list[CallDraft] = []
         items: list[tuple[int, JsonObject]] = []  # all but the calls, each before which of them
-        for index in sorted(self._items.keys() | self._texts.keys()):
-            item = self._items.get(index, {"type": "message"})
+        for key in dict.fromkeys((*self._items, *self._pieces)):
+            item = self._items.get(key, {"type": "message"})
             kind = string(item.get("type"))
             if kind == "message":
-                texts.append(text := self._text_of(index, item))
+                texts.append(text := self._text_of(key, item))
                 if text.strip():
                     items.append((len(drafts), _message_item(item, text)))
             elif kind in _FIELDS:
-                drafts.append(self._call_of(item))
+                drafts.append(self._call_of(key, item))
             elif kind == "reasoning":
                 if item.get("encrypted_content"):
                     kept = {name: item[name] for name in item if name not in ("id", "status")}
@@ -243,17 +241,18 @@ class ResponsesDraft(ReplyDraft):
             clean_text("".join(texts)), self.finished_calls(drafts), _to_carry(items, len(drafts))
         )
 
-    def _text_of(self, index: int, item: JsonObject) -> str:
+    def _text_of(self, key: object, item: JsonObject) -> str:
         parts = objects(item.get("content"))
         whole = "".join(string(part.get(_PARTS.get(string(part.get("type")), ""))) for part in parts)
-        return whole or "".join(self._texts.get(index, ()))
+        return whole or "".join(self._pieces.get(key, ()))
 
-    def _call_of(self, item: JsonObject) -> CallDraft:
+    def _call_of(self, key: object, item: JsonObject) -> CallDraft:
         name = string(item.get("name"))
         written = item.get(_FIELDS[string(item.get("type"))])
         if isinstance(written, dict):
             self.note(Trouble.ARGUMENTS_AS_OBJECT)
         text = json.dumps(written) if isinstance(written, dict) else string(written)
+        text = text or "".join(self._pieces.get(key, ()))
         if item["type"] == "custom_tool_call":
             text = to_arguments(self.free.get(name, "input"), text)
         return CallDraft(string(item.get("call_id")), name, [text])
@@ -265,6 +264,14 @@ class ResponsesDraft(ReplyDraft):
             return FinishReason.LENGTH
         called = any(item.get("type") in _FIELDS for item in self._items.values())
         return FinishReason.CALLS if called else FinishReason.STOP
+
+
+def _key(event: JsonObject, item: JsonObject) -> object:
+    """Which item an event is about: by its place, or by its id at servers that leave the place out."""
+    place = event.get("output_index")
+    if isinstance(place, int):
+        return place
+    return string(event.get("item_id")) or string(item.get("id")) or string(item.get("call_id"))
 
 
 def _to_carry(items: list[tuple[int, JsonObject]], calls: int) -> tuple[Carried, ...]:

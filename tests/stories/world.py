@@ -180,3 +180,4 @@ def story(
             seed.set_webhook(app["app_id"], f"{url}/webhook", "a secret of the story")
             yield world
         database.close()
+        assert model.complaints == [], "every request of a story would be taken by a strict server"
