@@ -138,7 +138,8 @@ COMPACT_GROWTH_SHARE: Final = (
     0.25  # not again before it has grown by so much: small windows would do it each turn
 )
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
-FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
+FIRST_PROMPT_TREE_ENTRIES: Final = 200  # lines: two levels of most repositories, all of a small one
+FIRST_PROMPT_TREE_DEPTH: Final = 6  # deeper levels say little, whatever the room
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 
 # -- verification -----------------------------------------------------------------------------------------
