@@ -134,9 +134,7 @@ COMPACT_FREED_TOKENS: Final = (
     20_000  # old outputs are left out only when it frees as much: each batch costs the cache
 )
 COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by size, keeps its outputs
-COMPACT_GROWTH_SHARE: Final = (
-    0.25  # not again before it has grown by so much: small windows would do it each turn
-)
+COMPACT_GROWTH_SHARE: Final = 0.25  # not again before it has grown by as much: not each turn
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # lines: two levels of most repositories, all of a small one
 FIRST_PROMPT_TREE_DEPTH: Final = 6  # deeper levels say little, whatever the room
