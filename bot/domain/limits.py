@@ -130,9 +130,7 @@ FINDING_NEAR_LINES: Final = 3  # as far apart two findings may still be about th
 FINDING_SAME_WORDS: Final = 0.6  # share of common words from which on two titles say the same
 COMPACT_TOKENS: Final = 80_000  # from here on a conversation is compacted: successful runs mostly stay below
 COMPACT_WINDOW_SHARE: Final = 0.65  # of a smaller window: room for the reply and for what is counted wrong
-COMPACT_FREED_TOKENS: Final = (
-    20_000  # old outputs are left out only when it frees as much: each batch costs the cache
-)
+COMPACT_FREED_TOKENS: Final = 20_000  # what stubs must free: each batch costs the cached prefix
 COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by size, keeps its outputs
 COMPACT_GROWTH_SHARE: Final = 0.25  # not again before it has grown by as much: not each turn
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
