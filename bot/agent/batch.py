@@ -145,7 +145,7 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
 
 def _is_still(state: State, answers: list[_Answer], tree: TreeSha) -> bool:
     """Told at the fifteenth such reply, and again after as many more."""
-    reads = any(answer.tool == "read_file" and not answer.fault for answer in answers)
+    reads = any(answer.tool in ("read_file", "report_finding") and not answer.fault for answer in answers)
     return tree == state.tree and not reads and (state.still + 1) % limits.STILL_TURNS == 0
 
 

@@ -45,7 +45,7 @@ def render_cache_key(task: AgentTask, model: str, system_prompt: str) -> str:
 
 
 def render_repository(facts: RepositoryFacts) -> str:
-    parts = [f"# Repository {facts.full_name}", "## Files, two levels deep", _fence(render_tree(facts.paths))]
+    parts = [f"# Repository {facts.full_name}", "## Files", _fence(render_tree(facts.paths))]
     if facts.commands:
         parts += ["## Commands found", "\n".join(map(_render_command, facts.commands))]
     room = limits.AGENTS_MD_BYTES
@@ -60,26 +60,40 @@ def render_repository(facts: RepositoryFacts) -> str:
 
 
 def render_tree(paths: tuple[str, ...], entries: int = limits.FIRST_PROMPT_TREE_ENTRIES) -> str:
-    """Two levels: files of the root, directories with the number of files below, and what is in them."""
+    """As many levels as fit into `entries` lines, at least two: files, and directories with the number of files
+    below. Where even two are too many the directories stay: they say where to look."""
+    names = tuple(map(printable_name, paths))
+    lines = _tree_lines(names, 2)
+    for depth in range(3, limits.FIRST_PROMPT_TREE_DEPTH + 1):
+        deeper = _tree_lines(names, depth)
+        if len(deeper) > entries:
+            break
+        lines = deeper
+    if len(lines) > entries:
+        lines = [line for line in lines if line.endswith(")")][:entries]
+        lines.append(f"[not all shown: {len(paths)} files in all]")
+    return "\n".join(lines) or "(empty)"
+
+
+def _tree_lines(paths: tuple[str, ...], levels: int) -> list[str]:
+    """One line for each name of the first `levels` levels, below its directory."""
     below: Counter[str] = Counter()
     names: set[str] = set()
-    for path in map(printable_name, paths):
+    for path in paths:
         parts = path.split("/")
         for depth in range(1, len(parts)):
-            below["/".join(parts[:depth]) + "/"] += 1
-        names.add(path if len(parts) <= 2 else "/".join(parts[:2]) + "/")
-        if len(parts) > 1:
-            names.add(parts[0] + "/")
+            directory = "/".join(parts[:depth]) + "/"
+            below[directory] += 1
+            if depth <= levels:
+                names.add(directory)
+        if len(parts) <= levels:
+            names.add(path)
     lines = []
     for name in sorted(names):
         depth = name.rstrip("/").count("/")
         count = f" ({below[name]} files)" if name.endswith("/") else ""
         lines.append(f"{'  ' * depth}{name}{count}")
-    # Over the limit the directories stay: they say where to look.
-    if len(lines) > entries:
-        lines = [line for line in lines if line.endswith(")")][:entries]
-        lines.append(f"[not all shown: {len(paths)} files in all]")
-    return "\n".join(lines) or "(empty)"
+    return lines
 
 
 def render_task(task: AgentTask) -> str:

@@ -126,6 +126,10 @@ class Snapshots(Protocol):
         run again after a crash. May hand out the open workspace if it is known to be at `tree`."""
         ...
 
+    async def fork(self) -> Workspace:
+        """A second workspace over the work tree as it is now, for background processes; whoever asks closes it."""
+        ...
+
     async def summarise(self, tree: TreeSha) -> str:
         """The change from the base to `tree`, a line for each file with its counts; empty when there is none."""
         ...

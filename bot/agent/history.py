@@ -224,7 +224,11 @@ def _outputs(state: State, body: JsonObject) -> State:
     questions = tuple(body.get("questions", ()))[: limits.QUESTIONS]
     records = reduce(note_output, outputs, note_plan(state.records, body.get("plan", [])))
     prints = (*state.prints, *(output["print"] for output in outputs))
-    moved = body["tree"] != state.tree or records.read_paths != state.records.read_paths
+    moved = (
+        body["tree"] != state.tree
+        or records.read_paths != state.records.read_paths
+        or bool(body.get("findings"))
+    )
     state = _grown(state, *(ToolOutput(output["call_id"], output["text"]) for output in outputs))
     return replace(
         state,

@@ -35,6 +35,7 @@ from bot.agent.decide import Ask, AskNote, Done, GiveUp, LeaveOut, Rebuild, RunC
 from bot.agent.history import Handover, JsonObject, Source, State, apply_event, fold
 from bot.agent.replay import render_bounds
 from bot.agent.tools.arguments import render_spec
+from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.contract import ToolContext
 from bot.agent.tools.outputs import OutputShelf
 from bot.agent.tools.registry import ALL_TOOLS, tools_for
@@ -61,7 +62,10 @@ async def run(task: AgentTask, deps: Deps, feedback: Feedback | None = None) -> 
     workspace = await deps.snapshots.restore(loop.state.tree)
     if feedback is not None and feedback.round > loop.state.feedback_round:
         await loop.say(Source.FEEDBACK, feedback.text, feedback.round)
-    return await loop.work(workspace)
+    try:
+        return await loop.work(workspace)
+    finally:
+        await loop.backgrounds.close()
 
 
 def render_start(task: AgentTask, deps: Deps) -> JsonObject:
@@ -89,6 +93,7 @@ class _Loop:
     state: State
     begun: float
     shelf: OutputShelf = field(default_factory=OutputShelf)
+    backgrounds: Backgrounds = field(default_factory=Backgrounds)
 
     async def work(self, workspace: Workspace) -> End:
         while True:
@@ -175,6 +180,7 @@ class _Loop:
             gate=self.deps.gate,
             observer=self.deps.observer,
             shelf=self.shelf,
+            backgrounds=self.backgrounds,
             base_tree=self.task.base_tree,
             read_paths=self.state.records.read_paths,
             asked=self.state.asked,

@@ -14,6 +14,7 @@ import yaml
 from pydantic_core import PydanticUndefined
 
 from bot.domain.app_manifest import build_manifest
+from bot.errors import Bug
 from bot.llm.features import Features, known_families
 from bot.settings import Settings
 
@@ -128,5 +129,7 @@ def _limit_tables(source: str) -> list[str]:
         if group := re.match(r"# -- (.+?) -+$", line):
             lines += ["", f"### {group[1]}", "", "| limit | value | reason |", "|---|---|---|"]
         elif (limit := re.match(r"([A-Z_]+): Final = (.+?)(?:  # (.+))?$", line)) and lines:
-            lines.append(f"| `{limit[1]}` | `{limit[2]}` | {limit[3] or ''} |")
+            if limit[2] == "(" or not limit[3]:
+                raise Bug(f"limits.py: {limit[1]} needs its value and its reason in one line")
+            lines.append(f"| `{limit[1]}` | `{limit[2]}` | {limit[3]} |")
     return lines

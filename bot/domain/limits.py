@@ -5,16 +5,14 @@ Units stand in the name. Reaching a bound is an ordinary, explained end (law 7).
 
 from typing import Final
 
-KIB: Final = 1024
-MIB: Final = 1024 * KIB
+KIB: Final = 1024  # bytes
+MIB: Final = 1024 * KIB  # bytes
 
 # -- webhook ----------------------------------------------------------------------------------------------
 WEBHOOK_BODY_BYTES: Final = 25 * MIB  # GitHub's own maximum for a payload
 INBOX_BATCH_ROWS: Final = 64  # deliveries in one commit: bounds the wait behind a slow disk
 INBOX_WAITING: Final = 2_000  # deliveries before the writer: a second's worth; more is refused with 503
-WEBHOOK_BUFFER_BYTES: Final = (
-    256 * MIB
-)  # all bodies being read, before their signature is known: ten of the largest
+WEBHOOK_BUFFER_BYTES: Final = 256 * MIB  # all bodies being read, not yet known as signed: ten of the largest
 WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 
 # -- the repository's own file ----------------------------------------------------------------------------
@@ -51,23 +49,27 @@ COMMAND_TIMEOUT_MAX_S: Final = 600  # the model may ask for at most ten minutes
 COMMAND_OUTPUT_BYTES: Final = 4 * MIB  # kept of one command's output (head and tail); the rest is counted
 SANDBOX_MEMORY_BYTES: Final = 4096 * MIB  # headroom about three times a usual suite's peak
 SANDBOX_PROCESSES: Final = 512  # a parallel test run needs under 200
-SANDBOX_OPEN_FILES: Final = 4096
+SANDBOX_OPEN_FILES: Final = 4096  # four times the usual soft limit: test runners watch many files
 SANDBOX_FILE_BYTES: Final = 1024 * MIB  # RLIMIT_FSIZE
 SANDBOX_DISK_BYTES: Final = 4096 * MIB  # what one workspace may write in all
-SANDBOX_DISK_FILES: Final = 200_000
+SANDBOX_DISK_FILES: Final = 200_000  # as many as a whole tree may have: a build does not double it
 SANDBOX_DISK_FREE_BYTES: Final = 1024 * MIB  # left on the disk: deleted open files are in no tree
+BACKGROUNDS: Final = 2  # sandboxes for background processes at once: a server, and a second one to compare
+BACKGROUND_S: Final = 1_800.0  # a background sandbox ends after so long: nobody watches it
+BACKGROUND_WAIT_S: Final = 1.0  # after a start or a signal: a program that fails at once is told at once
+SESSION_LINE_BYTES: Final = 4 * MIB  # one answer of a background sandbox: a MiB of output in base64
 SANDBOX_START_S: Final = 30.0  # a command's start takes 40 ms; a host that needs this long is out of order
 SANDBOX_SCRIPT_BYTES: Final = 96 * KIB  # longer ones go in as a file: an argument has at most 128 KiB
 SANDBOX_FILES_S: Final = 60.0  # one reading or writing of files inside the sandbox
 SANDBOX_ENTRIES: Final = 20_000  # names of one directory that are told; larger ones hold generated data
-TMP_BYTES: Final = 512 * MIB
-SHM_BYTES: Final = 64 * MIB
-HOME_BYTES: Final = 256 * MIB
+TMP_BYTES: Final = 512 * MIB  # what compilers and test runs leave there; it is memory
+SHM_BYTES: Final = 64 * MIB  # as containers have it; multiprocessing needs a few MiB
+HOME_BYTES: Final = 256 * MIB  # caches of tools that insist on a home
 HISTORY_S: Final = 60  # the model's git of the base: 50,000 files take ten seconds; else it has none
 SETUP_TIMEOUT_S: Final = 900  # a cold install of a large scientific stack
 PROXY_HEADER_BYTES: Final = 8 * KIB  # a CONNECT request is under 300 bytes
-PROXY_HEADER_TIMEOUT_S: Final = 10
-PROXY_CONNECT_TIMEOUT_S: Final = 20
+PROXY_HEADER_TIMEOUT_S: Final = 10  # a client that says nothing holds a connection; real ones speak at once
+PROXY_CONNECT_TIMEOUT_S: Final = 20  # a slow mirror; package managers themselves wait 15 to 30 s
 PROXY_TASK_BYTES: Final = 4096 * MIB  # through the proxy for one set-up
 
 # -- repositories -----------------------------------------------------------------------------------------
@@ -75,10 +77,10 @@ FETCH_TIMEOUT_S: Final = 600  # the largest repositories at depth 1 over a slow 
 GIT_CHILD_S: Final = 300  # any work on objects without a network: 200,000 files take under a minute
 GIT_CHILD_MEMORY_BYTES: Final = 2048 * MIB  # a 2.6 MB repository with a blob bomb took 1.2 GB: contained here
 BLOB_BYTES: Final = 50 * MIB  # larger blobs are not fetched (GitHub refuses files over 100 MB)
-TREE_FILES: Final = 200_000
-TREE_BYTES: Final = 4096 * MIB
+TREE_FILES: Final = 200_000  # twice the largest public monorepos that have one test command
+TREE_BYTES: Final = 4096 * MIB  # plain files of one tree on disk, as much as one workspace may write
 TREE_DEPTH: Final = 64  # recursion in tree building fails at about 1,000
-PATH_BYTES: Final = 1024
+PATH_BYTES: Final = 1024  # a quarter of the kernel's PATH_MAX: our own prefix has room
 SNAPSHOT_BYTES: Final = 200 * MIB  # changed files of one work tree together; a change is a few kilobytes
 PATCH_FILES: Final = 100  # a reviewable change; larger ones are almost always an accident
 PATCH_FILE_BYTES: Final = 1 * MIB  # one changed file
@@ -89,31 +91,29 @@ TOOL_OUTPUT_TOKENS: Final = 10_000  # one result, bytes / 4; what Codex found en
 TOOL_OUTPUT_HEAD_SHARE: Final = 0.4  # failures and totals stand at the end
 TOOL_LINE_CHARACTERS: Final = 2_000  # minified files and base64
 READ_LINES: Final = 250  # default window of read_file
-READ_LINES_MAX: Final = 1_000
-READ_FILE_BYTES: Final = 8 * MIB
+READ_LINES_MAX: Final = 1_000  # about 10,000 tokens of code, what one result may hold
+READ_FILE_BYTES: Final = 8 * MIB  # larger ones are data: the shell has tools for them
 EDIT_FILE_BYTES: Final = 2 * MIB  # larger files are data, not source
 SHELF_OUTPUTS: Final = 8  # full texts of cut outputs kept for later commands
 SHELF_BYTES: Final = 8 * MIB  # all of them together
-DIRECTORY_ENTRIES: Final = 200
+DIRECTORY_ENTRIES: Final = 200  # a screenful too many already; the rest is counted
 WRITE_FILE_REPLACE_LINES: Final = 200  # whole replacement of larger files only after they were read
 
 # -- agent ------------------------------------------------------------------------------------------------
 MODEL_TRIES: Final = 8  # one retry layer in all
 MODEL_IDLE_S: Final = 120  # silence within a stream
 MODEL_RETRY_WAIT_MAX_S: Final = 60  # longer waits free the slot: the task is deferred
-MODEL_CONNECT_S: Final = 10
+MODEL_CONNECT_S: Final = 10  # a server that is up accepts at once
 MODEL_REPLY_S: Final = 1_200  # one whole reply: a server that only pings is ended; reasoning takes minutes
 MODEL_REPLY_BYTES: Final = 2 * MIB  # text and arguments of one reply; a file of 2 MB is not written by hand
 MODEL_OVERLONG_KEPT: Final = 4_000  # characters of a reply that was too long: enough to see what it was about
-SILENT_CUT_SHARE: Final = (
-    0.25  # counted tokens under a quarter of bytes / 4: text has 3 to 5 bytes a token, seldom 8
-)
+SILENT_CUT_SHARE: Final = 0.25  # told tokens below this part of bytes / 4: text has 3 to 5 bytes a token
 SILENT_CUT_TOKENS: Final = 4_000  # shorter prompts fit everywhere
 USAGE_NONSENSE_SHARE: Final = 0.01  # counted tokens under a hundredth: no count at all, so it is estimated
 MODEL_CALLS_PER_REPLY: Final = 32  # further calls of one reply are not run: parallel reading needs under ten
 AGENT_TURNS: Final = 100  # unknown family: 98 % of resolved runs end before
 AGENT_TOKENS: Final = 6_000_000  # input and output, cached included: 100 turns at 60k
-AGENT_MINUTES: Final = 45
+AGENT_MINUTES: Final = 45  # twice the longest runs that still ended resolved
 AGENT_MONEY_USD: Final = 5.0  # measured 99th percentile of the dearest family
 ISSUE_BUDGETS: Final = 4  # whole budgets of a task for one issue: a fifth attempt finds no more
 AUTHOR_DAY_BUDGETS: Final = 20  # for one person within 24 hours
@@ -135,19 +135,14 @@ FINDING_NEAR_LINES: Final = 3  # as far apart two findings may still be about th
 FINDING_SAME_WORDS: Final = 0.6  # share of common words from which on two titles say the same
 COMPACT_TOKENS: Final = 80_000  # from here on a conversation is compacted: successful runs mostly stay below
 COMPACT_WINDOW_SHARE: Final = 0.65  # of a smaller window: room for the reply and for what is counted wrong
-COMPACT_FREED_TOKENS: Final = (
-    20_000  # old outputs are left out only when it frees as much: each batch costs the cache
-)
+COMPACT_FREED_TOKENS: Final = 20_000  # what stubs must free: each batch costs the cached prefix
 COMPACT_UNTOUCHED_SHARE: Final = 0.25  # the newest part of the conversation, by size, keeps its outputs
-COMPACT_GROWTH_SHARE: Final = (
-    0.25  # not again before it has grown by so much: small windows would do it each turn
-)
-ATTEMPTS_MAX: Final = (
-    4  # at once, when a person asks for it: best of 2 gains under 7 points for twice the money
-)
+COMPACT_GROWTH_SHARE: Final = 0.25  # not again before it has grown by as much: not each turn
+ATTEMPTS_MAX: Final = 4  # at once, when asked for: best of 2 gains under 7 points for twice the money
 FRESH_ATTEMPT_SHARE: Final = 0.6  # of each bound at most used, else a second attempt would only be cut off
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
-FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
+FIRST_PROMPT_TREE_ENTRIES: Final = 200  # lines: two levels of most repositories, all of a small one
+FIRST_PROMPT_TREE_DEPTH: Final = 6  # deeper levels say little, whatever the room
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 
 # -- verification -----------------------------------------------------------------------------------------
@@ -167,11 +162,11 @@ TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
-HEARTBEAT_S: Final = 5.0
-WORKER_DEAD_S: Final = 30.0
+HEARTBEAT_S: Final = 5.0  # six are missed before a worker counts as dead
+WORKER_DEAD_S: Final = 30.0  # longer than any pause of a healthy process that was seen (garbage, a full disk)
 SELF_FENCE_S: Final = 20.0  # a worker that could not renew for so long stops itself before others take over
 EFFECT_SETTLE_S: Final = 15.0  # beyond the request's timeout: GitHub ends a request after 10 s
 WRITE_IN_FLIGHT_S: Final = 30.0  # a cancelled step waits so long for its write
 FLEET_TASKS: Final = 4  # running at once on one worker host of 2 cores
-REPOSITORY_TASKS: Final = 2
-INSTALLATION_TASKS: Final = 4
+REPOSITORY_TASKS: Final = 2  # half of the fleet: one repository does not starve the others
+INSTALLATION_TASKS: Final = 4  # all of one host: most operators have one installation

@@ -153,6 +153,29 @@ class Preflight:
         return bool(self.backend)
 
 
+@dataclass(frozen=True)
+class SessionAnswer:
+    """`exit_code` None: the process still runs, or (`timed_out`) was killed. `output`: new since the last answer."""
+
+    exit_code: int | None
+    output: bytes
+    cut_bytes: int = 0
+    timed_out: bool = False
+
+
+class Session(Protocol):
+    """One sandbox that stays: processes in the background, and commands beside them. Requests are those of
+    `session_inside`: start, poll, signal, run."""
+
+    async def ask(self, request: dict[str, object], within_s: float) -> SessionAnswer:
+        """Raises ForModel: unknown job, a bound of the sandbox, no answer."""
+        ...
+
+    async def close(self) -> None:
+        """Back when every process of it is dead. Idempotent."""
+        ...
+
+
 class Workspace(Protocol):
     """A private, writable copy-on-write view of a template at /workspace. Commands run one at a time each in
     processes of their own; nothing persists between them but files."""
@@ -167,6 +190,10 @@ class Workspace(Protocol):
 
     async def write_files(self, writes: tuple[FileWrite, ...]) -> None:
         """All or none, each by temporary file and rename, parents made, mode bits kept. Raises ForModel."""
+        ...
+
+    async def open_session(self) -> Session:
+        """The workspace is the session's until that is closed: no command runs meanwhile."""
         ...
 
     def view_command(self, argv: list[str]) -> list[str]:

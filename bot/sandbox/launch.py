@@ -29,7 +29,7 @@ from typing import Any, Final
 from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
-from bot.sandbox.output import HeadTail
+from bot.sandbox.output import Output
 from bot.sandbox.seam import PROXY_ADDRESS
 
 PROGRAMS: Final = Path(__file__).resolve().parents[2]
@@ -126,7 +126,7 @@ class Running:
     """A started sandbox, waiting on its block descriptor until `release`."""
 
     process: asyncio.subprocess.Process
-    output: HeadTail
+    output: Output
     told: Told
     block: int
     news: asyncio.Event  # something was told
@@ -197,7 +197,7 @@ class Running:
 
 
 async def start(
-    launch: Launch, descriptors: Descriptors, stdin: int, output: HeadTail, status_block: tuple[int, int]
+    launch: Launch, descriptors: Descriptors, stdin: int, output: Output, status_block: tuple[int, int]
 ) -> Running:
     """Start and wait until bubblewrap's child exists. `status_block`: our read end of the status pipe, our write
     end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""

@@ -1,6 +1,19 @@
 """What a command wrote, within a bound: the first and the last part, the middle counted. Pure."""
 
 from collections import deque
+from typing import Protocol
+
+
+class Output(Protocol):
+    """What takes a command's output: `HeadTail`, or somebody who listens."""
+
+    @property
+    def text(self) -> bytes: ...
+
+    @property
+    def cut_bytes(self) -> int: ...
+
+    def feed(self, chunk: bytes) -> None: ...
 
 
 class HeadTail:

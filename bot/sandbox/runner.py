@@ -28,7 +28,7 @@ from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
-from bot.sandbox.output import HeadTail
+from bot.sandbox.output import HeadTail, Output
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Mounts
 from bot.sandbox.seccomp import build_filter
 
@@ -68,8 +68,17 @@ class Runner:
         egress: EgressPolicy | None = None,
     ) -> CommandResult:
         """`run` with an argv in place of the script. Raises SandboxUnavailable."""
+        return await self._finish(_Attempt(self, mounts, command, egress), argv)
+
+    async def converse(
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: "Channel"
+    ) -> CommandResult:
+        """`execute` with a program that is spoken to while it runs. The channel's `stdin` is closed here."""
+        return await self._finish(_Attempt(self, mounts, command, None, channel), argv)
+
+    async def _finish(self, attempt: "_Attempt", argv: tuple[str, ...]) -> CommandResult:
         stop = asyncio.Event()
-        work = asyncio.create_task(_Attempt(self, mounts, command, egress).run(argv, stop))
+        work = asyncio.create_task(attempt.run(argv, stop))
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -83,11 +92,20 @@ class Runner:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """`stdin`: the read end of a pipe, for the program. `output`: hears what it writes."""
+
+    stdin: int
+    output: Output
+
+
+@dataclass(frozen=True)
 class _Attempt:
     runner: Runner
     mounts: Mounts
     command: Command
     egress: EgressPolicy | None
+    channel: Channel | None = None
 
     @property
     def served(self) -> EgressPolicy | None:
@@ -99,8 +117,9 @@ class _Attempt:
         began = time.monotonic()
         with Descriptors() as descriptors:
             group = self._cgroup(descriptors)
-            output = HeadTail(self.command.output_bytes)
-            stdin = descriptors.memory(self.command.stdin)
+            channel = self.channel
+            output: Output = channel.output if channel else HeadTail(self.command.output_bytes)
+            stdin = descriptors.own(channel.stdin) if channel else descriptors.memory(self.command.stdin)
             status, block = descriptors.pipe(), descriptors.pipe()
             launch = self._launch(descriptors, argv, group, (status[1], block[0]))
             running = await start(launch, descriptors, stdin, output, (status[0], block[1]))
@@ -168,7 +187,7 @@ class _Attempt:
                 detail = ""
         return CommandResult(code, reason, seconds, output.text, output.cut_bytes, detail)
 
-    def _start_failed(self, told: Told, output: HeadTail) -> SandboxUnavailable:
+    def _start_failed(self, told: Told, output: Output) -> SandboxUnavailable:
         programs = (INTERPRETER, str(self.runner.bwrap.path))
         return remedies.start_failed(told, output.text, remedies.look_at_host(), programs)
 

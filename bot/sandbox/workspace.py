@@ -8,6 +8,7 @@ for what runs. The view is for when nothing runs, which the caller sees to.
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ from typing import Any, Final
 from bot.domain import limits
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug, ForModel
-from bot.sandbox import files_inside, trees
+from bot.sandbox import files_inside, session_inside, trees
 from bot.sandbox.contract import (
     Command,
     CommandResult,
@@ -23,13 +24,17 @@ from bot.sandbox.contract import (
     FileKind,
     FileRead,
     FileWrite,
+    Session,
 )
 from bot.sandbox.launch import INTERPRETER, program
-from bot.sandbox.runner import Runner
+from bot.sandbox.runner import Channel, Runner
 from bot.sandbox.seam import Mounts
+from bot.sandbox.session import Conversation
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
 _PROGRAM: Final = Path(files_inside.__file__)
+_SESSION_PATH: Final = "/pullwright/session.py"
+_SESSION: Final = Path(session_inside.__file__)
 _HEADER_BYTES: Final = 8 * limits.MIB  # the JSON line: at most SANDBOX_ENTRIES names of 255 bytes, escaped
 
 
@@ -86,6 +91,32 @@ class BubblewrapWorkspace:
         answer, _ = await self._ask({"op": "write", "writes": described}, content, 0)
         if "refused" in answer:
             raise ForModel(f"{answer['refused']} Nothing was written.")
+
+    async def open_session(self) -> Session:
+        """See `contract.Workspace.open_session`."""
+        await self._turn.acquire()
+        try:
+            self._refuse_closed()
+            read, write = os.pipe()
+        except BaseException:
+            self._turn.release()
+            raise
+        conversation = Conversation(write)
+        command = Command(
+            script="",
+            timeout_s=limits.BACKGROUND_S,
+            env=self.environment.variables,
+            files={_SESSION_PATH: _SESSION.read_bytes()},
+        )
+        argv = (INTERPRETER, "-I", "-S", _SESSION_PATH)
+        work = self.runner.converse(self.mounts, command, argv, Channel(read, conversation))
+
+        def ended() -> None:
+            os.close(write)
+            self._turn.release()
+
+        conversation.attach(asyncio.create_task(work), ended)
+        return conversation
 
     def view_command(self, argv: list[str]) -> list[str]:
         """See `contract.Workspace.view_command`."""

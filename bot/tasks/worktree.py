@@ -55,6 +55,11 @@ class WorkTree:
         self._at = await self.repos.derive(self.key, self.base, changes)
         return self._at
 
+    async def fork(self) -> Workspace:
+        """See the agent's `Snapshots`."""
+        template = await self.repos.materialise(self.key, await self.take())
+        return await self.sandbox.open_workspace(template, self.environment)
+
     async def summarise(self, tree: TreeSha) -> str:
         """See the agent's `Snapshots`."""
         if tree == self.base:

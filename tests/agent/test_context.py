@@ -67,11 +67,14 @@ def test_long_bodies_keep_head_and_tail() -> None:
     assert len(text) < limits.ISSUE_BODY_BYTES + 3_000
 
 
-def test_the_tree_shows_two_levels() -> None:
-    tree = render_tree(("a.py", "pkg/b.py", "pkg/deep/c.py", "pkg/deep/d.py"))
-    assert tree.splitlines() == ["a.py", "pkg/ (3 files)", "  pkg/b.py", "  pkg/deep/ (2 files)"]
+def test_the_tree_shows_as_many_levels_as_fit_and_at_least_two() -> None:
+    paths = ("a.py", "pkg/b.py", "pkg/deep/c.py", "pkg/deep/d.py")
+    two = ["a.py", "pkg/ (3 files)", "  pkg/b.py", "  pkg/deep/ (2 files)"]
+    assert render_tree(paths, entries=5).splitlines() == two
+    assert render_tree(paths).splitlines() == [*two, "    pkg/deep/c.py", "    pkg/deep/d.py"]
     large = render_tree(tuple(f"d{n}/f.py" for n in range(1000)))
     assert "not all shown: 1000 files in all" in large
+    assert len(large.splitlines()) == limits.FIRST_PROMPT_TREE_ENTRIES + 1
 
 
 def test_the_cache_key_is_the_repositorys_not_the_tasks() -> None:

@@ -24,7 +24,7 @@ from bot.domain.budget import Budget, Spent
 from bot.domain.ids import CommitSha, TreeSha
 from bot.errors import Superseded
 from bot.llm.contract import Model
-from bot.sandbox.contract import Command, CommandResult, EndedBy, FileKind, FileRead, FileWrite
+from bot.sandbox.contract import Command, CommandResult, EndedBy, FileKind, FileRead, FileWrite, SessionAnswer
 from tests.agent.scripted import ScriptedModel
 
 FILES = {
@@ -81,6 +81,7 @@ class MemoryWorkspace:
     files: dict[str, bytes]
     scripts: dict[str, Script]
     commands: list[Command] = field(default_factory=list)
+    closed: bool = False
 
     async def run(self, command: Command) -> CommandResult:
         self.commands.append(command)
@@ -110,6 +111,9 @@ class MemoryWorkspace:
             else:
                 self.files[write.path] = write.content
 
+    async def open_session(self) -> "MemorySession":
+        return MemorySession(self)
+
     def view_command(self, argv: list[str]) -> list[str]:
         return argv
 
@@ -119,6 +123,30 @@ class MemoryWorkspace:
 
     async def close(self) -> None:
         self.files = {}
+        self.closed = True
+
+
+@dataclass
+class MemorySession:
+    """One background process that says `up`, and commands beside it."""
+
+    workspace: MemoryWorkspace
+    news: bytes = b"up\n"
+    exit: int | None = None
+    closed: bool = False
+
+    async def ask(self, request: dict[str, Any], within_s: float) -> SessionAnswer:
+        assert not self.closed
+        if request["op"] == "run":
+            ran = await self.workspace.run(Command(request["command"]))
+            return SessionAnswer(ran.exit_code, ran.output)
+        if request["op"] == "signal":
+            self.exit = -15
+        news, self.news = self.news, b""
+        return SessionAnswer(self.exit, news)
+
+    async def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -129,6 +157,7 @@ class MemorySnapshots:
     scripts: dict[str, Script]
     trees: dict[str, dict[str, bytes]] = field(default_factory=dict)
     taken: int = 0
+    forks: list[MemoryWorkspace] = field(default_factory=list)
     workspace: MemoryWorkspace | None = None
 
     def __post_init__(self) -> None:
@@ -147,6 +176,12 @@ class MemorySnapshots:
     async def restore(self, tree: TreeSha) -> MemoryWorkspace:
         self.workspace = MemoryWorkspace(dict(self.trees[tree]), self.scripts)
         return self.workspace
+
+    async def fork(self) -> MemoryWorkspace:
+        assert self.workspace is not None
+        forked = MemoryWorkspace(dict(self.workspace.files), self.scripts)
+        self.forks.append(forked)
+        return forked
 
     async def summarise(self, tree: TreeSha) -> str:
         base, now = self.trees[self.base], self.trees[tree]

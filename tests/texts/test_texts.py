@@ -16,7 +16,7 @@ from bot.texts.endings import Ending, render_ending
 from bot.texts.markers import refusal_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
-from bot.texts.tracking import TrackingState, render_spent, render_tracking
+from bot.texts.tracking import TrackingState, render_questions, render_spent, render_tracking
 from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
 
 PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = '```'\n+a = 1\n"
@@ -139,3 +139,11 @@ def test_one_refusal_for_a_person_an_issue_and_a_reason() -> None:
     assert (
         len({marker, refusal_marker(8, "eve", Refusal.LOCKED), refusal_marker(7, "bob", Refusal.LOCKED)}) == 3
     )
+
+
+def test_questions_name_who_may_answer_and_notify_nobody(snapshot: SnapshotAssertion) -> None:
+    asked = ("Should @ada's empty list give 0?\n\n# Not a heading", "<!-- hidden --> Fixes #3?")
+    text = render_questions(asked, "2 model replies.", tracking_marker(TASK))
+    assert "@ada" not in text
+    assert text.count("<!--") == 1  # our own marker
+    assert text == snapshot

@@ -178,7 +178,8 @@ def _render_fault(fault: Any) -> str:
         case "extra_forbidden":
             return f"there is no argument `{name}`"
         case _:
-            return f"`{name}`: {fault['msg']}"
+            said = str(fault["msg"]).removeprefix("Value error, ")
+            return f"`{name}`: {said}" if name else said
 
 
 def _flatten(schema: Any, definitions: Mapping[str, Any]) -> Any:

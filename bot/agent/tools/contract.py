@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
+from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.outputs import OutputShelf
 from bot.domain.findings import Finding
 from bot.domain.ids import TreeSha
@@ -33,6 +34,7 @@ class ToolContext:
     gate: Gate
     observer: Observer
     shelf: OutputShelf
+    backgrounds: Backgrounds
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
     findings: int = 0  # how many this review has kept

@@ -1,17 +1,17 @@
 """`shell`: one bash command in the sandbox. Nothing persists between calls but files."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.paths import parse_directory
 from bot.domain import limits
-from bot.sandbox.contract import Command, CommandResult, EndedBy
+from bot.sandbox.contract import Command, CommandResult, EndedBy, SessionAnswer
 
 
 class ShellArguments(Arguments):
-    command: Annotated[str, Field(min_length=1, description="Bash script.")]
+    command: Annotated[str, Field(description="Bash script.")] = ""
     workdir: Annotated[str, Field(description="Directory relative to the repository's root.")] = "."
     timeout_s: Annotated[
         int,
@@ -20,9 +20,29 @@ class ShellArguments(Arguments):
             description=f"At most {limits.COMMAND_TIMEOUT_MAX_S}; {limits.COMMAND_TIMEOUT_S} if left out.",
         ),
     ] = limits.COMMAND_TIMEOUT_S
+    background: Annotated[
+        bool, Field(description="Start it in a sandbox beside, over a copy of the files; gives a handle.")
+    ] = False
+    handle: Annotated[
+        str, Field(description="Of a background process: its new output; with command: run beside it.")
+    ] = ""
+    signal: Annotated[Literal["", "INT", "TERM", "HUP", "KILL"], Field(description="To send to handle.")] = ""
+
+    @model_validator(mode="after")
+    def _says_what_to_do(self) -> "ShellArguments":
+        if not self.command and not self.handle:
+            raise ValueError("the argument `command` is missing")
+        return self
 
 
 async def _run(arguments: ShellArguments, context: ToolContext) -> ToolResult:
+    if arguments.handle:
+        return await _of_background(arguments, context)
+    if arguments.background:
+        workdir = parse_directory(arguments.workdir)
+        handle, first = await context.backgrounds.start(context.snapshots, arguments.command, workdir)
+        note = "It sees the files as they are now, not later edits; what it writes is no part of the change."
+        return _answer(f"started as {handle}. {note}", first, context)
     command = Command(
         script=arguments.command,
         workdir=parse_directory(arguments.workdir),
@@ -32,6 +52,30 @@ async def _run(arguments: ShellArguments, context: ToolContext) -> ToolResult:
     result = await context.workspace.run(command)
     output = context.shelf.render(result.output, context.label).strip("\n")
     return ToolResult(f"{render_end(result, command.timeout_s)}\n{output or '(no output)'}", ok=result.ok)
+
+
+async def _of_background(arguments: ShellArguments, context: ToolContext) -> ToolResult:
+    """Look at a background process, signal it, or run a command beside it."""
+    handle, backgrounds = arguments.handle, context.backgrounds
+    if arguments.signal:
+        said = await backgrounds.signal(handle, arguments.signal)
+        return _answer(f"{arguments.signal} sent to {handle}", said, context)
+    if not arguments.command:
+        return _answer(handle, await backgrounds.poll(handle), context)
+    timeout_s = min(arguments.timeout_s, limits.COMMAND_TIMEOUT_MAX_S)
+    said = await backgrounds.run(handle, arguments.command, parse_directory(arguments.workdir), timeout_s)
+    if said.timed_out:
+        return _answer(f"beside {handle}: killed after {timeout_s:g} s", said, context)
+    return _answer(f"beside {handle}", said, context)
+
+
+def _answer(what: str, said: SessionAnswer, context: ToolContext) -> ToolResult:
+    how = "still running" if said.exit_code is None else f"exit code {said.exit_code}"
+    state = "" if said.timed_out else f" ({how})"
+    dropped = f"\n[{said.cut_bytes:,} older bytes were too many to keep]" if said.cut_bytes else ""
+    output = context.shelf.render(said.output, context.label).strip("\n")
+    ok = not said.timed_out and said.exit_code in (None, 0)
+    return ToolResult(f"{what}{state}{dropped}\n{output or '(no new output)'}", ok=ok)
 
 
 def render_end(result: CommandResult, timeout_s: float) -> str:
@@ -58,15 +102,21 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
     return first + dropped
 
 
+def _describe(arguments: ShellArguments) -> str:
+    beside = f"{arguments.handle} " if arguments.handle else ""
+    what = arguments.command or (f"signal {arguments.signal}" if arguments.signal else "output")
+    return f"{beside}$ {what}{' &' if arguments.background else ''}"
+
+
 SHELL = Tool(
     name="shell",
     description=(
         "Run a bash script at the repository's root. Each call is a new shell: `cd`, exports and /tmp do not "
-        "carry over, and processes end with it: start a server with `&` and use it in the same script."
+        "carry over, and processes end with it, unless `background` is set."
     ),
     arguments=ShellArguments,
     example='{"command": "grep -rn parse_date src"}',
-    describe=lambda arguments: f"$ {arguments.command}",
+    describe=_describe,
     run=_run,
     mutates=True,
     aliases={"cmd": "command", "script": "command", "cwd": "workdir", "dir": "workdir"},

@@ -26,7 +26,8 @@ class SubmitArguments(Arguments):
     summary: Annotated[str, Field(min_length=1, description="What was changed and why, or what was found.")]
     root_cause: Annotated[str, Field(description="Why the fault happened.")] = ""
     regression_tests: Annotated[
-        list[str], Field(default_factory=list, description="Ids of the tests that you added for it.")
+        list[str],
+        Field(default_factory=list, description="Ids of the tests that you added, as run_tests shows them."),
     ]
     risks: Annotated[str, Field(description="What a reviewer should look at twice.")] = ""
     questions: Annotated[
