@@ -29,8 +29,9 @@ class EventKind(StrEnum):
     OUTPUTS = "outputs"  # the answers to all calls of that reply, and the snapshot after them
     MESSAGE = "message"  # a later message to the model: feedback, a person's steering, a nudge
     COMPACTED = (
-        "compacted"  # what the conversation was shortened to; the next request does not extend the last
+        "compacted"  # what the conversation was shortened to: the next request does not extend the last
     )
+    PAID = "paid"  # what a request cost that brought no reply
 
 
 @dataclass(frozen=True)

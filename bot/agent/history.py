@@ -133,6 +133,8 @@ def apply_event(state: State, event: Event) -> State:
             return _message(state, event.body)
         case EventKind.COMPACTED:
             return _compacted(state, event.body)
+        case EventKind.PAID:
+            return _paid(state, event.body)
         case _:
             assert_never(event.kind)
 
@@ -166,8 +168,11 @@ def _grown(state: State, *messages: Message) -> State:
 
 
 def _size(message: Message) -> int:
-    calls = message.calls if isinstance(message, AssistantMessage) else ()
-    return len(message.text.encode()) + sum(len(call.arguments.encode()) for call in calls)
+    size = len(message.text.encode())
+    if isinstance(message, AssistantMessage):
+        size += sum(len(call.arguments.encode()) for call in message.calls)
+        size += sum(len(one.item) for one in message.carried)
+    return size
 
 
 def _reply(state: State, body: JsonObject) -> State:
@@ -185,7 +190,7 @@ def _reply(state: State, body: JsonObject) -> State:
         state,
         spent=replace(spent, seconds=body["seconds"]),
         last_text=reply.message.text,
-        context_tokens=_measured(state, usage.input_tokens),
+        context_tokens=_measured(state, reply.prompt_tokens or usage.input_tokens),
         overflows=0,
     )
     if state.handover is Handover.ASKED:  # whatever it is, it is the note: calls beside it are not run
@@ -207,6 +212,22 @@ def _reply(state: State, body: JsonObject) -> State:
     # conversation, and the same request is sent again.
     kept = (reply.message,) if reply.message.text.strip() else ()
     return replace(_grown(state, *kept), unanswered=kind, streaks=streaks)
+
+
+def _paid(state: State, body: JsonObject) -> State:
+    """It brought nothing, but it is money all the same."""
+    usage, cost = body["usage"], body["usage"]["cost_usd"]
+    spent = replace(
+        state.spent,
+        requests=state.spent.requests + usage["requests"],
+        input_tokens=state.spent.input_tokens + usage["input_tokens"],
+        cached_tokens=state.spent.cached_tokens + usage["cached_tokens"],
+        output_tokens=state.spent.output_tokens + usage["output_tokens"],
+        cost_usd=state.spent.cost_usd + (cost or 0.0),
+        priced=state.spent.priced and cost is not None,
+        seconds=max(state.spent.seconds, body["seconds"]),
+    )
+    return replace(state, spent=spent)
 
 
 def _measured(state: State, reported: int) -> int:

@@ -14,7 +14,7 @@ Races and deaths, and how each is closed:
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from bot.agent.batch import run_batch
 from bot.agent.compaction import plan_stubs, render_handover
@@ -41,7 +41,7 @@ from bot.agent.tools.outputs import OutputShelf
 from bot.agent.tools.registry import ALL_TOOLS, tools_for
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, ModelFault, RetryLater
-from bot.llm.contract import ContextOverflow, ModelRequest
+from bot.llm.contract import ContextOverflow, ModelRequest, paid_for
 from bot.llm.features import features_for
 from bot.llm.sanitise import clean_text
 from bot.llm.serialise import render_message, render_reply, render_tool
@@ -150,6 +150,7 @@ class _Loop:
         try:
             reply = await self.deps.model.reply(request, self.deps.observer.text)
         except ContextOverflow as overflow:
+            await self._note_paid(overflow)
             if not self.state.overflows and len(self.state.messages) > self.state.head:
                 await self._rebuild(overflow=True)
                 return None
@@ -157,12 +158,19 @@ class _Loop:
                 Outcome.OUT_OF_TOKENS, f"The conversation is too long for the model: {overflow}"
             )
         except ModelFault as fault:
+            await self._note_paid(fault)
             return self._exhausted(Outcome.MODEL_UNAVAILABLE, str(fault))
         except RetryLater as pause:
+            await self._note_paid(pause)
             return Deferred(self.deps.clock.now() + pause.after_s, str(pause), self.state.spent)
         await self.record(EventKind.REPLY, {"reply": render_reply(reply), "seconds": self._elapsed()})
         self.deps.observer.turn(self.state.spent)
         return None
+
+    async def _note_paid(self, error: Exception) -> None:
+        """Requests without a reply count as well."""
+        if (usage := paid_for(error)).requests:
+            await self.record(EventKind.PAID, {"usage": asdict(usage), "seconds": self._elapsed()})
 
     async def _rebuild(self, *, overflow: bool) -> None:
         """Shorten the conversation to the first messages, our own records, and the model's note if there is one."""

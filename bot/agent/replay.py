@@ -123,7 +123,10 @@ def _compare(state: State, event: Event, step: Step) -> tuple[str, str] | None:
 
 
 def _is_from_outside(event: Event, step: Step) -> bool:
-    """Words of people and of the verification come when they come; not between calls and their outputs."""
+    """Words of people and of the verification come when they come, not between calls and their outputs; what a request
+    cost that brought nothing, when it was asked."""
+    if event.kind is EventKind.PAID:
+        return isinstance(step, Ask)
     if event.kind is not EventKind.MESSAGE or isinstance(step, RunCalls):
         return False
     return event.body["source"] in (Source.STEERING, Source.FEEDBACK)
@@ -165,6 +168,8 @@ def _name(event: Event) -> str:
             return "ran the calls"
         case EventKind.STARTED:
             return "started"
+        case EventKind.PAID:
+            return "paid for nothing"
         case _:
             assert_never(event.kind)
 

@@ -68,6 +68,21 @@ async def test_a_run_that_died_goes_on_with_the_same_bytes(wire: Wire, row: int)
 
 
 @BOTH
+async def test_what_failed_requests_cost_is_counted_and_may_use_up_the_budget(wire: Wire) -> None:
+    world = World()
+    with ModelServer(TURNS, {1: [Fault.CUT_STREAM, Fault.QUOTA]}) as server:
+        async with client_of(server, wire) as client:
+            end = await world.go(client)  # type: ignore[arg-type]
+    assert isinstance(end, Exhausted)
+    (paid,) = world.log.bodies(EventKind.PAID)
+    replies = world.log.bodies(EventKind.REPLY)
+    assert paid["usage"]["input_tokens"] > 0
+    known = sum(body["reply"]["usage"]["input_tokens"] for body in replies)
+    assert end.spent.input_tokens == known + paid["usage"]["input_tokens"]
+    assert end.spent.turns == len(replies), "it was no turn"
+
+
+@BOTH
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_run_on_bad_days_ends_named_and_sends_nothing_invalid(wire: Wire, seed: int) -> None:
     world = World()
