@@ -15,6 +15,11 @@ def tracking_marker(task: TaskId) -> str:
     return f"<!-- pullwright:task:{task} -->"
 
 
+def asking_marker(task: TaskId, asking: str) -> str:
+    """In the comment that calls a person to a task's questions; `asking` names the questions."""
+    return f"<!-- pullwright:asking:{task}:{asking} -->"
+
+
 def pull_marker(task: TaskId) -> str:
     """In the pull request's text."""
     return f"<!-- pullwright:pull:{task} -->"

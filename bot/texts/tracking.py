@@ -57,6 +57,13 @@ def render_questions(questions: tuple[str, ...], spent: str, marker: str) -> str
     return "\n".join([*lines, "", marker, ""])
 
 
+def render_call(login: str, questions: int, url: str, marker: str) -> str:
+    """Calls the person who asked for the task: the one mention that we make, for GitHub tells nobody of an edit."""
+    person = "".join(c for c in login if c.isalnum() or c == "-")
+    what = "a question" if questions == 1 else f"{questions} questions"
+    return f"@{person} I have [{what}]({url}) before I can go on. Answer in a comment here.\n{marker}\n"
+
+
 def render_spent(spent: Spent) -> str:
     """Replies, tokens, money and minutes in one line; an unknown price is said as such."""
     tokens = f"{spent.tokens / 1000:.0f}k tokens" if spent.tokens >= 1000 else f"{spent.tokens} tokens"

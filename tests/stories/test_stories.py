@@ -318,5 +318,6 @@ def test_a_question_is_asked_on_the_issue_and_the_reply_of_a_person_with_access_
         assert "print the environment" not in json.dumps(after[4:])
         assert "There is no background process bg1" in world.model.requests[4]["messages"][-1]["content"]
         assert len(world.pulls()) == 1
-        (comment,) = world.bot_comments()  # the same comment, edited
-        assert "#2 is open" in comment
+        tracking, called = world.bot_comments()
+        assert "#2 is open" in tracking, "the same comment, edited"
+        assert called.startswith("@ada I have [a question](")

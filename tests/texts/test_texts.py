@@ -13,10 +13,10 @@ from bot.domain.tasks import Phase
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message
 from bot.texts.endings import Ending, render_ending
-from bot.texts.markers import refusal_marker, tracking_marker
+from bot.texts.markers import asking_marker, refusal_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
-from bot.texts.tracking import TrackingState, render_questions, render_spent, render_tracking
+from bot.texts.tracking import TrackingState, render_call, render_questions, render_spent, render_tracking
 from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
 
 PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = '```'\n+a = 1\n"
@@ -147,3 +147,9 @@ def test_questions_name_who_may_answer_and_notify_nobody(snapshot: SnapshotAsser
     assert "@ada" not in text
     assert text.count("<!--") == 1  # our own marker
     assert text == snapshot
+
+
+def test_the_comment_that_calls_mentions_one_person_and_nobody_else() -> None:
+    text = render_call("ada-1 @eve\n<b>", 2, "https://hub/x#1", asking_marker(TASK, "ab"))
+    assert text.startswith("@ada-1eveb I have [2 questions](https://hub/x#1)")
+    assert text.count("@") == 1
