@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dulwich.ignore import IgnoreFilter, read_ignore_patterns
-from dulwich.objects import Blob
+from dulwich.objects import S_ISGITLINK, Blob
 from dulwich.repo import Repo
 
 from bot.domain import limits
@@ -126,8 +126,9 @@ class _Reading:
         made: list[dict[str, Any]] = [
             {"path": path, "new_mode": mode, "new_blob": blob} for path, (mode, blob) in self.found.items()
         ]
-        for raw in self.base:
-            if _is_text(raw) and raw.decode() not in self.seen and raw.decode() not in self.found:
+        for raw, (mode, sha) in self.base.items():
+            missing = _is_text(raw) and raw.decode() not in self.seen and raw.decode() not in self.found
+            if missing and not _was_never_laid_out(self.repo, mode, sha):
                 made.append({"path": raw.decode(), "new_mode": None, "new_blob": None})
         return made
 
@@ -167,6 +168,11 @@ class _Reading:
                 if said is not None:
                     return said
         return False
+
+
+def _was_never_laid_out(repo: Repo, mode: int, sha: bytes) -> bool:
+    """Too large for the work tree: that it is not there is no deletion."""
+    return not S_ISGITLINK(mode) and read_blob(repo, sha.decode()) is None
 
 
 def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:

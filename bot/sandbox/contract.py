@@ -52,6 +52,7 @@ class CommandResult:
     output: bytes
     cut_bytes: int = 0
     detail: str = ""  # for a bound: which, and its size
+    met: str = ""  # a bound that it met without ending by it: refused starts of processes
 
     @property
     def ok(self) -> bool:

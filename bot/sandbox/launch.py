@@ -246,6 +246,7 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
         "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
         "cgroups": launch.cgroups,
         "rlimits": launch.rlimits,
+        "nice": limits.SANDBOX_NICE,
         "watch": dict(launch.watch),
         "status": launch.status,
         "keep": [],

@@ -81,6 +81,7 @@ def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
         if cgroups.enforces("memory")
         else "rlimit (each process) and watchdog (all together)",
         "processes": f"{group} and rlimit" if cgroups.enforces("pids") else "rlimit",
+        "processor time": f"{group} and nice" if cgroups.enforces("cpu") else "nice",
         "open files": "rlimit",
         "size of one file": "rlimit",
         "bytes and files on disk": "watchdog",

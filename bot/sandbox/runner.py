@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,7 @@ Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[obje
 
 _FILES_BELOW: Final = "/pullwright/"
 _SCRIPT_PATH: Final = "/pullwright/command.sh"
+_OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
 _BY_SIGNAL: Final = {
     4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
     15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
@@ -111,7 +112,9 @@ class _Attempt:
                 await running.finish()
                 running.close()
             seconds = time.monotonic() - began
-            return self._result(running, reason, group.killed_for_memory(), seconds)
+            result = self._result(running, reason, group.killed_for_memory(), seconds)
+            refused = group.refused_processes()
+            return replace(result, met=self.runner.bounds.processes_text(refused)) if refused else result
 
     def _cgroup(self, descriptors: Descriptors) -> CommandCgroup:
         manager = command_cgroup(self.runner.cgroups, secrets.token_hex(6), self.runner.bounds)
@@ -238,8 +241,9 @@ class _Attempt:
         return base_variables(self.runner.toolchains, more | dict(self.command.env))
 
     def _rlimits(self) -> tuple[tuple[str, int], ...]:
+        counted = self.runner.cgroups.enforces("pids")  # then the cgroup is to refuse first: it tells
         always = (
-            ("RLIMIT_NPROC", self.runner.bounds.processes),
+            ("RLIMIT_NPROC", self.runner.bounds.processes + (_OUR_PROCESSES if counted else 0)),
             ("RLIMIT_NOFILE", limits.SANDBOX_OPEN_FILES),
             ("RLIMIT_FSIZE", limits.SANDBOX_FILE_BYTES),
             ("RLIMIT_CORE", 0),

@@ -40,6 +40,7 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
     dropped = (
         f"\n[{result.cut_bytes:,} bytes in the middle were too many to keep]" if result.cut_bytes else ""
     )
+    dropped += f"\n[{result.met}]" if result.met else ""
     match result.ended_by:
         case EndedBy.EXIT:
             first = f"exit code {result.exit_code}, {took}"
