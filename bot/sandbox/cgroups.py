@@ -67,7 +67,9 @@ class CommandCgroup:
         directory = self.directories.get("memory")
         if directory is None:
             return 0
-        return _count(directory / ("memory.events" if self.version == 2 else "memory.oom_control"), "oom_kill")
+        return _count(
+            directory / ("memory.events" if self.version == 2 else "memory.oom_control"), "oom_kill"
+        )
 
     def refused_processes(self) -> int:
         """How many starts of processes the kernel refused; 0 when it can't be told."""

@@ -99,6 +99,7 @@ class Environment:
     env_layer: Path | None = None
     workspace_layer: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # PATH additions and the like
+    image: str = ""  # container back end: what it was made in; "": the operator's image
 
 
 NO_SETUP = Environment(digest="none")
@@ -122,6 +123,7 @@ class SetupSpec:
     key_parts: tuple[str, ...]
     egress: EgressPolicy
     timeout_s: float = limits.SETUP_TIMEOUT_S
+    image: str = ""  # that the repository asks for; only the container back end heeds it
 
 
 @dataclass(frozen=True)
@@ -136,11 +138,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Preflight:
-    backend: str  # "bubblewrap", or "" when nothing works
+    """`passed_over`: what back ends that were to be taken before this one were refused for."""
+
+    backend: str  # "bubblewrap" or "container", or "" when nothing works
     checks: tuple[Check, ...]
     enforced_by: Mapping[str, str] = field(
         default_factory=dict
     )  # limit -> cgroup v1 | cgroup v2 | rlimit | watchdog
+    passed_over: tuple[Check, ...] = ()
 
     @property
     def ok(self) -> bool:

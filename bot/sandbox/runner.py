@@ -38,7 +38,7 @@ Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[obje
 _FILES_BELOW: Final = "/pullwright/"
 _SCRIPT_PATH: Final = "/pullwright/command.sh"
 _OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
-_BY_SIGNAL: Final = {
+BY_SIGNAL: Final = {
     4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
     15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip  # 128 + number is how shells and bubblewrap tell; git's own 128 and 129 are not among them
@@ -55,11 +55,14 @@ class Runner:
     serve: Serve | None = None
     bounds: Bounds = field(default_factory=Bounds)
 
+    copies = False
+    interpreter = INTERPRETER
+
     async def run(
         self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
     ) -> CommandResult:
         """See `seam.RunInSandbox`."""
-        return await self.execute(mounts, command, _shell(command), egress)
+        return await self.execute(mounts, command, shell_argv(command), egress)
 
     async def execute(
         self,
@@ -163,7 +166,7 @@ class _Attempt:
                 reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
             case EndedBy.EXIT if told.exit_code is None:
                 raise self._start_failed(told, output)
-            case EndedBy.EXIT if (name := _BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
+            case EndedBy.EXIT if (name := BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
                 reason, detail = EndedBy.SIGNAL, name
             case EndedBy.EXIT:
                 code, detail = told.exit_code, ""
@@ -259,6 +262,7 @@ class _Attempt:
         paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]
         return {
             "paths": paths,
+            "base": [0, 0],
             "bytes": self.runner.bounds.disk_bytes,
             "files": self.runner.bounds.disk_files,
             "free": self.runner.bounds.disk_free_bytes,
@@ -270,7 +274,7 @@ async def _wait(event: asyncio.Event) -> None:
     await event.wait()
 
 
-def _shell(command: Command) -> tuple[str, ...]:
+def shell_argv(command: Command) -> tuple[str, ...]:
     """argv for the script; a directory that is not there is the shell's own error, not a failed start."""
     long = len(command.script.encode("utf-8", "surrogateescape")) > limits.SANDBOX_SCRIPT_BYTES
     bash = ("/bin/bash", _SCRIPT_PATH) if long else ("/bin/bash", "-c", command.script)

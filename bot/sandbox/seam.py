@@ -1,7 +1,7 @@
 """What set-up and workspaces share: one command in a sandbox over given layers, with or without a proxy.
 
-It must never decide anything: which layers, which hosts, how long are the caller's business. `Runner.run` of
-`bot.sandbox.runner` is the one implementation; set-up takes it as a value and so needs no bubblewrap.
+It must never decide anything: which layers, which hosts, how long are the caller's business. Implemented by
+`bot.sandbox.runner` (bubblewrap) and `bot.sandbox.container`; set-up takes `run` as a value and so needs neither.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,7 @@ class Mounts:
     upper: Path
     env_lower: Path | None = None
     env_upper: Path | None = None
+    image: str = ""  # container back end: which image; "": the operator's
 
     @property
     def changes(self) -> Path:
@@ -69,4 +70,31 @@ class RunInSandbox(Protocol):
         `bot.sandbox.egress.serve(listener, policy)` for as long as the command lives, and PROXY_VARIABLES
         (and CA_VARIABLES) are set. Otherwise there is no network at all. Raises SandboxUnavailable.
         """
+        ...
+
+
+class CommandRunner(Protocol):
+    """What a workspace and the preflight need of a back end.
+
+    `copies`: /workspace is the plain folder `Mounts.changes`, laid out from the layers, and no overlay of them.
+    `interpreter`: the Python inside. `uid`: whom commands run as on the host; None: ourselves.
+    """
+
+    @property
+    def copies(self) -> bool: ...
+    @property
+    def interpreter(self) -> str: ...
+    @property
+    def uid(self) -> int | None: ...
+
+    async def run(
+        self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """See `RunInSandbox`."""
+        ...
+
+    async def execute(
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """`run` with an argv in place of the script."""
         ...

@@ -18,9 +18,9 @@ import json
 import platform
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -37,17 +37,26 @@ _LOG_LINES: Final = 40
 _LOCK_POLL_S: Final = 0.1
 
 
-async def ensure_environment(
-    spec: SetupSpec, run: RunInSandbox, *, state_dir: Path, uid: int | None
-) -> Environment:
+@dataclass(frozen=True)
+class Layers:
+    """Where environments lie and how a back end makes their layers. `settle`: turns what a set-up left in
+    `Mounts.changes` into a layer (nothing to do for an overlay). `image`: what they are made in."""
+
+    state_dir: Path
+    uid: int | None
+    settle: Callable[[Mounts], None] = lambda _mounts: None
+    image: str = ""
+
+
+async def ensure_environment(spec: SetupSpec, run: RunInSandbox, layers: Layers) -> Environment:
     """The environment for this specification, made if there is none. Raises SetupFailed, SandboxUnavailable."""
     digest = await asyncio.to_thread(environment_digest, spec)
-    folder = state_dir / digest
+    folder = layers.state_dir / digest
     if not _is_ready(folder):
-        async with _locked(_lock_path(state_dir, digest)):
+        async with _locked(_lock_path(layers.state_dir, digest)):
             if not _is_ready(folder):
-                await _make(spec, run, folder, uid)
-    return _described(digest, folder)
+                await _make(spec, run, folder, layers)
+    return replace(_described(digest, folder), image=layers.image)
 
 
 def _is_ready(folder: Path) -> bool:
@@ -73,28 +82,30 @@ def environment_digest(spec: SetupSpec) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-async def _make(spec: SetupSpec, run: RunInSandbox, folder: Path, uid: int | None) -> None:
-    mounts = await asyncio.to_thread(_prepare, spec.template, folder, uid)
+async def _make(spec: SetupSpec, run: RunInSandbox, folder: Path, layers: Layers) -> None:
+    mounts = await asyncio.to_thread(_prepare, spec.template, folder, layers)
     command = Command(spec.script, timeout_s=spec.timeout_s, env=_variables())
     try:
         result = await run(mounts, command, _with_certificates(spec.egress))
         if not result.ok:
             raise _failure(spec, result)
+        await asyncio.to_thread(layers.settle, mounts)
     except BaseException:
         await asyncio.to_thread(trees.remove, folder)
         raise
     await asyncio.to_thread(_finish, folder, spec.script, result.seconds)
 
 
-def _prepare(template: Path, folder: Path, uid: int | None) -> Mounts:
+def _prepare(template: Path, folder: Path, layers: Layers) -> Mounts:
     """Empty layers; what a dead set-up left behind is removed first."""
+    uid = layers.uid
     trees.remove(folder)
     folder.mkdir(mode=0o711)
     if uid is not None:
         trees.adopt(template, uid)
     env = trees.make_owned(folder / "env", -1 if uid is None else uid)
     env.chmod(0o755)
-    return Mounts((template,), make_upper(folder / "layer", uid), env_upper=env)
+    return Mounts((template,), make_upper(folder / "layer", uid), env_upper=env, image=layers.image)
 
 
 def _finish(folder: Path, script: str, seconds: float) -> None:

@@ -10,12 +10,22 @@ but are still open are in no directory: they are found among the descriptors of 
 hidden better still (mapped, or on the way in a socket) by the file system's free space.
 """
 
+import json
 import os
+import sys
 import time
+
+from bot.sandbox import syscalls
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _PAUSE_S = 0.25  # at full speed a disk writes some 500 MB in it
 _SHARE = 10  # of the time at most a tenth is spent in looking
+
+
+def main() -> None:
+    """For a container: argument one is the bounds as JSON; the verdict comes on stdout."""
+    syscalls.die_with_parent()
+    watch(json.loads(sys.argv[1]), 1, [])
 
 
 def watch(bounds: dict, status: int, keep: list) -> None:  # type: ignore[type-arg]
@@ -42,10 +52,10 @@ def _close_others(wanted: set) -> None:  # type: ignore[type-arg]
 
 
 def _over(bounds: dict) -> str:  # type: ignore[type-arg]
-    disk, files = 0, 0
+    disk, files = -bounds["base"][0], -bounds["base"][1]
     for path in bounds["paths"]:
         try:
-            more_bytes, more_files = measure(path, bounds["files"])
+            more_bytes, more_files = measure(path, bounds["files"] + bounds["base"][1])
         except OSError as error:
             return f'{{"over": "disk", "detail": "the tree can not be measured: {os.strerror(error.errno or 0)}"}}\n'
         disk, files = disk + more_bytes, files + more_files
@@ -124,7 +134,10 @@ def unlinked_bytes(root: int, path: str) -> int:
                 state = os.stat(f"/proc/{pid}/fd/{number}")  # noqa: PTH116
                 if state.st_nlink == 0 and state.st_mode & 0o170000 == 0o100000:
                     held = os.statvfs(f"/proc/{pid}/fd/{number}")
-                    if (held.f_blocks, held.f_bsize) == (disk.f_blocks, disk.f_bsize):  # memory counts as memory
+                    if (held.f_blocks, held.f_bsize) == (
+                        disk.f_blocks,
+                        disk.f_bsize,
+                    ):  # memory counts as memory
                         sizes[state.st_dev, state.st_ino] = state.st_blocks * 512
             except OSError:
                 continue

@@ -24,9 +24,8 @@ from bot.sandbox.contract import (
     FileRead,
     FileWrite,
 )
-from bot.sandbox.launch import INTERPRETER, program
-from bot.sandbox.runner import Runner
-from bot.sandbox.seam import Mounts
+from bot.sandbox.launch import program
+from bot.sandbox.seam import CommandRunner, Mounts
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
 _PROGRAM: Final = Path(files_inside.__file__)
@@ -34,10 +33,10 @@ _HEADER_BYTES: Final = 8 * limits.MIB  # the JSON line: at most SANDBOX_ENTRIES 
 
 
 @dataclass
-class BubblewrapWorkspace:
+class SandboxWorkspace:
     """See `contract.Workspace`. `folder` is ours alone: the upper layer and the place of the view."""
 
-    runner: Runner
+    runner: CommandRunner
     folder: Path
     mounts: Mounts
     environment: Environment
@@ -88,14 +87,16 @@ class BubblewrapWorkspace:
             raise ForModel(f"{answer['refused']} Nothing was written.")
 
     def view_command(self, argv: list[str]) -> list[str]:
-        """See `contract.Workspace.view_command`."""
+        """See `contract.Workspace.view_command`. A copy needs no mount to be seen."""
+        if self.runner.copies:
+            return argv
         layers = [self.mounts.changes, *self.mounts.lowers]
         request = {"layers": [str(path) for path in layers], "root": str(self.view_root)}
         return [*program("bot.sandbox.view"), json.dumps(request), *argv]
 
     @property
     def view_root(self) -> Path:
-        return self.folder / "view"
+        return self.mounts.changes if self.runner.copies else self.folder / "view"
 
     async def close(self) -> None:
         """See `contract.Workspace.close`. Waits for what runs."""
@@ -115,7 +116,7 @@ class BubblewrapWorkspace:
         )
         async with self._turn:
             self._refuse_closed()
-            argv = (INTERPRETER, "-I", "-S", _PROGRAM_PATH)
+            argv = (self.runner.interpreter, "-I", "-S", _PROGRAM_PATH)
             result = await self.runner.execute(self.mounts, command, argv)
         if not result.ok:
             why = result.detail or result.output[-500:].decode("utf-8", "replace").strip()

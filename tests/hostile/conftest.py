@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.contract import NO_SETUP, Environment
-from tests.hostile.backends import make_backend
+from tests.hostile.backends import BACKENDS, make_backend
 from tests.hostile.cage import Backend, Cage, Canaries
 
 
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.hostile)
 
 
-@pytest.fixture(scope="session", params=["bubblewrap"])
+@pytest.fixture(scope="session", params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     made, why = make_backend(request.param, tmp_path_factory.mktemp(f"state-{request.param}"))
     if made is None:

@@ -20,7 +20,9 @@ class Off:
 
     async def preflight(self) -> Preflight:
         self.asked += 1
-        return Preflight("", (Check(self.name, False, f"{self.name} is switched off", f"switch {self.name} on"),))
+        return Preflight(
+            "", (Check(self.name, False, f"{self.name} is switched off", f"switch {self.name} on"),)
+        )
 
     async def open_workspace(self, template: Path, environment: Environment | None = None) -> Workspace:
         raise AssertionError("opened although its preflight failed")

@@ -106,7 +106,10 @@ def canary(folder: Path) -> tuple[Path, Path]:
 @point(52, 55, 62)
 @NEEDS_GIT
 async def test_a_tree_full_of_git_traps_goes_through_without_one_going_off(
-    backend: Backend, world: GitWorld, work: Workspace, tmp_path: Path  # noqa: F811
+    backend: Backend,
+    world: GitWorld,
+    work: Workspace,
+    tmp_path: Path,
 ) -> None:
     program, trace = canary(tmp_path)
     planted = await work.run(Command(f"{backend.python} -I -S - {program}", stdin=PLANT.encode()))
@@ -129,14 +132,19 @@ async def test_a_tree_full_of_git_traps_goes_through_without_one_going_off(
     # The twin: the same traps do go off for whoever opens such a tree with git.
     twin = tmp_path / "twin"
     twin.mkdir()
-    subprocess.run([sys.executable, "-I", "-S", "-", str(program)], input=PLANT.encode(), cwd=twin, check=True)
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-", str(program)], input=PLANT.encode(), cwd=twin, check=True
+    )
     subprocess.run(["git", "status"], cwd=twin, capture_output=True, check=False)
     assert trace.exists()
 
 
 @point(53)
 async def test_links_that_a_daemon_swapped_lead_nowhere(
-    backend: Backend, world: GitWorld, work: Workspace, tmp_path: Path  # noqa: F811
+    backend: Backend,
+    world: GitWorld,
+    work: Workspace,
+    tmp_path: Path,
 ) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
@@ -194,7 +202,9 @@ async def test_the_walker_withstands_a_swap_while_it_walks(world: GitWorld, tmp_
             except RepositoryFault:
                 continue  # what moves is no tree: an error, never half of one
             whole += 1
-            blobs = await world.repos.read_blobs(KEY, tuple(c.new_blob for c in snapshot.changes if c.new_blob))
+            blobs = await world.repos.read_blobs(
+                KEY, tuple(c.new_blob for c in snapshot.changes if c.new_blob)
+            )
             assert not any(b"secret of" in blob for blob in blobs.values())
     finally:
         stop.set()
@@ -205,10 +215,12 @@ async def test_the_walker_withstands_a_swap_while_it_walks(world: GitWorld, tmp_
 
 @point(54)
 async def test_special_files_are_left_out_and_hang_nobody(
-    backend: Backend, world: GitWorld, work: Workspace  # noqa: F811
+    backend: Backend,
+    world: GitWorld,
+    work: Workspace,
 ) -> None:
     program = "import os, socket; os.mkfifo('pipe'); socket.socket(socket.AF_UNIX).bind('sock'); open('ok', 'w').write('ok')"
-    assert (await work.run(Command(f"{backend.python} -I -S -c \"{program}\""))).ok
+    assert (await work.run(Command(f'{backend.python} -I -S -c "{program}"'))).ok
     async with asyncio.timeout(60):
         for name in ("pipe", "sock"):
             assert (await work.read_file(name)).kind is FileKind.OTHER
@@ -217,14 +229,17 @@ async def test_special_files_are_left_out_and_hang_nobody(
         snapshot = await taken(world, work)
     await work.close()
     assert [change.path for change in snapshot.changes] == ["ok"]
-    assert {word for word in ("pipe", "sock") if any(word in line for line in snapshot.left_out)} == {"pipe", "sock"}
+    assert {word for word in ("pipe", "sock") if any(word in line for line in snapshot.left_out)} == {
+        "pipe",
+        "sock",
+    }
 
 
 @point(55, 56)
 async def test_git_folders_in_every_spelling_stay_behind(world: GitWorld, work: Workspace) -> None:  # noqa: F811
     made = await work.run(
         Command(
-            "for d in .GIT '.git ' .git. git~1 GIT~1 .Git sub/.git sub/.GIT; do mkdir -p \"$d/hooks\"; echo x > \"$d/config\"; done;"
+            'for d in .GIT \'.git \' .git. git~1 GIT~1 .Git sub/.git sub/.GIT; do mkdir -p "$d/hooks"; echo x > "$d/config"; done;'
             "mkdir file link; echo 'gitdir: /etc' > file/.git; ln -s /etc link/.git; echo ok > sub/ok; echo ok > file/ok"
         )
     )
@@ -258,7 +273,9 @@ async def test_control_characters_in_names_forge_no_line(world: GitWorld, work: 
 
 @point(58)
 async def test_a_deep_tree_ends_without_a_trace_of_deletion(
-    backend: Backend, world: GitWorld, work: Workspace  # noqa: F811
+    backend: Backend,
+    world: GitWorld,
+    work: Workspace,
 ) -> None:
     deep = "import os\nfor _ in range(1500): os.mkdir('d'); os.chdir('d')\n"
     assert (await work.run(Command(f"{backend.python} -I -S -", stdin=deep.encode()))).ok
@@ -332,7 +349,19 @@ async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld,
 @point(60)
 @pytest.mark.parametrize(
     "name",
-    [b"..", b".", b".git", b".GIT", b"git~1", b"../b", b"a/../../b", b"/etc", b"a\nb", b".g\xe2\x80\x8cit", b"\xff"],
+    [
+        b"..",
+        b".",
+        b".git",
+        b".GIT",
+        b"git~1",
+        b"../b",
+        b"a/../../b",
+        b"/etc",
+        b"a\nb",
+        b".g\xe2\x80\x8cit",
+        b"\xff",
+    ],
 )
 async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> None:  # noqa: F811
     await world.fetch()
@@ -432,7 +461,9 @@ async def test_lfs_pointers_stay_pointers(world: GitWorld, attacker: _Server) ->
 @point(63)
 @NEEDS_GIT
 async def test_the_users_git_configuration_is_not_read(
-    world: GitWorld, attacker: _Server, tmp_path: Path  # noqa: F811
+    world: GitWorld,
+    attacker: _Server,
+    tmp_path: Path,
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()

@@ -74,7 +74,9 @@ def _digest(folder: Path) -> str:
     told = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         state = path.lstat()
-        told.update(f"{path.relative_to(folder)} {state.st_mode:o} {state.st_size} {state.st_mtime_ns}".encode())
+        told.update(
+            f"{path.relative_to(folder)} {state.st_mode:o} {state.st_size} {state.st_mtime_ns}".encode()
+        )
         if path.is_symlink():
             told.update(os.fsencode(path.readlink()))
         elif path.is_file():
@@ -82,9 +84,7 @@ def _digest(folder: Path) -> str:
     return told.hexdigest()
 
 
-@pytest.mark.parametrize(
-    "one", [one for one in INSIDE if one.point in (1, 3, 4, 5, 9, 35, 36)], ids=str
-)
+@pytest.mark.parametrize("one", [one for one in INSIDE if one.point in (1, 3, 4, 5, 9, 35, 36)], ids=str)
 def test_a_probe_finds_what_is_open(one: Attempt, canaries: Canaries, tmp_path: Path) -> None:
     """Without any sandbox the attempts that only read do succeed: they are no empty gestures."""
     (tmp_path / "probe.py").write_text(probe(canaries, one.program))

@@ -18,7 +18,15 @@ from tests.hostile.points import point
 from tests.sandbox.test_egress import HOST, certificate
 
 POLICY = EgressPolicy(
-    (HOST, "*.mirror.example", "open.example", "mixed.example", "metadata.example", "turning.example", "mapped.example"),
+    (
+        HOST,
+        "*.mirror.example",
+        "open.example",
+        "mixed.example",
+        "metadata.example",
+        "turning.example",
+        "mapped.example",
+    ),
     pins={HOST: "127.0.0.0/8"},
 )
 
@@ -83,7 +91,9 @@ async def ask(
     """What a program inside prints, with the proxy planted."""
     async with outside(tmp_path) as world:
         prober = Prober(backend, Outside(world.resolve, world.port))
-        said, log = await prober.run(_ASK + program, policy, {"/pullwright/trust.pem": world.trust.read_bytes()})
+        said, log = await prober.run(
+            _ASK + program, policy, {"/pullwright/trust.pem": world.trust.read_bytes()}
+        )
     return said.split(), log, world
 
 
@@ -175,7 +185,9 @@ for name in ("evil.example", "127.0.0.1", None):
 
 
 @point(40)
-async def test_a_name_that_turns_after_the_check_is_dialled_as_checked(backend: Backend, tmp_path: Path) -> None:
+async def test_a_name_that_turns_after_the_check_is_dialled_as_checked(
+    backend: Backend, tmp_path: Path
+) -> None:
     policy = EgressPolicy(("turning.example",), pins={"turning.example": "127.0.0.0/8"})
     program = 'ask(b"CONNECT turning.example:443 HTTP/1.1\\r\\n\\r\\n")'
     said, _, world = await ask(backend, tmp_path, program, policy)

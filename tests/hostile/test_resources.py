@@ -81,7 +81,7 @@ async def test_a_fork_that_was_refused_is_named_to_the_model(cage: Cage) -> None
 @point(43)
 async def test_one_large_process_ends_by_memory(cage: Cage) -> None:
     code = "x = b'x' * (800 << 20)"
-    result = await cage.run(f"exec {cage.backend.python} -I -S -c \"{code}\"")
+    result = await cage.run(f'exec {cage.backend.python} -I -S -c "{code}"')
     assert result.ended_by is EndedBy.MEMORY, result
     assert "192 MiB" in result.detail
     assert (await python(cage, "x = b'x' * (20 << 20)")).ok
@@ -108,9 +108,13 @@ for _ in range(40):
 
 
 @point(44)
-@pytest.mark.parametrize("folder", ["/dev/shm", "/dev", "/", "/run", "/var", "/home", "/pullwright", "/proc", "/sys"])
+@pytest.mark.parametrize(
+    "folder", ["/dev/shm", "/dev", "/", "/run", "/var", "/home", "/pullwright", "/proc", "/sys"]
+)
 async def test_no_folder_takes_more_than_its_size(cage: Cage, folder: str) -> None:
-    result = await cage.run(f"head -c 80M /dev/zero > {folder}/big; stat -c %s {folder}/big 2>/dev/null || echo 0")
+    result = await cage.run(
+        f"head -c 80M /dev/zero > {folder}/big; stat -c %s {folder}/big 2>/dev/null || echo 0"
+    )
     assert int(result.output.split()[-1]) <= 64 << 20
     await alive(cage)
 
@@ -166,7 +170,9 @@ time.sleep(20)
 
 @point(45)
 async def test_a_sparse_file_costs_what_it_holds(cage: Cage) -> None:
-    result = await cage.run("truncate -s 900M sparse && sleep 0.8 && truncate -s 2000M larger; echo $?; sleep 0.5")
+    result = await cage.run(
+        "truncate -s 900M sparse && sleep 0.8 && truncate -s 2000M larger; echo $?; sleep 0.5"
+    )
     assert result.ended_by is EndedBy.EXIT  # 900 MB of nothing are within the bound on disk
     assert not result.output.endswith(b"0\n")  # over the bound on one file
     read = await cage.workspace.read_file("sparse")
@@ -212,7 +218,9 @@ os.execv("/usr/bin/sleep", ["sleep", "98761"])
 
 @point(47)
 async def test_nothing_survives_its_shell(cage: Cage) -> None:
-    result = await cage.run("(trap '' TERM HUP; setsid sleep 98760 & ) ; nohup sleep 98760 >/dev/null 2>&1 & echo done")
+    result = await cage.run(
+        "(trap '' TERM HUP; setsid sleep 98760 & ) ; nohup sleep 98760 >/dev/null 2>&1 & echo done"
+    )
     assert result.output == b"done\n"
     assert result.ended_by is EndedBy.EXIT
     assert host_processes("98760") == []
@@ -322,5 +330,7 @@ def _command(script: str, timeout_s: float) -> "object":
 
 
 def test_the_tests_themselves_left_nothing() -> None:
-    assert [pid for word in ("98761", "98760", "98759", "98758", "98757") for pid in host_processes(word)] == []
+    assert [
+        pid for word in ("98761", "98760", "98759", "98758", "98757") for pid in host_processes(word)
+    ] == []
     assert os.getpid() > 0

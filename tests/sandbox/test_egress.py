@@ -121,7 +121,9 @@ def test_a_veiled_name_is_told() -> None:
     veil = b"\xfe\x0d\x00\x01\x00"
     at = hello.index(HOST.encode()) + len(HOST)  # the server name's extension ends here
     longer = bytearray(hello[:at] + veil + hello[at:])
-    extensions = hello.index(b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")) - 2  # server name comes first here
+    extensions = (
+        hello.index(b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")) - 2
+    )  # server name comes first here
     for place, width in ((3, 2), (6, 3), (extensions, 2)):
         size = int.from_bytes(longer[place : place + width], "big") + len(veil)
         longer[place : place + width] = size.to_bytes(width, "big")

@@ -1,0 +1,410 @@
+"""The container back end: every command in a container of its own, by Docker or Podman.
+
+For hosts where bubblewrap is refused and an engine is there, and for repositories that need an image. A container
+takes some 0.3 s, and a workspace is a copy of its template, for an engine shares no overlay of ours. It must never
+hand an engine's socket in, nor run beside a wall that the preflight did not see standing.
+
+Races. A killed worker leaves its containers running: they carry its folder's name, and the next worker of the
+state directory ends them before it removes what they write to. The network's listener is planted while the command
+still waits for a file that only we can make.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bot.domain import limits
+from bot.errors import Bug, SandboxUnavailable
+from bot.sandbox import container_cli as cli
+from bot.sandbox import trees
+from bot.sandbox.arguments import HOSTS, NSSWITCH, base_variables
+from bot.sandbox.bounds import Bounds
+from bot.sandbox.container_cli import Engine, Image, Inside
+from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.launch import program
+from bot.sandbox.output import HeadTail
+from bot.sandbox.runner import BY_SIGNAL, shell_argv
+from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Mounts
+from bot.sandbox.watchdog import measure
+
+Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[object]]
+
+_BELOW: Final = "/pullwright/"
+_CHUNK: Final = 1 << 16
+_START: Final = b"""exec 3>&2 2>/dev/null
+if [ -n "$PULLWRIGHT_WAIT" ]; then unset PULLWRIGHT_WAIT; until [ -e /pullwright/go ]; do sleep 0.02; done; fi
+exec 2>&3 3>&-
+"$@" 2>&1
+exit $?
+"""
+"""The first process: outlives the command only to tell its exit code, so that signals of its own work."""
+
+
+@dataclass(frozen=True)
+class ContainerRunner:
+    """What is the same for every command of this worker. `uid`: whom to run as; None: ourselves (rootless)."""
+
+    engine: Engine
+    images: dict[str, Image]  # by the name that a workspace asks for; "" is the operator's
+    uid: int | None
+    scratch: Path
+    labels: dict[str, str]
+    seccomp: Path
+    serve: Serve | None = None
+    runtime: str = ""
+    bounds: Bounds = field(default_factory=Bounds)
+
+    copies = True
+    interpreter = "python3"
+
+    @property
+    def user(self) -> str:
+        """Inside and outside are the same ids, but for rootless Podman, which maps ours to 1000."""
+        if self.uid is not None:
+            return f"{self.uid}:{self.uid}"
+        if self.engine.kind == "podman" and self.engine.rootless:
+            return "1000:1000"
+        return f"{os.geteuid()}:{os.getegid()}"
+
+    async def run(
+        self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """See `seam.RunInSandbox`."""
+        return await self.execute(mounts, command, shell_argv(command), egress)
+
+    async def execute(
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """See `seam.CommandRunner.execute`."""
+        await asyncio.to_thread(lay_out, mounts, self.uid)
+        served = egress if egress is not None and egress.hosts else None
+        with self._files(command, served) as folder:
+            attempt = _Attempt(self, mounts, command, served, folder)
+            work = asyncio.create_task(attempt.run(argv))
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                attempt.stop.set()
+                while not work.done():
+                    with contextlib.suppress(asyncio.CancelledError, SandboxUnavailable):
+                        await asyncio.shield(work)
+                if not work.cancelled():
+                    work.exception()  # seen: the caller is told of the cancelling alone
+                raise
+
+    @contextmanager
+    def _files(self, command: Command, served: EgressPolicy | None) -> Iterator[Path]:
+        """What is shown at /pullwright, and a few files for /etc, in a folder of this command's."""
+        folder = self.scratch / secrets.token_hex(8)
+        inside = {f"{_BELOW}start.sh": _START, **command.files}
+        if served is not None and served.ca_bundle is not None:
+            inside[CA_BUNDLE_PATH] = served.ca_bundle
+        script = command.script.encode("utf-8", "surrogateescape")
+        if len(script) > limits.SANDBOX_SCRIPT_BYTES:
+            inside[f"{_BELOW}command.sh"] = script
+        try:
+            (folder / "etc").mkdir(parents=True)
+            (folder / "pullwright").mkdir()
+            etc = {
+                "passwd": cli.passwd(self.user),
+                "group": cli.group(self.user),
+                "hosts": HOSTS,
+                "nsswitch.conf": NSSWITCH,
+            }
+            for name, content in etc.items():
+                _put(folder / "etc" / name, content)
+            for path, content in inside.items():
+                if not path.startswith(_BELOW) or ".." in path.split("/") or "\0" in path:
+                    raise Bug(f"a file for the sandbox must lie below {_BELOW}: {path!r}")
+                _put(folder / "pullwright" / path.removeprefix(_BELOW), content)
+            yield folder
+        except OSError as error:
+            raise SandboxUnavailable(f"No container can be prepared: {error}.") from error
+        finally:
+            trees.remove(folder)
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    path.write_bytes(content)
+    path.chmod(0o555)
+
+
+@dataclass
+class _Attempt:
+    runner: ContainerRunner
+    mounts: Mounts
+    command: Command
+    served: EgressPolicy | None
+    folder: Path
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.name = f"pullwright-{self.folder.name}"
+
+    async def run(self, argv: tuple[str, ...]) -> CommandResult:
+        """Start, plant, wait, end, remove."""
+        began, output = time.monotonic(), HeadTail(self.command.output_bytes)
+        line = cli.run_arguments(
+            self.runner.engine, self._inside(), ("/bin/bash", f"{_BELOW}start.sh", *argv)
+        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *line, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            )  # fmt: skip
+        except OSError as error:
+            raise SandboxUnavailable(f"The container engine can't be started: {error}.") from error
+        errors = HeadTail(limits.MIB)
+        tasks = [
+            asyncio.create_task(_feed(process, self.command.stdin)),
+            asyncio.create_task(_read(process.stdout, output)),
+            asyncio.create_task(_read(process.stderr, errors)),
+        ]
+        try:
+            reason, detail = await self._await_end(process)
+            state = await self._state()
+        finally:
+            await self._remove()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return self._result(reason, detail, state, (output, errors.text, time.monotonic() - began))
+
+    async def _await_end(self, process: asyncio.subprocess.Process) -> tuple[EndedBy, str]:
+        async with contextlib.AsyncExitStack() as stack:
+            if self.served is not None:
+                listener = await self._plant(process)
+                if listener is None:
+                    return EndedBy.EXIT, ""  # it ended before: the state says why
+                if self.runner.serve is None:
+                    raise SandboxUnavailable("The proxy could not be planted into the container's network.")
+                await stack.enter_async_context(self.runner.serve(listener, self.served))
+                (self.folder / "pullwright" / "go").touch()
+            watch = await stack.enter_async_context(_watching(self.mounts, self.runner.bounds))
+            waits: dict[asyncio.Task[object], EndedBy] = {
+                asyncio.create_task(process.wait()): EndedBy.EXIT,
+                asyncio.create_task(watch()): EndedBy.DISK,
+                asyncio.create_task(self.stop.wait()): EndedBy.CANCELLED,
+            }
+            done, late = await asyncio.wait(
+                waits, timeout=self.command.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            reasons = {waits[task]: task for task in done}
+            if not reasons:
+                return EndedBy.TIMEOUT, f"over {self.command.timeout_s:g} s"
+            if EndedBy.EXIT in reasons:
+                return EndedBy.EXIT, ""
+            reason, task = next(iter(reasons.items()))
+            return reason, str(task.result()) if reason is EndedBy.DISK else ""
+
+    async def _plant(self, process: asyncio.subprocess.Process) -> socket.socket | None:
+        """The listener inside the container's network. None: the container has ended before."""
+        until = time.monotonic() + limits.SANDBOX_START_S
+        pid = 0
+        while pid == 0 and time.monotonic() < until and process.returncode is None:
+            with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+                said = await self._ask("inspect", "--format", "{{.State.Pid}}", self.name)
+                pid = int(said.strip() or 0)
+        if process.returncode is not None:
+            return None
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            host, port = PROXY_ADDRESS
+            planter = await asyncio.create_subprocess_exec(
+                *program("bot.sandbox.plant"), str(pid), str(theirs.fileno()), host, str(port),
+                pass_fds=(theirs.fileno(),), env={}, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            _, said_wrong = await planter.communicate()
+            if planter.returncode != 0:
+                raise SandboxUnavailable(
+                    f"The proxy could not be planted into the container's network: {said_wrong.decode().strip()}.",
+                    "Run the worker as root beside a local engine, or as the user of a rootless Podman.",
+                )
+            _, sent, _, _ = socket.recv_fds(ours, 1, 1)
+        listener = socket.socket(fileno=sent[0])
+        listener.setblocking(False)
+        return listener
+
+    def _inside(self) -> Inside:
+        image = self.runner.images[self.mounts.image]
+        more = dict(image.variables)
+        if self.served is not None:
+            more |= PROXY_VARIABLES | {"PULLWRIGHT_WAIT": "1"}
+            if self.served.ca_bundle is not None:
+                more |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_PATH)
+        given = dict(self.command.env)
+        given["PATH"] = ":".join(filter(None, [given.get("PATH", ""), "/env/bin", image.path]))
+        env = self.mounts.env_upper or self.mounts.env_lower
+        etc = self.folder / "etc"
+        mounts = [
+            (self.mounts.changes, "/workspace", True),
+            (self.folder / "pullwright", _BELOW.rstrip("/"), False),
+            *((etc / name, f"/etc/{name}", False) for name in ("passwd", "group", "hosts", "nsswitch.conf")),
+            *(((env, "/env", self.mounts.env_upper is not None),) if env else ()),
+        ]
+        return Inside(
+            self.name, self.runner.labels, image.name, self.runner.user, tuple(mounts),
+            base_variables((), more | given), self.runner.seccomp, self.runner.bounds, self.runner.runtime,
+        )  # fmt: skip
+
+    async def _state(self) -> dict[str, object]:
+        try:
+            found: dict[str, object] = json.loads(
+                await self._ask("inspect", "--format", "{{json .State}}", self.name)
+            )
+        except (OSError, ValueError, subprocess.SubprocessError):
+            return {}  # it was never made
+        return found
+
+    async def _remove(self) -> None:
+        """Every process of it is dead when this returns. Raises SandboxUnavailable when that can't be had."""
+        try:
+            await self._ask("rm", "--force", "--volumes", self.name)
+        except subprocess.CalledProcessError as error:
+            if (
+                "no such container" not in str(error.stderr).lower()
+                and "no container" not in str(error.stderr).lower()
+            ):
+                raise SandboxUnavailable(f"A container could not be ended: {error.stderr}") from error
+        except (OSError, subprocess.SubprocessError) as error:
+            raise SandboxUnavailable(f"A container could not be ended: {error}") from error
+
+    async def _ask(self, *arguments: str) -> str:
+        return await asyncio.to_thread(cli.ask, self.runner.engine, *arguments)
+
+    def _result(
+        self, reason: EndedBy, detail: str, state: dict[str, object], told: tuple[HeadTail, bytes, float]
+    ) -> CommandResult:
+        output, errors, seconds = told
+        code: int | None = None
+        raw = state.get("ExitCode")
+        exit_code = raw if isinstance(raw, int) else -1
+        if reason is EndedBy.EXIT:
+            if (
+                exit_code < 0
+                or state.get("Status") in ("created", "initialized", "configured")
+                or state.get("Error")
+            ):
+                said = errors[-800:].decode("utf-8", "replace").strip()
+                raise SandboxUnavailable(
+                    f"The container did not start: {said or state.get('Error') or 'no reason was given'}.",
+                    "`pullwright doctor` tries each part and says more.",
+                )
+            if state.get("OOMKilled") and exit_code != 0:
+                reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
+            elif (name := BY_SIGNAL.get(exit_code - 128)) is not None:
+                reason, detail = EndedBy.SIGNAL, name
+            else:
+                code = exit_code
+        return CommandResult(code, reason, seconds, output.text, output.cut_bytes, detail)
+
+
+async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
+    if process.stdin is None:
+        raise Bug("a container without a standard input")
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(content)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _read(source: asyncio.StreamReader | None, into: HeadTail) -> None:
+    while source is not None and (chunk := await source.read(_CHUNK)):
+        into.feed(chunk)
+
+
+# -- layers: a workspace is a plain folder ------------------------------------------------------------------------
+_SIZE: Final = "size.json"
+
+
+def lay_out(mounts: Mounts, uid: int | None) -> None:
+    """Copy the layers into the writable folder, once. Everything in them is at rest. Raises SandboxUnavailable."""
+    marker = mounts.upper / _SIZE
+    if marker.exists():
+        return
+    for layer in reversed(mounts.lowers):
+        copied = subprocess.run(
+            ["/bin/cp", "-a", "--reflink=auto", f"{layer}/.", str(mounts.changes)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if copied.returncode != 0:
+            raise SandboxUnavailable(f"A workspace could not be laid out: {copied.stderr[-300:]}")
+    if uid is not None:
+        trees.adopt(mounts.changes, uid)
+    size, files = measure(str(mounts.changes), limits.TREE_FILES * 2)
+    marker.write_text(json.dumps([size, files]))
+
+
+def keep_products(mounts: Mounts) -> None:
+    """After a set-up: leave in the folder only what it made or changed, as an overlay's layer would hold."""
+    template = mounts.lowers[-1]
+    for folder, directories, names, descriptor in os.fwalk(
+        mounts.changes, topdown=False, follow_symlinks=False
+    ):
+        below = template / Path(folder).relative_to(mounts.changes)
+        for name in names:
+            state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            with contextlib.suppress(OSError):
+                old = (below / name).lstat()
+                if (old.st_mode, old.st_size, old.st_mtime_ns) == (
+                    state.st_mode,
+                    state.st_size,
+                    state.st_mtime_ns,
+                ):
+                    os.unlink(name, dir_fd=descriptor)
+        for name in directories:
+            if (below / name).is_dir():
+                with contextlib.suppress(OSError):  # not empty, or a link
+                    os.rmdir(name, dir_fd=descriptor)
+
+
+@asynccontextmanager
+async def _watching(mounts: Mounts, bounds: Bounds) -> AsyncIterator[Callable[[], Coroutine[Any, Any, str]]]:
+    """Gives what to await for the watchdog's verdict."""
+    size, files = json.loads((mounts.upper / _SIZE).read_text())
+    asked = {
+        "paths": [str(mounts.changes), *([str(mounts.env_upper)] if mounts.env_upper else [])],
+        "base": [size, files],  # the copy itself
+        "bytes": bounds.disk_bytes,
+        "files": bounds.disk_files,
+        "free": bounds.disk_free_bytes,
+        "memory": 0,
+    }
+    watchdog = await asyncio.create_subprocess_exec(
+        *program("bot.sandbox.watchdog"), json.dumps(asked), stdout=asyncio.subprocess.PIPE, env={}
+    )
+
+    async def verdict() -> str:
+        if watchdog.stdout is None:
+            raise Bug("a watchdog without an output")
+        line = await watchdog.stdout.readline()
+        if not line:
+            await asyncio.Event().wait()  # it can't tell any more; the other bounds stand
+        return str(json.loads(line)["detail"])
+
+    try:
+        yield verdict
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            watchdog.kill()
+        await watchdog.wait()
+
+
+def state_label(state_dir: Path) -> str:
+    """Names a state directory on containers without telling its path."""
+    return hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
