@@ -20,6 +20,8 @@ WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 # -- the repository's own file ----------------------------------------------------------------------------
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
 
+NETWORK_HOSTS: Final = 50  # a list longer than this is no list of what is needed
+
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
@@ -61,6 +63,8 @@ TMP_BYTES: Final = 512 * MIB
 SHM_BYTES: Final = 64 * MIB
 HOME_BYTES: Final = 256 * MIB
 SETUP_TIMEOUT_S: Final = 900  # a cold install of a large scientific stack
+ENVIRONMENT_DAYS: Final = 14.0  # unused so long: the repository's lock files have moved on
+ENVIRONMENT_BYTES: Final = 20 * 1024 * MIB  # all of them together: some forty of a usual size
 PROXY_HEADER_BYTES: Final = 8 * KIB  # a CONNECT request is under 300 bytes
 PROXY_HEADER_TIMEOUT_S: Final = 10
 PROXY_CONNECT_TIMEOUT_S: Final = 20

@@ -10,12 +10,14 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
+from bot.sandbox.environments import Shelf, hold_layers
 from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.preflight import check_host, enforced_by
 from bot.sandbox.remedies import refusal
@@ -33,6 +35,12 @@ class SandboxSettings:
     bwrap: Path | None = None
     toolchains: tuple[Path, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
+    environment_days: float = limits.ENVIRONMENT_DAYS
+    environment_bytes: int = limits.ENVIRONMENT_BYTES
+
+    def shelf(self, name: str) -> Shelf:
+        """Where environments are kept, and how much of them."""
+        return Shelf(self.state_dir / name, self.environment_days, self.environment_bytes)
 
 
 class BubblewrapSandbox:
@@ -65,7 +73,7 @@ class BubblewrapSandbox:
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         runner = await self._ready()
-        layers = setup.Layers(self._settings.state_dir / "environments", self.owner_uid)
+        layers = setup.Layers(self._settings.shelf("environments"), self.owner_uid)
         return await setup.ensure_environment(spec, runner.run, layers)
 
     async def _ready(self) -> Runner:
@@ -107,8 +115,9 @@ class BubblewrapSandbox:
             folder = self._folder.make()
             (folder / "view").mkdir()
             upper = make_upper(folder / "layer", self.owner_uid)
+            lock = hold_layers(environment.env_layer)
         except OSError as error:
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
         extra = (environment.workspace_layer,) if environment.workspace_layer is not None else ()
         mounts = Mounts((*extra, template), upper, env_lower=environment.env_layer)
-        return SandboxWorkspace(runner, folder, mounts, environment)
+        return SandboxWorkspace(runner, folder, mounts, environment, lock)

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -32,23 +33,31 @@ from bot.sandbox.arguments import HOSTS, NSSWITCH, base_variables
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.container_cli import Engine, Image, Inside
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import program
 from bot.sandbox.output import HeadTail
 from bot.sandbox.runner import BY_SIGNAL, shell_argv
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Mounts
 from bot.sandbox.watchdog import measure
 
-Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[object]]
+Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 
 _BELOW: Final = "/pullwright/"
 _CHUNK: Final = 1 << 16
 _START: Final = b"""exec 3>&2 2>/dev/null
 if [ -n "$PULLWRIGHT_WAIT" ]; then unset PULLWRIGHT_WAIT; until [ -e /pullwright/go ]; do sleep 0.02; done; fi
-exec 2>&3 3>&-
-"$@" 2>&1
-exit $?
+"$@" 2>&1 3>&-
+code=$?
+cd /sys/fs/cgroup && for file in memory.events memory/memory.oom_control pids.events pids/pids.events; do
+  [ -r $file ] && while read -r name count; do echo "${file##*/} $name $count" >&3; done < $file
+done
+exit $code
 """
-"""The first process: outlives the command only to tell its exit code, so that signals of its own work."""
+"""The first process: outlives the command to tell its exit code, so that signals of its own work, and what the
+kernel counted in its cgroup. A command could forge the count, to its own harm alone."""
+_COUNTED: Final = re.compile(rb"^(?:memory\.events|memory\.oom_control) oom_kill (\d+)$", re.M)
+_REFUSED: Final = re.compile(rb"^pids\.events max (\d+)$", re.M)
+_UNWATCHED_S: Final = 0.5  # most commands are over by then; a disk takes some 500 MB in it
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,10 @@ class ContainerRunner:
         self, mounts: Mounts, command: Command, argv: tuple[str, ...], egress: EgressPolicy | None = None
     ) -> CommandResult:
         """See `seam.CommandRunner.execute`."""
-        await asyncio.to_thread(lay_out, mounts, self.uid)
+        try:
+            await asyncio.to_thread(lay_out, mounts, self.uid)
+        except OSError as error:
+            raise SandboxUnavailable(f"A workspace could not be laid out: {error}.") from error
         served = egress if egress is not None and egress.hosts else None
         with self._files(command, served) as folder:
             attempt = _Attempt(self, mounts, command, served, folder)
@@ -149,6 +161,7 @@ class _Attempt:
     served: EgressPolicy | None
     folder: Path
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    log: EgressLog = field(default_factory=EgressLog)
 
     def __post_init__(self) -> None:
         self.name = f"pullwright-{self.folder.name}"
@@ -190,9 +203,9 @@ class _Attempt:
                     return EndedBy.EXIT, ""  # it ended before: the state says why
                 if self.runner.serve is None:
                     raise SandboxUnavailable("The proxy could not be planted into the container's network.")
-                await stack.enter_async_context(self.runner.serve(listener, self.served))
+                self.log = await stack.enter_async_context(self.runner.serve(listener, self.served))
                 (self.folder / "pullwright" / "go").touch()
-            watch = await stack.enter_async_context(_watching(self.mounts, self.runner.bounds))
+            watch = await stack.enter_async_context(self._watching())
             waits: dict[asyncio.Task[object], EndedBy] = {
                 asyncio.create_task(process.wait()): EndedBy.EXIT,
                 asyncio.create_task(watch()): EndedBy.DISK,
@@ -211,6 +224,43 @@ class _Attempt:
                 return EndedBy.EXIT, ""
             reason, task = next(iter(reasons.items()))
             return reason, str(task.result()) if reason is EndedBy.DISK else ""
+
+    @asynccontextmanager
+    async def _watching(self) -> AsyncIterator[Callable[[], Coroutine[Any, Any, str]]]:
+        """Gives what to await for the watchdog's verdict; it starts when the command has lived for a moment."""
+        watchdogs: list[asyncio.subprocess.Process] = []
+
+        async def verdict() -> str:
+            await asyncio.sleep(_UNWATCHED_S)
+            process = await asyncio.create_subprocess_exec(
+                *program("bot.sandbox.watchdog"), json.dumps(await self._bounds()),
+                stdout=asyncio.subprocess.PIPE, env={},
+            )  # fmt: skip
+            watchdogs.append(process)
+            line = await process.stdout.readline() if process.stdout is not None else b""
+            if not line:
+                await asyncio.Event().wait()  # it can't tell any more; the other bounds stand
+            return str(json.loads(line)["detail"])
+
+        try:
+            yield verdict
+        finally:
+            for process in watchdogs:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+    async def _bounds(self) -> dict[str, Any]:
+        mounts, bounds = self.mounts, self.runner.bounds
+        return {
+            "paths": [str(mounts.changes), *([str(mounts.env_upper)] if mounts.env_upper else [])],
+            "base": json.loads((mounts.upper / _SIZE).read_text()),  # the copy itself
+            "bytes": bounds.disk_bytes,
+            "files": bounds.disk_files,
+            "free": bounds.disk_free_bytes,
+            "memory": 0,
+            "root": (await self._state()).get("Pid"),
+        }
 
     async def _plant(self, process: asyncio.subprocess.Process) -> socket.socket | None:
         """The listener inside the container's network. None: the container has ended before."""
@@ -274,7 +324,8 @@ class _Attempt:
     async def _remove(self) -> None:
         """Every process of it is dead when this returns. Raises SandboxUnavailable when that can't be had."""
         try:
-            await self._ask("rm", "--force", "--volumes", self.name)
+            at_once = ("--time", "0") if self.runner.engine.kind == "podman" else ()
+            await self._ask("rm", "--force", *at_once, "--volumes", self.name)
         except subprocess.CalledProcessError as error:
             if (
                 "no such container" not in str(error.stderr).lower()
@@ -305,13 +356,19 @@ class _Attempt:
                     f"The container did not start: {said or state.get('Error') or 'no reason was given'}.",
                     "`pullwright doctor` tries each part and says more.",
                 )
-            if state.get("OOMKilled") and exit_code != 0:
+            killed = state.get("OOMKilled") or any(int(count) for count in _COUNTED.findall(errors))
+            if killed and exit_code != 0:
                 reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
             elif (name := BY_SIGNAL.get(exit_code - 128)) is not None:
                 reason, detail = EndedBy.SIGNAL, name
             else:
                 code = exit_code
-        return CommandResult(code, reason, seconds, output.text, output.cut_bytes, detail)
+        refused = max((int(count) for count in _REFUSED.findall(errors)), default=0)
+        met = self.runner.bounds.processes_text(refused) if refused else ""
+        return CommandResult(
+            code, reason, seconds, output.text, output.cut_bytes, detail, met,
+            reached=self.log.reached, refused=self.log.refused,
+        )  # fmt: skip
 
 
 async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
@@ -333,17 +390,12 @@ _SIZE: Final = "size.json"
 
 
 def lay_out(mounts: Mounts, uid: int | None) -> None:
-    """Copy the layers into the writable folder, once. Everything in them is at rest. Raises SandboxUnavailable."""
+    """Copy the layers into the writable folder, once. Everything in them is at rest. Raises OSError."""
     marker = mounts.upper / _SIZE
     if marker.exists():
         return
     for layer in reversed(mounts.lowers):
-        copied = subprocess.run(
-            ["/bin/cp", "-a", "--reflink=auto", f"{layer}/.", str(mounts.changes)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if copied.returncode != 0:
-            raise SandboxUnavailable(f"A workspace could not be laid out: {copied.stderr[-300:]}")
+        trees.copy_at_rest(layer, mounts.changes)
     if uid is not None:
         trees.adopt(mounts.changes, uid)
     size, files = measure(str(mounts.changes), limits.TREE_FILES * 2)
@@ -371,38 +423,6 @@ def keep_products(mounts: Mounts) -> None:
             if (below / name).is_dir():
                 with contextlib.suppress(OSError):  # not empty, or a link
                     os.rmdir(name, dir_fd=descriptor)
-
-
-@asynccontextmanager
-async def _watching(mounts: Mounts, bounds: Bounds) -> AsyncIterator[Callable[[], Coroutine[Any, Any, str]]]:
-    """Gives what to await for the watchdog's verdict."""
-    size, files = json.loads((mounts.upper / _SIZE).read_text())
-    asked = {
-        "paths": [str(mounts.changes), *([str(mounts.env_upper)] if mounts.env_upper else [])],
-        "base": [size, files],  # the copy itself
-        "bytes": bounds.disk_bytes,
-        "files": bounds.disk_files,
-        "free": bounds.disk_free_bytes,
-        "memory": 0,
-    }
-    watchdog = await asyncio.create_subprocess_exec(
-        *program("bot.sandbox.watchdog"), json.dumps(asked), stdout=asyncio.subprocess.PIPE, env={}
-    )
-
-    async def verdict() -> str:
-        if watchdog.stdout is None:
-            raise Bug("a watchdog without an output")
-        line = await watchdog.stdout.readline()
-        if not line:
-            await asyncio.Event().wait()  # it can't tell any more; the other bounds stand
-        return str(json.loads(line)["detail"])
-
-    try:
-        yield verdict
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            watchdog.kill()
-        await watchdog.wait()
 
 
 def state_label(state_dir: Path) -> str:

@@ -16,12 +16,14 @@ from typing import Final
 
 import structlog
 
+from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox import container_cli as cli
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.container import ContainerRunner, keep_products, lay_out, state_label
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
+from bot.sandbox.environments import Shelf, hold_layers
 from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.preflight import check_host
 from bot.sandbox.remedies import refusal
@@ -46,6 +48,8 @@ class ContainerSettings:
     engine: str = ""
     runtime: str = ""  # `runsc`, or empty for the engine's own
     bounds: Bounds = field(default_factory=Bounds)
+    environment_days: float = limits.ENVIRONMENT_DAYS
+    environment_bytes: int = limits.ENVIRONMENT_BYTES
 
 
 class ContainerSandbox:
@@ -83,9 +87,12 @@ class ContainerSandbox:
         kept = replace(
             spec, key_parts=(*spec.key_parts, f"container {runner.images[image].digest}"), image=image
         )
-        layers = setup.Layers(
-            self._settings.state_dir / "container-environments", self.owner_uid, keep_products, image
+        shelf = Shelf(
+            self._settings.state_dir / "container-environments",
+            self._settings.environment_days,
+            self._settings.environment_bytes,
         )
+        layers = setup.Layers(shelf, self.owner_uid, keep_products, image)
         return await setup.ensure_environment(kept, runner.run, layers)
 
     def _allows(self, image: str) -> bool:
@@ -166,9 +173,10 @@ class ContainerSandbox:
                 env_lower=environment.env_layer, image=environment.image,
             )  # fmt: skip
             lay_out(mounts, self.owner_uid)
+            lock = hold_layers(environment.env_layer)
         except OSError as error:
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
-        return SandboxWorkspace(runner, folder, mounts, environment)
+        return SandboxWorkspace(runner, folder, mounts, environment, lock)
 
 
 def _enforced_by(runner: ContainerRunner) -> dict[str, str]:
@@ -179,7 +187,7 @@ def _enforced_by(runner: ContainerRunner) -> dict[str, str]:
         "processor time": group,
         "open files": "rlimit",
         "size of one file": "rlimit",
-        "bytes and files on disk": "watchdog (named files; the disk's free space for others)",
+        "bytes and files on disk": "watchdog",
         "temporary and home directories": "size of the file system",
         "time": "worker",
         "output": "worker",

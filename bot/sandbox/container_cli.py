@@ -189,9 +189,11 @@ def _limits(bounds: Bounds) -> list[str]:
 
 def _file_systems(inside: Inside, engine: Engine) -> list[str]:
     sizes = {"/tmp": limits.TMP_BYTES, HOME: limits.HOME_BYTES, "/var/tmp": limits.SHM_BYTES}  # noqa: S108
+    uid, _, gid = inside.user.partition(":")
+    owned = "notmpcopyup,U" if engine.kind == "podman" else f"uid={uid},gid={gid}"  # some runtimes drop the mode
     arguments = ["--read-only", *(("--read-only-tmpfs=false",) if engine.kind == "podman" else ())]
     for path, size in sizes.items():
-        arguments += ["--tmpfs", f"{path}:rw,nosuid,nodev,exec,mode=1777,size={size}"]
+        arguments += ["--tmpfs", f"{path}:rw,nosuid,nodev,exec,mode=1777,size={size},{owned}"]
     for source, target, writable in inside.mounts:
         mount = f"type=bind,source={source},target={target}"
         arguments += ["--mount", mount if writable else f"{mount},readonly"]

@@ -81,7 +81,7 @@ def decide_host(policy: EgressPolicy, host: str, port: int) -> Denied | None:
         return Denied(403, f"Port {port} is not let out, only {_HTTPS}.")
     if any(_fits(pattern.lower(), host) for pattern in policy.hosts):
         return None
-    return Denied(403, f"{host} is not on the allow-list. The operator can add it: PULLWRIGHT_EGRESS_HOSTS.")
+    return Denied(403, f"{host} is not on the allow-list. It can be added: {policy.where}.")
 
 
 def decide_addresses(policy: EgressPolicy, host: str, addresses: tuple[str, ...]) -> str | Denied:

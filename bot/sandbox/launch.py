@@ -29,6 +29,7 @@ from typing import Any, Final
 from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.output import HeadTail
 from bot.sandbox.seam import PROXY_ADDRESS
 
@@ -131,6 +132,7 @@ class Running:
     block: int
     news: asyncio.Event  # something was told
     listener: socket.socket | None = None
+    egress: EgressLog = field(default_factory=EgressLog)
     pidfd: int | None = None
     heard: bytes = b""
     pipes: tuple[int, ...] = ()

@@ -18,6 +18,7 @@ from bot.sandbox import trees
 from bot.sandbox.arguments import SANDBOX_UID
 from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Check, Command, CommandResult, EgressPolicy, Preflight
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import PROXY_ADDRESS, CommandRunner, Mounts
 
@@ -175,7 +176,7 @@ def _unknown() -> str:
 
 
 @asynccontextmanager
-async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[None]:
+async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[EgressLog]:
     """Stands where the proxy will: says one word to everybody who connects."""
     del policy
 
@@ -186,6 +187,6 @@ async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterato
 
     server = await asyncio.start_server(say, sock=listener)
     try:
-        yield
+        yield EgressLog()
     finally:
         server.close()

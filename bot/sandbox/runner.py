@@ -27,12 +27,13 @@ from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
 from bot.sandbox.output import HeadTail
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Mounts
 from bot.sandbox.seccomp import build_filter
 
-Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[object]]
+Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
 
 _FILES_BELOW: Final = "/pullwright/"
@@ -116,8 +117,9 @@ class _Attempt:
                 running.close()
             seconds = time.monotonic() - began
             result = self._result(running, reason, group.killed_for_memory(), seconds)
-            refused = group.refused_processes()
-            return replace(result, met=self.runner.bounds.processes_text(refused)) if refused else result
+            if refused := group.refused_processes():
+                result = replace(result, met=self.runner.bounds.processes_text(refused))
+            return replace(result, reached=running.egress.reached, refused=running.egress.refused)
 
     def _cgroup(self, descriptors: Descriptors) -> CommandCgroup:
         manager = command_cgroup(self.runner.cgroups, secrets.token_hex(6), self.runner.bounds)
@@ -135,7 +137,9 @@ class _Attempt:
             if self.served is not None:
                 if running.listener is None or self.runner.serve is None:
                     raise SandboxUnavailable("The proxy could not be planted into the sandbox's network.")
-                await stack.enter_async_context(self.runner.serve(running.listener, self.served))
+                running.egress = await stack.enter_async_context(
+                    self.runner.serve(running.listener, self.served)
+                )
             running.release()
             waits = {
                 asyncio.create_task(running.ended()): EndedBy.EXIT,
@@ -263,6 +267,7 @@ class _Attempt:
         return {
             "paths": paths,
             "base": [0, 0],
+            "root": None,  # the launcher, its parent
             "bytes": self.runner.bounds.disk_bytes,
             "files": self.runner.bounds.disk_files,
             "free": self.runner.bounds.disk_free_bytes,

@@ -59,7 +59,7 @@ def _over(bounds: dict) -> str:  # type: ignore[type-arg]
         except OSError as error:
             return f'{{"over": "disk", "detail": "the tree can not be measured: {os.strerror(error.errno or 0)}"}}\n'
         disk, files = disk + more_bytes, files + more_files
-    if disk + unlinked_bytes(os.getppid(), bounds["paths"][0]) > bounds["bytes"]:
+    if disk + unlinked_bytes(bounds["root"] or os.getppid(), bounds["paths"][0]) > bounds["bytes"]:
         return f'{{"over": "disk", "detail": "more than {bounds["bytes"] >> 20} MiB written"}}\n'
     if files > bounds["files"]:
         return f'{{"over": "disk", "detail": "more than {bounds["files"]} files written"}}\n'

@@ -8,6 +8,7 @@ for what runs. The view is for when nothing runs, which the caller sees to.
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug, ForModel
 from bot.sandbox import files_inside, trees
 from bot.sandbox.contract import (
+    BlockedHost,
     Command,
     CommandResult,
     Environment,
@@ -29,6 +31,7 @@ from bot.sandbox.seam import CommandRunner, Mounts
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
 _PROGRAM: Final = Path(files_inside.__file__)
+_SHOWN: Final = 120  # characters of a command in a report
 _HEADER_BYTES: Final = 8 * limits.MIB  # the JSON line: at most SANDBOX_ENTRIES names of 255 bytes, escaped
 
 
@@ -40,6 +43,8 @@ class SandboxWorkspace:
     folder: Path
     mounts: Mounts
     environment: Environment
+    lock: int | None = None  # keeps the environment from being removed
+    _blocked: dict[str, BlockedHost] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
 
@@ -48,7 +53,16 @@ class SandboxWorkspace:
         variables = {**self.environment.variables, **command.env}
         async with self._turn:
             self._refuse_closed()
-            return await self.runner.run(self.mounts, replace(command, env=variables))
+            egress = self.environment.egress
+            result = await self.runner.run(self.mounts, replace(command, env=variables), egress)
+        for host, reason in result.refused.items():
+            self._blocked.setdefault(host, BlockedHost(host, reason, first_line(command.script)))
+        return result
+
+    @property
+    def blocked(self) -> tuple[BlockedHost, ...]:
+        """See `contract.Workspace.blocked`."""
+        return tuple(self._blocked.values())
 
     async def read_file(self, path: str, max_bytes: int = limits.READ_FILE_BYTES) -> FileRead:
         """See `contract.Workspace.read_file`. A link within is followed; one that leads nowhere is a SYMLINK.
@@ -103,6 +117,9 @@ class SandboxWorkspace:
         async with self._turn:
             self._closed = True
             await asyncio.to_thread(trees.remove, self.folder)
+            if self.lock is not None:
+                os.close(self.lock)
+                self.lock = None
 
     async def _ask(
         self, request: dict[str, Any], content: bytes, answer_bytes: int
@@ -127,6 +144,12 @@ class SandboxWorkspace:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise Bug("this workspace is closed")
+
+
+def first_line(script: str) -> str:
+    """Of a command, for a person: what it was."""
+    lines = [line.strip() for line in script.splitlines() if line.strip()]
+    return lines[0][:_SHOWN] + (" ..." if len(lines) > 1 or len(lines[0]) > _SHOWN else "") if lines else ""
 
 
 def _checked(path: str) -> str:

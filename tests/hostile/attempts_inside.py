@@ -337,7 +337,7 @@ for path in ("/tmp/python", "/workspace/python"):
 for number in (0, os.getuid() + 1):
     attempt(f"uid {number}", lambda: os.setuid(number)); attempt(f"gid {number}", lambda: os.setgid(number))
 attempt("groups", lambda: os.setgroups([0]))
-for folder in ("/usr/bin", "/usr/sbin"):
+for folder in filter(os.path.isdir, ("/usr/bin", "/usr/sbin")):
     for name in os.listdir(folder):
         path = f"{folder}/{name}"
         if os.path.isfile(path) and os.stat(path).st_mode & stat.S_ISUID and os.statvfs(path).f_flag & os.ST_NOSUID == 0:

@@ -6,7 +6,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,7 +36,8 @@ class ChangeSettings:
     handle: str
     web_url: str
     data_dir: Path
-    egress: EgressPolicy  # for set-up only: the work has no network
+    egress: EgressPolicy  # for set-up; the work reaches what the repository's file allows
+    presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ecosystem -> hosts on this host
     setup_command: str = ""
     test_command: str = ""
     budget: Budget = field(default_factory=Budget)

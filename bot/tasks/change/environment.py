@@ -19,7 +19,7 @@ from bot.errors import RepositoryFault, SetupFailed
 from bot.sandbox.contract import NO_SETUP, Environment, SetupSpec
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import CommandFacts, SetupFacts
-from bot.tasks.change.prepare import decide_setup, named_test_command
+from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
 from bot.verify.detect import detect_setup, detect_test_command, is_manifest, manifest_paths
@@ -49,7 +49,7 @@ async def prepare(desk: Desk) -> None:
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
     setup = decide_setup(config, services.settings.setup_command, detected)
     facts = CommandFacts(test.runner.value, test.command, test.source)
-    await desk.learn(setup=setup, test=facts)
+    await desk.learn(setup=setup, test=facts, network=config.network)
     try:
         await open_environment(desk)
     except SetupFailed as fault:
@@ -81,8 +81,9 @@ async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environm
     """The environment of the base, or of a patch that changes what it is made from (then of its own trust
     class: never shared with other tasks)."""
     facts, services = desk.facts, desk.services
+    work = decide_egress(services.settings.egress, services.settings.presets, facts.network)
     if not facts.setup.script:
-        return NO_SETUP
+        return replace(NO_SETUP, egress=work, image=facts.image)
     tree = patch or facts.base_tree
     spec = SetupSpec(
         script=facts.setup.script,
@@ -92,9 +93,10 @@ async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environm
             f"trust {'patch ' + desk.taken.id if patch else 'base'}",
             *(f"{path} {blob}" for path, blob in await _manifest_blobs(desk, tree)),
         ),
-        egress=services.settings.egress,
+        egress=decide_setup_egress(services.settings.egress, work),
+        image=facts.image,
     )
-    return await services.sandbox.ensure_environment(spec)
+    return replace(await services.sandbox.ensure_environment(spec), egress=work)
 
 
 async def _manifest_blobs(desk: Desk, tree: TreeSha) -> list[tuple[str, str]]:
@@ -152,6 +154,9 @@ async def open_work_tree(desk: Desk) -> AsyncIterator[WorkTree]:
         yield work
     finally:
         await work.close()
+    blocked = (*environment.blocked, *work.blocked.values())
+    if blocked:
+        await desk.learn(blocked=tuple((one.host, one.reason, one.command) for one in blocked))
 
 
 # -- the baseline's cache ---------------------------------------------------------------------------------------

@@ -56,6 +56,9 @@ class ChangeFacts:
     comment_url: str = ""
     setup: SetupFacts = SetupFacts()
     test: CommandFacts = CommandFacts()
+    network: tuple[str, ...] = ()  # hosts and presets that the repository's file lets the work reach
+    image: str = ""  # that the repository's development container names
+    blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -85,6 +88,8 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "setup": lambda value: SetupFacts(**value),
         "test": lambda value: CommandFacts(**value),
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
+        "network": tuple,
+        "blocked": lambda value: tuple((str(host), str(why), str(command)) for host, why, command in value),
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
         "evidence": lambda value: _parse_evidence(value) if value else None,
