@@ -149,10 +149,14 @@ def _read_command(key: str, node: yaml.Node) -> str:
 def _read_hosts(node: yaml.Node) -> tuple[str, ...]:
     if not isinstance(node, yaml.SequenceNode):
         raise ConfigFault(
-            "`network` is not a list.", "Write one host a line: `network:` and then `  - example.org`.", _line(node)
+            "`network` is not a list.",
+            "Write one host a line: `network:` and then `  - example.org`.",
+            _line(node),
         )
     if len(node.value) > NETWORK_HOSTS:
-        raise ConfigFault(f"`network` has more than {NETWORK_HOSTS} entries.", "Name fewer hosts.", _line(node))
+        raise ConfigFault(
+            f"`network` has more than {NETWORK_HOSTS} entries.", "Name fewer hosts.", _line(node)
+        )
     return tuple(_read_host(one) for one in node.value)
 
 
@@ -165,7 +169,8 @@ def _read_host(node: yaml.Node) -> str:
         raise ConfigFault(
             f"`{text[:60]}` is no host that can be allowed.",
             "Write a name with a dot, without scheme, port and path; `*.` in front stands for one label. Or one of: "
-            + ", ".join(PRESETS) + ".",
+            + ", ".join(PRESETS)
+            + ".",
             _line(node),
         )
     return text

@@ -107,7 +107,9 @@ class BubblewrapSandbox:
         return runner, folder
 
     def _open(self, runner: Runner, template: Path, environment: Environment) -> SandboxWorkspace:
+        lock = None
         try:
+            lock = hold_layers(environment.env_layer)
             if self.owner_uid is not None:
                 for layer in (template, environment.env_layer, environment.workspace_layer):
                     if layer is not None:
@@ -115,8 +117,9 @@ class BubblewrapSandbox:
             folder = self._folder.make()
             (folder / "view").mkdir()
             upper = make_upper(folder / "layer", self.owner_uid)
-            lock = hold_layers(environment.env_layer)
         except OSError as error:
+            if lock is not None:
+                os.close(lock)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
         extra = (environment.workspace_layer,) if environment.workspace_layer is not None else ()
         mounts = Mounts((*extra, template), upper, env_lower=environment.env_layer)

@@ -11,7 +11,6 @@ still waits for a file that only we can make.
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -33,12 +32,12 @@ from bot.sandbox.arguments import HOSTS, NSSWITCH, base_variables
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.container_cli import Engine, Image, Inside
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.copies import copied_size, lay_out
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import program
 from bot.sandbox.output import HeadTail
 from bot.sandbox.runner import BY_SIGNAL, shell_argv
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Mounts
-from bot.sandbox.watchdog import measure
 
 Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 
@@ -254,7 +253,7 @@ class _Attempt:
         mounts, bounds = self.mounts, self.runner.bounds
         return {
             "paths": [str(mounts.changes), *([str(mounts.env_upper)] if mounts.env_upper else [])],
-            "base": json.loads((mounts.upper / _SIZE).read_text()),  # the copy itself
+            "base": copied_size(mounts),
             "bytes": bounds.disk_bytes,
             "files": bounds.disk_files,
             "free": bounds.disk_free_bytes,
@@ -383,48 +382,3 @@ async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
 async def _read(source: asyncio.StreamReader | None, into: HeadTail) -> None:
     while source is not None and (chunk := await source.read(_CHUNK)):
         into.feed(chunk)
-
-
-# -- layers: a workspace is a plain folder ------------------------------------------------------------------------
-_SIZE: Final = "size.json"
-
-
-def lay_out(mounts: Mounts, uid: int | None) -> None:
-    """Copy the layers into the writable folder, once. Everything in them is at rest. Raises OSError."""
-    marker = mounts.upper / _SIZE
-    if marker.exists():
-        return
-    for layer in reversed(mounts.lowers):
-        trees.copy_at_rest(layer, mounts.changes)
-    if uid is not None:
-        trees.adopt(mounts.changes, uid)
-    size, files = measure(str(mounts.changes), limits.TREE_FILES * 2)
-    marker.write_text(json.dumps([size, files]))
-
-
-def keep_products(mounts: Mounts) -> None:
-    """After a set-up: leave in the folder only what it made or changed, as an overlay's layer would hold."""
-    template = mounts.lowers[-1]
-    for folder, directories, names, descriptor in os.fwalk(
-        mounts.changes, topdown=False, follow_symlinks=False
-    ):
-        below = template / Path(folder).relative_to(mounts.changes)
-        for name in names:
-            state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-            with contextlib.suppress(OSError):
-                old = (below / name).lstat()
-                if (old.st_mode, old.st_size, old.st_mtime_ns) == (
-                    state.st_mode,
-                    state.st_size,
-                    state.st_mtime_ns,
-                ):
-                    os.unlink(name, dir_fd=descriptor)
-        for name in directories:
-            if (below / name).is_dir():
-                with contextlib.suppress(OSError):  # not empty, or a link
-                    os.rmdir(name, dir_fd=descriptor)
-
-
-def state_label(state_dir: Path) -> str:
-    """Names a state directory on containers without telling its path."""
-    return hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]

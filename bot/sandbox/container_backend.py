@@ -6,6 +6,7 @@ request from the host, and what is in it runs.
 
 import asyncio
 import fnmatch
+import hashlib
 import json
 import os
 import platform
@@ -21,8 +22,9 @@ from bot.errors import SandboxUnavailable
 from bot.sandbox import container_cli as cli
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
-from bot.sandbox.container import ContainerRunner, keep_products, lay_out, state_label
+from bot.sandbox.container import ContainerRunner
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
+from bot.sandbox.copies import keep_products, lay_out
 from bot.sandbox.environments import Shelf, hold_layers
 from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.preflight import check_host
@@ -163,7 +165,9 @@ class ContainerSandbox:
                 cli.ask(engine, "rm", "--force", "--volumes", *ids)
 
     def _open(self, runner: ContainerRunner, template: Path, environment: Environment) -> SandboxWorkspace:
+        lock = None
         try:
+            lock = hold_layers(environment.env_layer)
             folder = self._folder.make()
             extra = (environment.workspace_layer,) if environment.workspace_layer is not None else ()
             if self.owner_uid is not None and environment.env_layer is not None:
@@ -173,8 +177,9 @@ class ContainerSandbox:
                 env_lower=environment.env_layer, image=environment.image,
             )  # fmt: skip
             lay_out(mounts, self.owner_uid)
-            lock = hold_layers(environment.env_layer)
         except OSError as error:
+            if lock is not None:
+                os.close(lock)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
         return SandboxWorkspace(runner, folder, mounts, environment, lock)
 
@@ -192,3 +197,8 @@ def _enforced_by(runner: ContainerRunner) -> dict[str, str]:
         "time": "worker",
         "output": "worker",
     }
+
+
+def state_label(state_dir: Path) -> str:
+    """Names a state directory on containers without telling its path."""
+    return hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]

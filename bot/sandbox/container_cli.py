@@ -1,7 +1,7 @@
 """The command line of Docker or Podman for one command in a container of its own. Pure, but for finding the engine.
 
 It must never mount a socket of an engine, share a namespace of the host, nor take a privilege in. No path of the
-host stands in the environment or on a command line inside; the mount table names where layers lie (the kernel shows it).
+host stands in the environment or on a command line inside; the mount table does (the kernel shows it).
 """
 
 import json
@@ -190,7 +190,9 @@ def _limits(bounds: Bounds) -> list[str]:
 def _file_systems(inside: Inside, engine: Engine) -> list[str]:
     sizes = {"/tmp": limits.TMP_BYTES, HOME: limits.HOME_BYTES, "/var/tmp": limits.SHM_BYTES}  # noqa: S108
     uid, _, gid = inside.user.partition(":")
-    owned = "notmpcopyup,U" if engine.kind == "podman" else f"uid={uid},gid={gid}"  # some runtimes drop the mode
+    owned = (
+        "notmpcopyup,U" if engine.kind == "podman" else f"uid={uid},gid={gid}"
+    )  # some runtimes drop the mode
     arguments = ["--read-only", *(("--read-only-tmpfs=false",) if engine.kind == "podman" else ())]
     for path, size in sizes.items():
         arguments += ["--tmpfs", f"{path}:rw,nosuid,nodev,exec,mode=1777,size={size},{owned}"]

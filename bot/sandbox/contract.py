@@ -127,7 +127,9 @@ class Environment:
     workspace_layer: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # PATH additions and the like
     image: str = ""  # container back end: what it was made in; "": the operator's image
-    egress: EgressPolicy = OFFLINE  # what commands in it may reach: nothing, unless the repository's file says so
+    egress: EgressPolicy = (
+        OFFLINE  # what commands in it may reach: nothing, unless the repository's file says so
+    )
     blocked: tuple[BlockedHost, ...] = ()  # what its set-up wanted and did not get
 
 

@@ -160,11 +160,7 @@ ECOSYSTEMS: Final = (
     ),
     Ecosystem(
         "rust",
-        (
-            Question(
-                ("cargo", "fetch"), parse_urls, {"Cargo.toml": _CRATE, "src/lib.rs": ""}, detached=True
-            ),
-        ),
+        (Question(("cargo", "fetch"), parse_urls, {"Cargo.toml": _CRATE, "src/lib.rs": ""}, detached=True),),
         probe="config.json",
         links=links_cargo,
     ),

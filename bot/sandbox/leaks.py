@@ -21,7 +21,7 @@ def find_leaks(folders: tuple[Path, ...], secrets: Mapping[str, str]) -> list[tu
     if not needles:
         return []
     overlap = max(len(needle) for _, needle in needles) - 1
-    found = []
+    found: list[tuple[str, str]] = []
     for top in folders:
         for path, text in _contents(top, overlap):
             name = next((name for name, needle in needles if needle in text), None)

@@ -89,10 +89,8 @@ async def _preset(one: Ecosystem) -> Preset:
     urls = await asyncio.to_thread(_ask_managers, one)
     hosts = hosts_of(urls)
     for url in urls if one.probe else ():
-        if urlsplit(url).path.endswith(f"/{one.probe}"):  # the complaint of a manager named the page itself
-            page = url
-        else:
-            page = f"{url.rstrip('/')}/{one.probe}"
+        is_page = urlsplit(url).path.endswith(f"/{one.probe}")  # a manager's complaint names the page itself
+        page = url if is_page else f"{url.rstrip('/')}/{one.probe}"
         hosts += hosts_of(one.links(await fetch_page(page, "application/json")))
     variables = {one.variable: urls[0]} if one.variable and urls else {}
     return Preset(tuple(dict.fromkeys(hosts)), variables)

@@ -32,7 +32,15 @@ import structlog
 from bot.domain import limits
 from bot.errors import SetupFailed
 from bot.sandbox import trees
-from bot.sandbox.contract import BlockedHost, Command, CommandResult, EgressPolicy, EndedBy, Environment, SetupSpec
+from bot.sandbox.contract import (
+    BlockedHost,
+    Command,
+    CommandResult,
+    EgressPolicy,
+    EndedBy,
+    Environment,
+    SetupSpec,
+)
 from bot.sandbox.environments import READY, Shelf, evict, hold, is_ready, list_kept, note_use, read_told
 from bot.sandbox.leaks import find_leaks
 from bot.sandbox.propose import propose_script
@@ -255,7 +263,8 @@ def _failure(phase: str, script: str, spec: SetupSpec, result: CommandResult) ->
     hosts = ", ".join(spec.egress.hosts) or "none"
     refused = ", ".join(result.refused)
     return SetupFailed(
-        f"The {phase} ended with {how} after {result.seconds:.0f} s. The end of its log:\n" + "\n".join(lines),
+        f"The {phase} ended with {how} after {result.seconds:.0f} s. The end of its log:\n"
+        + "\n".join(lines),
         (f"It wanted these hosts and did not get them: {refused}. " if refused else "")
         + f"It can reach these: {hosts}. The repository's file adds others under `network`. The operator adds "
         "others with PULLWRIGHT_EGRESS_HOSTS, and pins mirrors inside a company with PULLWRIGHT_EGRESS_PINS. "

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Final
 
 _NUMBERS: Final = re.compile(r"\d+")
-_CREDENTIALS: Final = (".credentials", "credentials", "credentials.toml", ".npmrc", ".netrc", ".pypirc", "settings.xml")
+_CREDENTIALS: Final = (
+    ".credentials",
+    "credentials",
+    "credentials.toml",
+    ".npmrc",
+    ".netrc",
+    ".pypirc",
+    "settings.xml",
+)
 
 # kind: (pattern below a home, program that makes it usable)
 _BELOW_HOME: Final = (
@@ -76,7 +84,11 @@ def _newest(base: Path, pattern: str, needed: str) -> Path | None:
 
 def _usable(path: Path, needed: str) -> bool:
     program = path / needed
-    return program.is_file() and os.access(program, os.X_OK) and not any((path / name).exists() for name in _CREDENTIALS)
+    return (
+        program.is_file()
+        and os.access(program, os.X_OK)
+        and not any((path / name).exists() for name in _CREDENTIALS)
+    )
 
 
 def _version(path: Path) -> tuple[int, ...]:

@@ -15,7 +15,6 @@ from bot.texts.evidence_table import (
 from bot.texts.sanitise import sanitise_block, sanitise_line
 from bot.texts.size import fit
 
-
 _BLOCKED_SHOWN = 10  # hosts; more of them say the same
 
 

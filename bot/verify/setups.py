@@ -30,9 +30,8 @@ _HOME: Final = "export GOPATH=/env/go GOMODCACHE=/env/go/mod CARGO_HOME=/env/car
 VARIABLES: Final = {
     "GOPATH": "/env/go",
     "GOMODCACHE": "/env/go/mod",
-    "GOFLAGS": "-mod=mod",
     "CARGO_HOME": "/env/cargo",
-    "GRADLE_USER_HOME": "/env/gradle",
+    "GRADLE_RO_DEP_CACHE": "/env/gradle/caches",
     "MAVEN_OPTS": "-Dmaven.repo.local=/env/m2",
     "BUNDLE_PATH": "/env/bundle",
     "COMPOSER_HOME": "/env/composer",
@@ -94,7 +93,9 @@ def _python(
         sync = "UV_PROJECT_ENVIRONMENT=/env uv sync --locked --all-extras --all-groups --inexact"
         return _Step(_with_tool(venv, "uv", f"{tools} uv", sync), "uv.lock")
     if "poetry.lock" in known:
-        install = "VIRTUAL_ENV=/env POETRY_VIRTUALENVS_CREATE=false poetry install --no-interaction --all-extras"
+        install = (
+            "VIRTUAL_ENV=/env POETRY_VIRTUALENVS_CREATE=false poetry install --no-interaction --all-extras"
+        )
         return _Step(_with_tool(venv, "poetry", f"{tools} poetry", install), "poetry.lock")
     if "pdm.lock" in known:
         sync = "VIRTUAL_ENV=/env PDM_USE_VENV=1 pdm use -f /env/bin/python && pdm sync --dev -G :all --no-editable"
@@ -145,7 +146,9 @@ def _package_manager(text: str) -> str:
 
 def _has_packages(text: str) -> bool:
     found = _json(text)
-    return any(found.get(kind) for kind in ("dependencies", "devDependencies", "optionalDependencies", "workspaces"))
+    return any(
+        found.get(kind) for kind in ("dependencies", "devDependencies", "optionalDependencies", "workspaces")
+    )
 
 
 def _go(known: frozenset[str]) -> _Step | None:
@@ -158,9 +161,7 @@ def _rust(known: frozenset[str]) -> _Step | None:
     if "Cargo.toml" not in known:
         return None
     lock = "Cargo.lock" in known
-    return _Step(
-        f"{_HOME}\ncargo fetch{' --locked' if lock else ''}", "Cargo.lock" if lock else "Cargo.toml"
-    )
+    return _Step(f"{_HOME}\ncargo fetch{' --locked' if lock else ''}", "Cargo.lock" if lock else "Cargo.toml")
 
 
 def _java(known: frozenset[str]) -> _Step | None:
@@ -174,7 +175,9 @@ def _java(known: frozenset[str]) -> _Step | None:
     if gradle is None:
         return None
     start = "sh ./gradlew" if "gradlew" in known else "gradle"
-    return _Step(f"export GRADLE_USER_HOME=/env/gradle\n{start} --no-daemon --console plain testClasses", gradle)
+    return _Step(
+        f"export GRADLE_USER_HOME=/env/gradle\n{start} --no-daemon --console plain testClasses", gradle
+    )
 
 
 def _ruby(known: frozenset[str]) -> _Step | None:

@@ -22,7 +22,6 @@ from tests.hostile.cage import Backend
 from tests.hostile.image import NAME, build_image
 from tests.sandbox.conftest import SMALL, UID
 
-
 BACKENDS = ("bubblewrap", "container")
 
 
@@ -52,7 +51,9 @@ def make_backend(name: str, state: Path) -> tuple[Backend | None, str]:
     if not found.ok:
         failed = "; ".join(f"{check.name}: {check.detail}" for check in found.checks if not check.ok)
         return None, f"{name} can't be started here ({failed})"
-    return Backend(name, sandbox, os.path.realpath(sys.executable) if name == "bubblewrap" else "/usr/bin/python3"), ""
+    return Backend(
+        name, sandbox, os.path.realpath(sys.executable) if name == "bubblewrap" else "/usr/bin/python3"
+    ), ""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from bot.sandbox.contract import NO_SETUP, Environment
 from tests.hostile.backends import BACKENDS, make_backend
 from tests.hostile.cage import Backend, Cage, Canaries
+from tests.repos.conftest import world  # noqa: F401  # a fixture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

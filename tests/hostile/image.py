@@ -9,10 +9,53 @@ import tarfile
 from pathlib import Path
 
 NAME = "localhost/pullwright-hostile:latest"
-PROGRAMS = (
-    "bash sh cat ls id sed grep tr wc head tail sleep touch mkdir mkfifo ln rm mv cp chmod stat find sort yes env kill "
-    "setsid truncate df mknod true false echo printf date seq timeout ps dd du tee readlink awk nohup nice"
-).split()
+PROGRAMS = [
+    "bash",
+    "sh",
+    "cat",
+    "ls",
+    "id",
+    "sed",
+    "grep",
+    "tr",
+    "wc",
+    "head",
+    "tail",
+    "sleep",
+    "touch",
+    "mkdir",
+    "mkfifo",
+    "ln",
+    "rm",
+    "mv",
+    "cp",
+    "chmod",
+    "stat",
+    "find",
+    "sort",
+    "yes",
+    "env",
+    "kill",
+    "setsid",
+    "truncate",
+    "df",
+    "mknod",
+    "true",
+    "false",
+    "echo",
+    "printf",
+    "date",
+    "seq",
+    "timeout",
+    "ps",
+    "dd",
+    "du",
+    "tee",
+    "readlink",
+    "awk",
+    "nohup",
+    "nice",
+]
 FOLDERS = ("usr", "usr/bin", "usr/lib", "usr/lib64", "etc", "proc", "dev", "sys", "workspace", "env", "pullwright",
            "home", "home/agent", "run", "var", "var/tmp")  # fmt: skip
 
@@ -49,7 +92,9 @@ def _archive() -> bytes:
 def _libraries(paths: list[str]) -> set[str]:
     found = set()
     for path in paths:
-        said = subprocess.run(["ldd", os.path.realpath(path)], capture_output=True, text=True, check=False).stdout
+        said = subprocess.run(
+            ["ldd", os.path.realpath(path)], capture_output=True, text=True, check=False
+        ).stdout
         found |= {word for word in said.split() if word.startswith("/")}
     return found
 
@@ -61,7 +106,9 @@ def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
 
 
 def _needed(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if any(part in entry.name for part in ("__pycache__", "/test", "config-3", "idlelib")) else entry
+    return (
+        None if any(part in entry.name for part in ("__pycache__", "/test", "config-3", "idlelib")) else entry
+    )
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ from dulwich.objects import Blob, Tree
 from dulwich.repo import Repo
 
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
-from bot.errors import ForModel, RepositoryFault, RetryLater, TokenRefused
+from bot.errors import ForModel, PullwrightError, RepositoryFault, RetryLater, TokenRefused
 from bot.repos import walk
 from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View
 from bot.sandbox.contract import Command, FileKind, FileWrite, Workspace
 from bot.verify.gate import ChangedFile, check_change
 from tests.hostile.cage import Backend
 from tests.hostile.points import point
-from tests.repos.conftest import KEY, NAME, GitWorld, world  # noqa: F401  # a fixture
+from tests.repos.conftest import KEY, NAME, GitWorld
 
 NEEDS_GIT = pytest.mark.skipif(shutil.which("git") is None, reason="the twin needs git on the host")
 
@@ -85,12 +85,12 @@ open("new.py", "w").write("print(1)\\n")
 
 
 @pytest.fixture
-async def work(backend: Backend, world: GitWorld) -> Workspace:  # noqa: F811
+async def work(backend: Backend, world: GitWorld) -> Workspace:
     base = await world.fetch()
     return await backend.sandbox.open_workspace(await world.repos.materialise(KEY, base.tree))
 
 
-async def taken(world: GitWorld, work: Workspace) -> Snapshot:  # noqa: F811
+async def taken(world: GitWorld, work: Workspace) -> Snapshot:
     base = await world.fetch()
     return await world.repos.snapshot(KEY, base.tree, View(work.view_command, work.view_root))
 
@@ -172,7 +172,7 @@ while True:
 
 
 @point(53)
-async def test_the_walker_withstands_a_swap_while_it_walks(world: GitWorld, tmp_path: Path) -> None:  # noqa: F811
+async def test_the_walker_withstands_a_swap_while_it_walks(world: GitWorld, tmp_path: Path) -> None:
     """It is never started beside a living task; it holds all the same."""
     base = await world.fetch()
     view = await world.open_work(base.tree)
@@ -236,7 +236,7 @@ async def test_special_files_are_left_out_and_hang_nobody(
 
 
 @point(55, 56)
-async def test_git_folders_in_every_spelling_stay_behind(world: GitWorld, work: Workspace) -> None:  # noqa: F811
+async def test_git_folders_in_every_spelling_stay_behind(world: GitWorld, work: Workspace) -> None:
     made = await work.run(
         Command(
             'for d in .GIT \'.git \' .git. git~1 GIT~1 .Git sub/.git sub/.GIT; do mkdir -p "$d/hooks"; echo x > "$d/config"; done;'
@@ -253,7 +253,7 @@ async def test_git_folders_in_every_spelling_stay_behind(world: GitWorld, work: 
 
 
 @point(57)
-async def test_control_characters_in_names_forge_no_line(world: GitWorld, work: Workspace) -> None:  # noqa: F811
+async def test_control_characters_in_names_forge_no_line(world: GitWorld, work: Workspace) -> None:
     made = await work.run(
         Command(
             r"""touch "$(printf 'a\n--- a/forged')" "$(printf 'b\033[2Jx')" "$(printf 'c\rd')" "$(printf 'bad\377')";"""
@@ -286,7 +286,7 @@ async def test_a_deep_tree_ends_without_a_trace_of_deletion(
 
 
 @point(58)
-async def test_a_walk_without_descriptors_is_an_error(world: GitWorld, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_walk_without_descriptors_is_an_error(world: GitWorld, tmp_path: Path) -> None:
     base = await world.fetch()
     view = await world.open_work(base.tree)
     (world.work / "/".join(["d"] * 40)).mkdir(parents=True)
@@ -314,7 +314,7 @@ def test_a_walk_over_its_cap_is_an_error(tmp_path: Path) -> None:
 
 
 @point(59)
-async def test_a_blob_bomb_is_contained(world: GitWorld) -> None:  # noqa: F811
+async def test_a_blob_bomb_is_contained(world: GitWorld) -> None:
     """52 MiB of nought are 52 KB on the wire. Over the bound on one file it is left out, and never deleted."""
     world.hub.seed.commit(NAME, {"bomb.bin": bytes(52 << 20)}, "Bomb")
     base = await world.fetch()
@@ -327,7 +327,7 @@ async def test_a_blob_bomb_is_contained(world: GitWorld) -> None:  # noqa: F811
 
 
 @point(59)
-async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld, tmp_path: Path) -> None:
     await world.fetch()
     cache = next(world.repos.state_dir.rglob("cache.git"))
     liar = b"blob 5\0" + bytes(120 << 20)
@@ -340,10 +340,9 @@ async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld,
         repo.object_store.add_object(tree)
     try:
         folder = await world.repos.materialise(KEY, TreeSha(tree.id.decode()))
-    except Exception as fault:  # any named end will do, a hanging or dying worker would not
-        assert type(fault).__module__ == "bot.errors"
-    else:
-        assert not (folder / "x").exists()
+    except PullwrightError:
+        return  # any named end will do; a hanging or dying worker would not
+    assert not (folder / "x").exists()
 
 
 @point(60)
@@ -363,7 +362,7 @@ async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld,
         b"\xff",
     ],
 )
-async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> None:  # noqa: F811
+async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> None:
     await world.fetch()
     cache = next(world.repos.state_dir.rglob("cache.git"))
     blob = Blob.from_string(b"x")
@@ -380,7 +379,7 @@ async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> N
 
 
 @point(60)
-async def test_a_file_below_a_link_is_not_laid_out(world: GitWorld, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_file_below_a_link_is_not_laid_out(world: GitWorld, tmp_path: Path) -> None:
     await world.fetch()
     cache = next(world.repos.state_dir.rglob("cache.git"))
     target, inner = Blob.from_string(os.fsencode(tmp_path)), Blob.from_string(b"x")
@@ -396,10 +395,9 @@ async def test_a_file_below_a_link_is_not_laid_out(world: GitWorld, tmp_path: Pa
             repo.object_store.add_object(one)
     try:
         folder = await world.repos.materialise(KEY, TreeSha(tree.id.decode()))
-    except Exception as fault:
-        assert type(fault).__module__ == "bot.errors"
-    else:
-        assert not (folder / "a" / "planted").exists() or not (folder / "a").is_symlink()
+    except PullwrightError:
+        folder = tmp_path / "none"
+    assert not (folder / "a" / "planted").exists() or not (folder / "a").is_symlink()
     assert not (tmp_path / "planted").exists()
 
 
@@ -442,7 +440,7 @@ def attacker() -> Iterator[_Server]:
 
 
 @point(61)
-async def test_lfs_pointers_stay_pointers(world: GitWorld, attacker: _Server) -> None:  # noqa: F811
+async def test_lfs_pointers_stay_pointers(world: GitWorld, attacker: _Server) -> None:
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 5\n"
     files = {
         ".lfsconfig": f"[lfs]\n\turl = {attacker.url}/\n".encode(),
@@ -491,7 +489,7 @@ async def test_the_users_git_configuration_is_not_read(
 
 
 @point(64)
-async def test_a_redirect_does_not_carry_the_token(world: GitWorld, attacker: _Server) -> None:  # noqa: F811
+async def test_a_redirect_does_not_carry_the_token(world: GitWorld, attacker: _Server) -> None:
     front = _Server(attacker.url)
     try:
         with pytest.raises((RepositoryFault, RetryLater, TokenRefused)):
@@ -504,7 +502,7 @@ async def test_a_redirect_does_not_carry_the_token(world: GitWorld, attacker: _S
 
 
 @point(64)
-async def test_the_server_that_is_asked_does_get_the_token(world: GitWorld) -> None:  # noqa: F811
+async def test_the_server_that_is_asked_does_get_the_token(world: GitWorld) -> None:
     """The twin: the fetch of the fixture needs it."""
     assert (await world.fetch()).tree
     with pytest.raises(RepositoryFault):
@@ -512,7 +510,7 @@ async def test_the_server_that_is_asked_does_get_the_token(world: GitWorld) -> N
 
 
 @point(10)
-async def test_the_token_is_in_no_file_and_on_no_command_line(world: GitWorld) -> None:  # noqa: F811
+async def test_the_token_is_in_no_file_and_on_no_command_line(world: GitWorld) -> None:
     seen: list[bytes] = []
     stop = threading.Event()
 

@@ -1,18 +1,17 @@
 """Bombs, floods and survivors: each ends with a named reason, and the host goes on."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.sandbox.contract import CommandResult, EndedBy
+from bot.sandbox.contract import Command, CommandResult, EndedBy
+from tests.hostile.backends import make_sandbox
 from tests.hostile.cage import Cage
 from tests.hostile.points import point
 from tests.sandbox.conftest import SMALL
@@ -245,7 +244,7 @@ async def test_stopping_the_first_process_does_not_outlive_the_timeout(cage: Cag
 async def test_parallel_tasks_do_not_see_each_other(cage: Cage) -> None:
     other = await cage.backend.sandbox.open_workspace(cage.template)
     write = "echo theirs > README; echo theirs > /tmp/shared; echo theirs > /dev/shm/shared; sleep 98758"
-    theirs = asyncio.create_task(other.run(_command(write, 20)))
+    theirs = asyncio.create_task(other.run(Command(write, timeout_s=20)))
     while not host_processes("98758"):
         await asyncio.sleep(0.05)
     seen = await cage.run(
@@ -288,7 +287,7 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def killed_worker(cage: Cage, tmp_path: Path) -> Iterator[tuple[Path, Path, int]]:
+def killed_worker(cage: Cage, tmp_path: Path) -> tuple[Path, Path, int]:
     """A worker that was killed in the middle of a command: its state directory, its workspace, its id."""
     argv = [sys.executable, "-c", _WORKER, cage.backend.name, str(tmp_path / "state"), str(cage.template)]
     root = Path(__file__).resolve().parents[2]
@@ -302,13 +301,11 @@ def killed_worker(cage: Cage, tmp_path: Path) -> Iterator[tuple[Path, Path, int]
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
-    yield tmp_path / "state", workspace, worker.pid
+    return tmp_path / "state", workspace, worker.pid
 
 
 @point(49)
 async def test_a_killed_worker_leaves_nothing(cage: Cage, killed_worker: tuple[Path, Path, int]) -> None:
-    from tests.hostile.backends import make_sandbox
-
     state, workspace, pid = killed_worker
     if cage.backend.name == "bubblewrap":  # the kernel ends them with their parent
         until = time.monotonic() + 10
@@ -323,14 +320,7 @@ async def test_a_killed_worker_leaves_nothing(cage: Cage, killed_worker: tuple[P
     assert list(Path("/sys/fs/cgroup").rglob(f"pullwright-{pid}-*")) == []
 
 
-def _command(script: str, timeout_s: float) -> "object":
-    from bot.sandbox.contract import Command
-
-    return Command(script, timeout_s=timeout_s)
-
-
 def test_the_tests_themselves_left_nothing() -> None:
     assert [
         pid for word in ("98761", "98760", "98759", "98758", "98757") for pid in host_processes(word)
     ] == []
-    assert os.getpid() > 0

@@ -15,22 +15,38 @@ PACKAGE = '{"name": "x", "devDependencies": {"vitest": "1"}}'
 @pytest.mark.parametrize(
     ("files", "source", "words"),
     [
-        ({"pyproject.toml": PYPROJECT, "uv.lock": ""}, "uv.lock", ("uv sync --locked", "UV_PROJECT_ENVIRONMENT=/env")),
+        (
+            {"pyproject.toml": PYPROJECT, "uv.lock": ""},
+            "uv.lock",
+            ("uv sync --locked", "UV_PROJECT_ENVIRONMENT=/env"),
+        ),
         ({"pyproject.toml": PYPROJECT, "poetry.lock": ""}, "poetry.lock", ("poetry install",)),
         ({"pyproject.toml": PYPROJECT, "pdm.lock": ""}, "pdm.lock", ("pdm sync",)),
         ({"Pipfile": "", "Pipfile.lock": "{}"}, "Pipfile.lock", ("pipenv sync --dev",)),
         ({"requirements.txt": "x\n"}, "requirements.txt", ("/env/bin/pip install -r requirements.txt",)),
         ({"package.json": PACKAGE, "package-lock.json": "{}"}, "package-lock.json", ("npm ci",)),
         ({"package.json": PACKAGE}, "package.json", ("npm install", "--no-package-lock")),
-        ({"package.json": PACKAGE, "pnpm-lock.yaml": ""}, "pnpm-lock.yaml", ("pnpm install --frozen-lockfile",)),
+        (
+            {"package.json": PACKAGE, "pnpm-lock.yaml": ""},
+            "pnpm-lock.yaml",
+            ("pnpm install --frozen-lockfile",),
+        ),
         ({"package.json": PACKAGE, "yarn.lock": ""}, "yarn.lock", ("yarn install --frozen-lockfile",)),
-        ({"package.json": PACKAGE, "yarn.lock": "", ".yarnrc.yml": ""}, "yarn.lock", ("yarn install --immutable",)),
+        (
+            {"package.json": PACKAGE, "yarn.lock": "", ".yarnrc.yml": ""},
+            "yarn.lock",
+            ("yarn install --immutable",),
+        ),
         ({"package.json": '{"packageManager": "pnpm@9.1.0"}'}, "package.json", ("pnpm install",)),
         ({"go.mod": "module x\n"}, "go.mod", ("go mod download", "GOMODCACHE=/env")),
         ({"Cargo.toml": "", "Cargo.lock": ""}, "Cargo.lock", ("cargo fetch --locked",)),
         ({"pom.xml": ""}, "pom.xml", ("mvn -B -q",)),
         ({"pom.xml": "", "mvnw": ""}, "pom.xml", ("sh ./mvnw",)),
-        ({"build.gradle.kts": "", "gradlew": ""}, "build.gradle.kts", ("sh ./gradlew", "GRADLE_USER_HOME=/env")),
+        (
+            {"build.gradle.kts": "", "gradlew": ""},
+            "build.gradle.kts",
+            ("sh ./gradlew", "GRADLE_USER_HOME=/env"),
+        ),
         ({"Gemfile": "", "Gemfile.lock": ""}, "Gemfile.lock", ("bundle install", "BUNDLE_FROZEN")),
         ({"composer.json": "{}", "composer.lock": "{}"}, "composer.lock", ("composer install",)),
     ],
@@ -56,17 +72,28 @@ def test_two_ecosystems_are_both_set_up() -> None:
 
 @pytest.mark.parametrize(
     "files",
-    [{}, {"README.md": "x"}, {"package.json": '{"name": "x"}'}, {"package.json": "no json"}, {"sub/package.json": PACKAGE}],
+    [
+        {},
+        {"README.md": "x"},
+        {"package.json": '{"name": "x"}'},
+        {"package.json": "no json"},
+        {"sub/package.json": PACKAGE},
+    ],
 )
 def test_where_nothing_is_needed_nothing_is_done(files: dict[str, str]) -> None:
     assert detect_environment(tuple(files), files, NO_TESTS) is None
 
 
 def test_what_is_read_is_what_is_there() -> None:
-    assert set(setup_paths(("package.json", "pyproject.toml", "src/x.js"))) == {"package.json", "pyproject.toml"}
+    assert set(setup_paths(("package.json", "pyproject.toml", "src/x.js"))) == {
+        "package.json",
+        "pyproject.toml",
+    }
 
 
-@pytest.mark.parametrize("path", ["sub/package.json", "packages/a/Cargo.toml", "x.gemspec", "gradle/libs.versions.toml"])
+@pytest.mark.parametrize(
+    "path", ["sub/package.json", "packages/a/Cargo.toml", "x.gemspec", "gradle/libs.versions.toml"]
+)
 def test_manifests_of_parts_count_too(path: str) -> None:
     assert is_setup_input(path)
     assert not is_setup_input("src/" + path + ".py")

@@ -9,7 +9,6 @@ from bot.agent.tools.paths import parse_directory
 from bot.domain import limits
 from bot.sandbox.contract import Command, CommandResult, EndedBy
 
-
 _REFUSED_SHOWN = 5  # hosts; a program that tries many says the same of each
 
 
@@ -44,7 +43,9 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
         f"\n[{result.cut_bytes:,} bytes in the middle were too many to keep]" if result.cut_bytes else ""
     )
     dropped += f"\n[{result.met}]" if result.met else ""
-    dropped += "".join(f"\n[not let out: {reason}]" for reason in list(result.refused.values())[:_REFUSED_SHOWN])
+    dropped += "".join(
+        f"\n[not let out: {reason}]" for reason in list(result.refused.values())[:_REFUSED_SHOWN]
+    )
     match result.ended_by:
         case EndedBy.EXIT:
             first = f"exit code {result.exit_code}, {took}"

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
@@ -22,8 +23,9 @@ from bot.tasks.change.facts import CommandFacts, SetupFacts
 from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
-from bot.verify.detect import detect_setup, detect_test_command, is_manifest, manifest_paths
+from bot.verify.detect import detect_test_command
 from bot.verify.runners import Runner, TestCommand, recognise
+from bot.verify.setups import VARIABLES, detect_environment, is_setup_input, setup_paths
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
 
@@ -43,13 +45,20 @@ async def prepare(desk: Desk) -> None:
     await desk.learn(base_tree=base.tree)
     config = await _read_config(desk)
     paths = tuple(sorted(await desk.base_files()))
-    texts = await desk.read_base(manifest_paths(paths))
+    texts = await desk.read_base((*setup_paths(paths), *DEVCONTAINER_PATHS))
     test = _decide_test(desk, config, paths, texts)
-    found = detect_setup(paths, texts, test)
+    found = detect_environment(paths, texts, test)
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
     setup = decide_setup(config, services.settings.setup_command, detected)
     facts = CommandFacts(test.runner.value, test.command, test.source)
-    await desk.learn(setup=setup, test=facts, network=config.network)
+    images = (parse_devcontainer_image(texts[path]) for path in DEVCONTAINER_PATHS if path in texts)
+    await desk.learn(
+        setup=setup,
+        test=facts,
+        network=config.network,
+        maintenance=config.maintenance,
+        image=next(filter(None, images), ""),
+    )
     try:
         await open_environment(desk)
     except SetupFailed as fault:
@@ -85,25 +94,31 @@ async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environm
     if not facts.setup.script:
         return replace(NO_SETUP, egress=work, image=facts.image)
     tree = patch or facts.base_tree
+    settings = services.settings
     spec = SetupSpec(
         script=facts.setup.script,
         template=await services.repos.materialise(desk.key, tree),
         key_parts=(
             f"repository {desk.key.installation}/{desk.key.repository}",
             f"trust {'patch ' + desk.taken.id if patch else 'base'}",
-            *(f"{path} {blob}" for path, blob in await _manifest_blobs(desk, tree)),
         ),
-        egress=decide_setup_egress(services.settings.egress, work),
+        lock_parts=tuple(f"{path} {blob}" for path, blob in await _manifest_blobs(desk, tree)),
+        egress=decide_setup_egress(settings.egress, work),
+        # A patch could write them down; a base was merged by somebody with write access.
+        secrets={} if patch else await desk.call(settings.setup_secrets, desk.request.repository.full_name),
+        maintenance="" if patch else facts.maintenance,
+        variables={**VARIABLES, **settings.index_variables},
         image=facts.image,
     )
-    return replace(await services.sandbox.ensure_environment(spec), egress=work)
+    made = await services.sandbox.ensure_environment(spec)
+    return replace(made, egress=work, variables={**VARIABLES, **made.variables})
 
 
 async def _manifest_blobs(desk: Desk, tree: TreeSha) -> list[tuple[str, str]]:
     """What the set-up's result depends on, beside its script. An editable install points into /workspace, so
     the code itself is no part of the key."""
     files = await desk.services.repos.list_tree(desk.key, tree)
-    return [(path, blob) for path, (_, blob) in sorted(files.items()) if is_manifest(path)]
+    return [(path, blob) for path, (_, blob) in sorted(files.items()) if is_setup_input(path)]
 
 
 @asynccontextmanager
@@ -139,7 +154,7 @@ async def open_verifier(desk: Desk, patch: TreeSha | None = None) -> AsyncIterat
 async def _patch_environment(desk: Desk, patch: TreeSha) -> Environment | None:
     """Its own where the change touches what the environment is made from."""
     changes = await desk.services.repos.changes(desk.key, desk.facts.base_tree, patch)
-    if not any(is_manifest(change.path) for change in changes):
+    if not any(is_setup_input(change.path) for change in changes):
         return None
     return await open_environment(desk, patch)
 

@@ -57,6 +57,7 @@ class ChangeFacts:
     setup: SetupFacts = SetupFacts()
     test: CommandFacts = CommandFacts()
     network: tuple[str, ...] = ()  # hosts and presets that the repository's file lets the work reach
+    maintenance: str = ""  # that the repository's file names
     image: str = ""  # that the repository's development container names
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     submission: SubmissionFacts | None = None

@@ -25,7 +25,9 @@ def decide_setup(config: RepoConfig, operator: str, detected: SetupFacts) -> Set
     return detected
 
 
-def decide_egress(operator: EgressPolicy, presets: Mapping[str, tuple[str, ...]], network: tuple[str, ...]) -> EgressPolicy:
+def decide_egress(
+    operator: EgressPolicy, presets: Mapping[str, tuple[str, ...]], network: tuple[str, ...]
+) -> EgressPolicy:
     """What the work may reach: what the repository's file names, and nothing else. Its pins are the operator's."""
     hosts = [host for name in network for host in presets.get(name, () if name in PRESETS else (name,))]
     where = "`network` in .github/pullwright.yml"
