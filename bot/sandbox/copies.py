@@ -7,6 +7,7 @@ task works, and after a set-up only what an overlay's layer would hold.
 import contextlib
 import json
 import os
+from pathlib import Path
 from typing import Final
 
 from bot.domain import limits
