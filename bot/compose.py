@@ -206,7 +206,7 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
     presets = await effective_presets()
     registries = [host for preset in presets.values() for host in preset.hosts]
     hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
-    place, key = vault_place()
+    vault, vault_key = vault_place()
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return ChangeSettings(
         handle=settings.handle,
@@ -214,10 +214,8 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         data_dir=settings.data_dir,
         egress=EgressPolicy(hosts, settings.egress_pins, bundle),
         presets={name: preset.hosts for name, preset in presets.items()},
-        index_variables={
-            key: value for preset in presets.values() for key, value in preset.variables.items()
-        },
-        setup_secrets=lambda repository: unseal_setup_secrets(place, key).get(repository.lower(), {}),
+        index_variables={name: url for preset in presets.values() for name, url in preset.variables.items()},
+        setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         setup_command=settings.setup_command,
         test_command=settings.test_command,
         budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),

@@ -5,7 +5,6 @@ request from the host, and what is in it runs.
 """
 
 import asyncio
-import fnmatch
 import hashlib
 import json
 import os
@@ -101,7 +100,7 @@ class ContainerSandbox:
         """Another image than the operator's, that the operator lets repositories ask for."""
         if not image or image == self._settings.image:
             return False
-        allowed = any(fnmatch.fnmatchcase(image, pattern) for pattern in self._settings.allowed)
+        allowed = cli.is_allowed_image(image, self._settings.allowed)
         if not allowed:
             log.warning("container.image_refused", image=image, remedy="PULLWRIGHT_CONTAINER_IMAGES")
         return allowed

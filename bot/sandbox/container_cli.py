@@ -4,6 +4,7 @@ It must never mount a socket of an engine, share a namespace of the host, nor ta
 host stands in the environment or on a command line inside; the mount table does (the kernel shows it).
 """
 
+import fnmatch
 import json
 import re
 import shutil
@@ -88,6 +89,11 @@ def ask(engine: Engine, *arguments: str, timeout_s: float = ASK_TIMEOUT_S) -> st
     """What the engine answers. Raises subprocess.SubprocessError, OSError."""
     argv = engine.argv(*arguments)
     return subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=True).stdout
+
+
+def is_allowed_image(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a repository may ask for it: a plain name that one of the operator's patterns fits."""
+    return bool(_IMAGE.fullmatch(name)) and any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def find_image(engine: Engine, name: str, *, pull: bool) -> Image:

@@ -9,7 +9,14 @@ import pytest
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox.bounds import Bounds
-from bot.sandbox.container_cli import Engine, Inside, find_engine, find_image, run_arguments
+from bot.sandbox.container_cli import (
+    Engine,
+    Inside,
+    find_engine,
+    find_image,
+    is_allowed_image,
+    run_arguments,
+)
 from bot.sandbox.seccomp import build_profile
 
 PODMAN = Engine(Path("/usr/bin/podman"), "podman", "5.0", rootless=False)
@@ -136,3 +143,18 @@ def test_this_machine_has_a_profile_or_a_refusal() -> None:
         assert build_profile()["defaultAction"] == "SCMP_ACT_ALLOW"
     with pytest.raises(SandboxUnavailable):
         build_profile("riscv64")
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        ("registry.example/dev/python:3", True),
+        ("registry.example/other:1", False),
+        ("evil.example/registry.example/dev/x", False),
+        ("registry.example/dev/x --privileged", False),
+        ("", False),
+    ],
+)
+def test_a_repository_gets_only_images_that_the_operator_lists(image: str, allowed: bool) -> None:
+    assert is_allowed_image(image, ("registry.example/dev/*",)) is allowed
+    assert not is_allowed_image(image, ())

@@ -38,9 +38,7 @@ class ChangeSettings:
     data_dir: Path
     egress: EgressPolicy  # for set-up; the work reaches what the repository's file allows
     presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ecosystem -> hosts on this host
-    index_variables: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by which managers find this host's indexes
+    index_variables: Mapping[str, str] = field(default_factory=dict)  # how managers find this host's indexes
     setup_secrets: Callable[[str], Mapping[str, str]] = lambda _repository: {}  # by its full name
     setup_command: str = ""
     test_command: str = ""

@@ -179,7 +179,8 @@ async def open_work_tree(desk: Desk) -> AsyncIterator[WorkTree]:
 
 def _baseline_path(desk: Desk, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
-    key = json.dumps([subject.base_tree, subject.environment.digest, subject.test.command])
+    environment = subject.environment
+    key = json.dumps([subject.base_tree, environment.digest, subject.test.command, environment.egress.hosts])
     name = hashlib.sha256(f"{desk.key}{key}".encode()).hexdigest()
     return desk.services.settings.data_dir / "baselines" / f"{name}.json"
 

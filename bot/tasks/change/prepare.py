@@ -47,13 +47,18 @@ def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None
     return CommandFacts("", operator, "the operator's setting") if operator else None
 
 
-def render_commands(setup: SetupFacts, test: CommandFacts) -> tuple[DetectedCommand, ...]:
+def render_commands(
+    setup: SetupFacts, test: CommandFacts, network: tuple[str, ...] = ()
+) -> tuple[DetectedCommand, ...]:
     """What the model is told; the set-up has run already."""
     found = []
     if setup.script:
         found.append(DetectedCommand("setup (has been run)", setup.script, setup.source))
     if test.command:
         found.append(DetectedCommand("test", test.command, test.source))
+    if network:
+        hosts = "https only, through the proxy in $HTTPS_PROXY: " + ", ".join(network)
+        found.append(DetectedCommand("network", hosts, ".github/pullwright.yml"))
     return tuple(found)
 
 
