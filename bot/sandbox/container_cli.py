@@ -25,6 +25,9 @@ PYTHON: Final = "/usr/bin/env python3"
 STATE_LABEL: Final = "pullwright.state"  # which state directory it belongs to
 WORKER_LABEL: Final = "pullwright.worker"  # which worker's folder
 
+_TASKS: Final = 32
+"""RLIMIT_NPROC counts all processes of a uid on the host, those of other tasks too: the cgroup bounds each task, and
+this only what all of them could do together."""
 _ENGINES: Final = ("podman", "docker")  # the one without a daemon first
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")  # no option, no blank, no shell
 _REMEDY: Final = (
@@ -182,7 +185,7 @@ def _limits(bounds: Bounds) -> list[str]:
     memory = str(bounds.memory_bytes)
     ulimits = {
         "nofile": limits.SANDBOX_OPEN_FILES,
-        "nproc": bounds.processes + 8,  # the cgroup is to refuse first
+        "nproc": bounds.processes * _TASKS,
         "fsize": limits.SANDBOX_FILE_BYTES,
         "core": 0,
     }
