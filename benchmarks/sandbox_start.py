@@ -20,7 +20,7 @@ from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.bwrap import Bubblewrap, find_bubblewrap
 from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Command
-from bot.sandbox.workspace import BubblewrapWorkspace
+from bot.sandbox.workspace import SandboxWorkspace
 
 Start = Callable[[], Awaitable[object]]
 
@@ -72,7 +72,7 @@ async def main(rounds: int, uid: int) -> None:
         found = await sandbox.preflight()
         assert found.ok, found
         workspace = await sandbox.open_workspace(template)
-        assert isinstance(workspace, BubblewrapWorkspace)
+        assert isinstance(workspace, SandboxWorkspace)
         print(f"{found.checks[0].detail}; memory by {found.enforced_by['memory']}\n")
         true = Command("true")
         plain = replace(workspace, runner=replace(workspace.runner, cgroups=CgroupHost(0)))

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import random
 import secrets
 import socket
@@ -18,7 +19,6 @@ from fastapi import FastAPI
 
 from bot.domain import limits
 from bot.domain.budget import Budget
-from bot.errors import SandboxUnavailable
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
@@ -28,9 +28,13 @@ from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
-from bot.sandbox.contract import EgressPolicy, Preflight
-from bot.sandbox.registries import effective_registry_hosts
-from bot.settings import HostSettings, Settings
+from bot.sandbox.choice import ChosenSandbox
+from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
+from bot.sandbox.contract import EgressPolicy, Preflight, Sandbox
+from bot.sandbox.registries import effective_presets
+from bot.sandbox.remedies import refusal
+from bot.sandbox.toolchains import find_toolchains
+from bot.settings import HostSettings, Settings, vault_place
 from bot.store.database import Database
 from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
@@ -38,13 +42,14 @@ from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.tasks.change.desk import ChangeSettings, Services
-from bot.tasks.change.ground import Named
+from bot.tasks.change.ground import Named, SetupMeans
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
 from bot.tasks.workers import new_worker_id
+from bot.vault import unseal_setup_secrets
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -92,7 +97,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         models = await stack.enter_async_context(open_models(settings))
         services = Services(
             settings=await _change_settings(settings),
-            repos=GitRepos(settings.data_dir / "repos", sandbox.owner_uid),
+            repos=GitRepos(settings.data_dir / "repos", owner_uid(settings)),
             sandbox=sandbox,
             forge=forge,
             models=models,
@@ -124,16 +129,47 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         )
 
 
-def build_sandbox(settings: HostSettings) -> BubblewrapSandbox:
+def build_sandbox(settings: HostSettings) -> ChosenSandbox:
     """The sandbox of a worker with these settings. Tries nothing yet."""
+    return ChosenSandbox(tuple((name, _build_backend(name, settings)) for name in settings.sandbox_backends))
+
+
+def _build_backend(name: str, settings: HostSettings) -> Sandbox:
+    state_dir, uid = settings.data_dir / "sandbox", settings.sandbox_uid
+    days, size = settings.environment_days, int(settings.environment_gib * 1024**3)
+    if name == "container":
+        return ContainerSandbox(
+            ContainerSettings(
+                state_dir=state_dir,
+                uid=uid,
+                image=settings.container_image,
+                allowed=settings.container_images,
+                engine=settings.container_engine,
+                runtime=settings.container_runtime,
+                environment_days=days,
+                environment_bytes=size,
+            )
+        )
     return BubblewrapSandbox(
         SandboxSettings(
-            state_dir=settings.data_dir / "sandbox",
-            uid=settings.sandbox_uid,
+            state_dir=state_dir,
+            uid=uid,
             bwrap=settings.bwrap,
-            toolchains=tuple(settings.toolchain_paths),
+            toolchains=build_toolchains(settings),
+            environment_days=days,
+            environment_bytes=size,
         )
     )
+
+
+def owner_uid(settings: HostSettings) -> int | None:
+    """Who owns the plain files that a sandbox works over: its dedicated user when we are root; None: ourselves."""
+    return settings.sandbox_uid if os.geteuid() == 0 else None
+
+
+def build_toolchains(settings: HostSettings) -> tuple[Path, ...]:
+    """Those that the operator names, and those that are found on this host."""
+    return tuple(one.path for one in find_toolchains(settings.toolchain_paths, Path.home()))
 
 
 def open_app_client(settings: Settings) -> AppClient:
@@ -142,12 +178,12 @@ def open_app_client(settings: Settings) -> AppClient:
     return AppClient(settings.api_url, key, time.time, time.sleep)
 
 
-async def _check_sandbox(sandbox: BubblewrapSandbox) -> None:
+async def _check_sandbox(sandbox: Sandbox) -> None:
     """Tried once, at the start. A host without one still answers people: each task ends as `no_sandbox`."""
     found = await sandbox.preflight()
     if found.ok:
         log.info("sandbox.ready", backend=found.backend, limits=dict(found.enforced_by))
-    for check in found.checks:
+    for check in (*found.passed_over, *found.checks):
         if not check.ok:
             log.error("sandbox.refused", check=check.name, detail=check.detail, remedy=check.remedy)
 
@@ -195,12 +231,17 @@ async def open_model_client(
         yield client
 
 
-async def setup_egress(settings: HostSettings) -> EgressPolicy:
-    """What a set-up may reach: the host's own package registries, and what the operator adds."""
-    registries = await effective_registry_hosts()
+async def find_means(settings: HostSettings) -> SetupMeans:
+    """What a set-up may reach here: the host's own package registries, and what the operator adds."""
+    presets = await effective_presets()
+    registries = [host for preset in presets.values() for host in preset.hosts]
     hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
-    return EgressPolicy(hosts, settings.egress_pins, bundle)
+    return SetupMeans(
+        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
+        presets={name: preset.hosts for name, preset in presets.items()},
+        variables={name: url for preset in presets.values() for name, url in preset.variables.items()},
+    )
 
 
 def budget_of(settings: HostSettings) -> Budget:
@@ -208,14 +249,16 @@ def budget_of(settings: HostSettings) -> Budget:
 
 
 async def _change_settings(settings: Settings) -> ChangeSettings:
+    vault, vault_key = vault_place()
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
-        egress=await setup_egress(settings),
+        means=await find_means(settings),
         commands=Named(settings.setup_command, settings.test_command),
         budget=budget_of(settings),
         fresh_attempt=settings.fresh_attempt,
+        setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         secrets=settings.literal_secrets,
     )
 
@@ -228,9 +271,4 @@ def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:
 def require_sandbox(found: Preflight) -> None:
     """Raises SandboxUnavailable, with the whole report and the remedies, unless the preflight passed."""
     if not found.ok:
-        failed = [check for check in found.checks if not check.ok]
-        lines = "\n".join(f"  - {check.name}: {check.detail}" for check in failed)
-        remedies = "\n".join(dict.fromkeys(check.remedy for check in failed if check.remedy))
-        raise SandboxUnavailable(
-            f"No sandbox works on this host, and nothing runs without one:\n{lines}", remedies
-        )
+        raise refusal(found)

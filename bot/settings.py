@@ -102,6 +102,31 @@ class HostSettings(BaseSettings):
     toolchains: CommaList = Field(
         (), description="Directories outside /usr that the sandbox shows read-only, separated by commas."
     )
+    sandbox_backends: CommaList = Field(
+        ("bubblewrap",),
+        description="Sandboxes to try, in this order: `bubblewrap`, `container`. The first that passes its "
+        "preflight is taken; one that is not named never is.",
+    )
+    container_engine: str = Field(
+        "", description="Podman or Docker, by name or path; empty: Podman, else Docker."
+    )
+    container_image: str = Field(
+        "", description="Image of the container sandbox: with bash, coreutils, sed and Python 3."
+    )
+    container_images: CommaList = Field(
+        (),
+        description="Patterns of images that a repository's `.devcontainer` may name, such as "
+        "`registry.example/dev/*`; empty: none.",
+    )
+    container_runtime: str = Field(
+        "", description="Runtime of containers, such as `runsc`; empty: the engine's own."
+    )
+    environment_days: float = Field(
+        limits.ENVIRONMENT_DAYS, description="Days until an environment that nothing used is removed.", gt=0
+    )
+    environment_gib: float = Field(
+        limits.ENVIRONMENT_BYTES / 1024**3, description="Gibibytes of all environments together.", gt=0
+    )
     egress_hosts: CommaList = Field(
         (), description="Hosts that every set-up may reach, beside the package registries."
     )
@@ -129,7 +154,7 @@ class HostSettings(BaseSettings):
         limits.AGENT_MINUTES, description="Minutes of work for one task, verification not counted.", gt=0
     )
 
-    @field_validator("toolchains", "egress_hosts", mode="before")
+    @field_validator("toolchains", "egress_hosts", "sandbox_backends", "container_images", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return split_commas(value)
@@ -167,6 +192,13 @@ class HostSettings(BaseSettings):
         if value is None and not (key and key.get_secret_value()):
             raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
         return value
+
+    @field_validator("sandbox_backends")
+    @classmethod
+    def _backends_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or any(name not in ("bubblewrap", "container") for name in value):
+            raise ValueError("name `bubblewrap`, `container`, or both separated by a comma")
+        return tuple(dict.fromkeys(value))
 
     @field_validator("egress_ca")
     @classmethod

@@ -1,8 +1,9 @@
-"""The App's secrets on disk, encrypted: what `pullwright setup` got from GitHub and `serve` and `worker` use.
+"""Secrets on disk, encrypted: what `pullwright setup` got from GitHub, and what `pullwright secrets` was given.
 
-Two files. `app.sealed` in the data directory holds the secrets (Fernet: AES-128-CBC with HMAC-SHA256); the key is a
-file of its own, mode 0600, by default beside it. Keep the key elsewhere (PULLWRIGHT_VAULT_KEY_PATH: a secret of the
-container platform, a systemd credential) and a copy of the data directory alone tells nothing.
+`app.sealed` in the data directory holds the App's secrets, `setup-secrets.sealed` those that repositories need for
+their set-up (Fernet: AES-128-CBC with HMAC-SHA256). The key is a file of its own, mode 0600, by default beside them.
+Keep it elsewhere (PULLWRIGHT_VAULT_KEY_PATH: a secret of the container platform, a systemd credential) and a copy of
+the data directory alone tells nothing.
 
 Must never: write a secret unencrypted, or into a message.
 """
@@ -18,6 +19,8 @@ from bot.errors import SettingsFault
 
 SEALED_NAME = "app.sealed"
 KEY_NAME = "vault.key"
+SETUP_NAME = "setup-secrets.sealed"
+SECRET_CHARACTERS = 8  # a shorter value stands everywhere by chance: it could not be looked for in a snapshot
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,49 @@ def unseal(data_dir: Path, key: Path) -> AppSecrets | None:
         raise SettingsFault(
             f"{sealed} was not sealed with the key in {key}.",
             "Point PULLWRIGHT_VAULT_KEY_PATH at the right key, or run `pullwright setup` again.",
+        ) from error
+
+
+def seal_setup_secret(data_dir: Path, key: Path, repository: str, name: str, value: str | None) -> None:
+    """Store one variable for the set-up of `owner/name`, or remove it (None). Raises SettingsFault."""
+    if value is not None and len(value) < SECRET_CHARACTERS:
+        raise SettingsFault(
+            f"A secret has at least {SECRET_CHARACTERS} characters.",
+            "Shorter ones could not be kept out of snapshots.",
+        )
+    kept = unseal_setup_secrets(data_dir, key)
+    own = {other: old for other, old in kept.pop(repository.lower(), {}).items() if other != name}
+    if value is not None:
+        own[name] = value
+    if own:
+        kept[repository.lower()] = own
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not key.exists():
+            _write_private(key, Fernet.generate_key())
+        _write_private(data_dir / SETUP_NAME, _fernet(key).encrypt(json.dumps(kept).encode()))
+    except OSError as error:
+        raise SettingsFault(
+            f"The secret can't be stored: {error}.", "Let the service's user write there."
+        ) from error
+
+
+def unseal_setup_secrets(data_dir: Path, key: Path) -> dict[str, dict[str, str]]:
+    """By repository, variables for its set-up. Raises SettingsFault when they can't be opened."""
+    sealed = data_dir / SETUP_NAME
+    if not sealed.exists():
+        return {}
+    try:
+        body = json.loads(_fernet(key).decrypt(sealed.read_bytes()))
+        return {str(repository): dict(own) for repository, own in body.items()}
+    except OSError as error:
+        raise SettingsFault(
+            f"{sealed} can't be opened: {error}.", "Check the key's path and its owner."
+        ) from error
+    except (InvalidToken, ValueError, TypeError, AttributeError) as error:
+        raise SettingsFault(
+            f"{sealed} was not sealed with the key in {key}.",
+            "Point PULLWRIGHT_VAULT_KEY_PATH at the right key, or remove the file and store the secrets again.",
         ) from error
 
 

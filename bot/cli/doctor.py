@@ -7,6 +7,7 @@ What the findings mean is decided in `doctor_findings.py` and `doctor_model.py`.
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from rich.console import Console
@@ -21,6 +22,8 @@ from bot.errors import Bug, ForPerson, RetryLater
 from bot.forge.app import AppClient
 from bot.llm.contract import ContextOverflow
 from bot.llm.probe import probe_model
+from bot.sandbox.registries import effective_presets
+from bot.sandbox.toolchains import find_toolchains
 from bot.settings import Settings, load_settings
 
 _MARKS = {Health.GOOD: ("✓", "green"), Health.WARNING: ("!", "yellow"), Health.BAD: ("✗", "red")}
@@ -46,6 +49,9 @@ def examine(settings: Settings, ask_model: bool) -> Iterator[Finding]:
     usage = shutil.disk_usage(settings.data_dir if settings.data_dir.exists() else "/")
     yield judge.judge_disk(str(settings.data_dir), usage.free)
     yield from judge.judge_sandbox(asyncio.run(build_sandbox(settings).preflight()))
+    yield judge.judge_toolchains(find_toolchains(settings.toolchain_paths, Path.home()))
+    presets = asyncio.run(effective_presets())
+    yield judge.judge_registries({name: preset.hosts for name, preset in presets.items()})
     try:
         client = open_app_client(settings)
     except ForPerson as fault:

@@ -3,6 +3,7 @@
 A finding is good, a warning (works, but not as it should), or bad (does not work).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from bot.domain.app_manifest import EVENTS, missing_permissions, needless_permissions
 from bot.forge.app import AppFacts, HookFacts
 from bot.sandbox.contract import Preflight
+from bot.sandbox.toolchains import Toolchain
 
 CLOCK_WARN_S: Final = 20.0  # GitHub takes our tokens up to a minute off; a third of that is time to mend it
 CLOCK_BAD_S: Final = 60.0  # beyond it GitHub refuses the App's JWT
@@ -124,11 +126,54 @@ def judge_disk(path: str, free_bytes: int) -> Finding:
 
 
 def judge_sandbox(found: Preflight) -> tuple[Finding, ...]:
+    """Which back end was chosen, what others were refused for, and who enforces each limit."""
     failed = [check for check in found.checks if not check.ok]
     if failed:
         return tuple(Finding("sandbox", Health.BAD, f"{c.name}: {c.detail}", c.remedy) for c in failed)
-    limits = "; ".join(f"{name}: {by}" for name, by in found.enforced_by.items())
-    return (
-        Finding("sandbox", Health.GOOD, found.backend),
-        Finding("limits enforced by", Health.GOOD, limits),
+    passed_over = tuple(
+        Finding("sandbox", Health.WARNING, f"{c.name}: {c.detail}", c.remedy) for c in found.passed_over
     )
+    limits = "\n".join(f"{name}: {by}" for name, by in found.enforced_by.items())
+    return (
+        *passed_over,
+        Finding("sandbox", Health.GOOD, f"{found.backend} ({found.checks[0].detail})"),
+        Finding("limits enforced by", Health.GOOD, limits),
+        *_weak_limits(found),
+    )
+
+
+def _weak_limits(found: Preflight) -> tuple[Finding, ...]:
+    """Bounds that hold, but by weaker means than this kernel could offer."""
+    memory = found.enforced_by.get("memory", "")
+    if not memory or "cgroup" in memory:
+        return ()
+    return (
+        Finding(
+            "cgroup",
+            Health.WARNING,
+            "none can be written: memory is bounded for each process and added up four times a second, and refused "
+            "processes can't be told",
+            "systemd: `Delegate=memory pids cpu` in the worker's unit. A container: `--cgroupns private` with a "
+            "writable /sys/fs/cgroup, or run the worker on the host.",
+        ),
+    )
+
+
+def judge_toolchains(found: tuple[Toolchain, ...]) -> Finding:
+    """What the sandbox shows beside /usr."""
+    if not found:
+        return Finding("toolchains", Health.GOOD, "only what is in /usr")
+    return Finding("toolchains", Health.GOOD, "\n".join(f"{one.kind}: {one.path}" for one in found))
+
+
+def judge_registries(hosts: Mapping[str, tuple[str, ...]]) -> Finding:
+    """Which hosts a set-up may reach, by ecosystem."""
+    told = [f"{name}: {', '.join(own)}" for name, own in hosts.items() if own]
+    if not told:
+        return Finding(
+            "registries",
+            Health.WARNING,
+            "no package manager of this host says where its registry is",
+            "Install the managers of your repositories' languages, or name hosts in PULLWRIGHT_EGRESS_HOSTS.",
+        )
+    return Finding("registries", Health.GOOD, "\n".join(told))

@@ -186,6 +186,18 @@ def replay(log: Annotated[Path, typer.Argument(help="A log that `pullwright task
     raise typer.Exit(run_replay(log))
 
 
+@app.command()
+def secrets(
+    repository: Annotated[str, typer.Argument(help="owner/name")],
+    name: Annotated[str, typer.Argument(help="The variable that the set-up sees; left out: list them.")] = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Remove it.")] = False,
+) -> None:
+    """Secrets for a repository's set-up: the value is read from the terminal or from standard input."""
+    from bot.cli.secrets import run_secrets
+
+    raise typer.Exit(run_secrets(repository, name, remove=remove))
+
+
 @app.command(hidden=True)
 def hub(
     data_dir: Annotated[Path, typer.Option(help="Where the bare repositories are kept.")],

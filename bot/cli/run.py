@@ -26,9 +26,10 @@ from bot.compose import (
     SystemClock,
     budget_of,
     build_sandbox,
+    find_means,
     open_models,
+    owner_uid,
     require_sandbox,
-    setup_egress,
 )
 from bot.domain.budget import Spent, add_spent, decide_budget, remaining
 from bot.domain.outcomes import Outcome
@@ -38,7 +39,6 @@ from bot.llm.features import features_for
 from bot.log import configure_log
 from bot.repos.contract import Checkout, FileMode, RepoKey
 from bot.repos.git_repos import GitRepos
-from bot.sandbox.contract import EgressPolicy
 from bot.settings import LocalSettings, load_local_settings
 from bot.tasks.change.attempt import AttemptEnd, AttemptTools, run_attempt
 from bot.tasks.change.attempts import Candidate, choose_best, decide_fresh, render_earlier
@@ -46,6 +46,7 @@ from bot.tasks.change.ground import (
     Ground,
     Named,
     Place,
+    SetupMeans,
     choose_commands,
     list_files,
     read_texts,
@@ -110,7 +111,7 @@ class _Kept:
 
 async def _open_repos(settings: LocalSettings) -> GitRepos:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return GitRepos(settings.data_dir / "repos", build_sandbox(settings).owner_uid)
+    return GitRepos(settings.data_dir / "repos", owner_uid(settings))
 
 
 async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> AttemptEnd:
@@ -119,14 +120,16 @@ async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout
     sandbox = build_sandbox(settings)
     require_sandbox(await sandbox.preflight())
     kept.view.phase("prepare")
-    place = Place(kept.repos, sandbox, kept.key, EgressPolicy(), settings.data_dir / "baselines")
+    place = Place(kept.repos, sandbox, kept.key, SetupMeans(), settings.data_dir / "baselines")
     files = await list_files(place, checkout.files)
-    setup, test = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
-    if setup.script:  # the registries are asked for their hosts only when there is something to install
-        place = replace(place, egress=await setup_egress(settings))
-    ground = Ground(place, checkout.commit, checkout.files, setup, test, owner=kept.folder.name)
+    chosen = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
+    if (
+        chosen.setup.script
+    ):  # the registries are asked for their hosts only when there is something to install
+        place = replace(place, means=await find_means(settings))
+    ground = Ground(place, checkout.commit, checkout.files, chosen, owner=kept.folder.name)
     try:
-        ground = replace(ground, setup=await settle_setup(ground))
+        ground = replace(ground, chosen=replace(chosen, setup=await settle_setup(ground)))
         task = await _describe(options.instruction, ground, checkout, files)
         async with open_models(settings) as models:
             return await _attempt(options, ground, task, _Tools(settings, models, kept))
@@ -146,7 +149,7 @@ async def _describe(
     facts = RepositoryFacts(
         checkout.root.name,
         paths,
-        render_commands(ground.setup, ground.test),
+        render_commands(ground.chosen.setup, ground.chosen.test, ground.chosen.network),
         tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
     )
     return AgentTask(facts, checkout.commit, checkout.files, instruction, getpass.getuser())

@@ -18,6 +18,8 @@ WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 # -- the repository's own file ----------------------------------------------------------------------------
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
 
+NETWORK_HOSTS: Final = 50  # a list longer than this is no list of what is needed
+
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
@@ -49,6 +51,8 @@ COMMAND_TIMEOUT_MAX_S: Final = 600  # the model may ask for at most ten minutes
 COMMAND_OUTPUT_BYTES: Final = 4 * MIB  # kept of one command's output (head and tail); the rest is counted
 SANDBOX_MEMORY_BYTES: Final = 4096 * MIB  # headroom about three times a usual suite's peak
 SANDBOX_PROCESSES: Final = 512  # a parallel test run needs under 200
+SANDBOX_CPUS: Final = 4.0  # of one command, where a cgroup can say so: a parallel build on a larger host
+SANDBOX_NICE: Final = 5  # behind the worker, which must answer GitHub and renew its heartbeat
 SANDBOX_OPEN_FILES: Final = 4096  # four times the usual soft limit: test runners and watchers open many
 SANDBOX_FILE_BYTES: Final = 1024 * MIB  # RLIMIT_FSIZE
 SANDBOX_DISK_BYTES: Final = 4096 * MIB  # what one workspace may write in all
@@ -67,6 +71,8 @@ SHM_BYTES: Final = 64 * MIB  # as containers have it; multiprocessing needs a fe
 HOME_BYTES: Final = 256 * MIB  # caches of tools that insist on a home
 HISTORY_S: Final = 60  # the model's git of the base: 50,000 files take ten seconds; else it has none
 SETUP_TIMEOUT_S: Final = 900  # a cold install of a large scientific stack
+ENVIRONMENT_DAYS: Final = 14.0  # unused so long: the repository's lock files have moved on
+ENVIRONMENT_BYTES: Final = 20 * 1024 * MIB  # all of them together: some forty of a usual size
 PROXY_HEADER_BYTES: Final = 8 * KIB  # a CONNECT request is under 300 bytes
 PROXY_HEADER_TIMEOUT_S: Final = 10  # a client that says nothing holds a connection; real ones speak at once
 PROXY_CONNECT_TIMEOUT_S: Final = 20  # shorter than package managers wait, so that the error is ours

@@ -4,20 +4,24 @@ A key that is not honoured is refused and not left out: a `protected:` that does
 none. The file is untrusted text: only YAML nodes are made of it, never objects, and aliases are not followed.
 """
 
+import re
 from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.domain.limits import REPO_CONFIG_BYTES
+from bot.domain.limits import NETWORK_HOSTS, REPO_CONFIG_BYTES
 
 REPO_CONFIG_PATH: Final = ".github/pullwright.yml"
 """Read from the default branch only (law 6)."""
 
 _PLANNED: Final = frozenset(
-    ("lint", "environment", "network", "review", "triggers", "protected", "budget", "model", "schedules")
+    ("lint", "environment", "review", "triggers", "protected", "budget", "model", "schedules")
 )
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
+PRESETS: Final = ("python", "javascript", "rust", "go", "java", "ruby", "php")
+"""Ecosystems whose registries `network` can name; which hosts these are, the worker's package managers say."""
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 
 
@@ -43,7 +47,19 @@ class RepoConfig(BaseModel):
     test: str | None = Field(
         default=None,
         min_length=1,
-        description="The command for bash that runs the tests, without network. Left out: detected.",
+        description="The command for bash that runs the tests. Left out: detected.",
+    )
+    network: tuple[str, ...] = Field(
+        default=(),
+        max_length=NETWORK_HOSTS,
+        description="Hosts that the work, the tests and the set-up may reach by https: exact names, `*.example.org` "
+        "for one label, or an ecosystem's registries by its name (python, javascript, rust, go, java, ruby, php). "
+        "Left out: the work and the tests have no network.",
+    )
+    maintenance: str = Field(
+        default="",
+        description="Commands for bash that bring an older environment up to date when the lock files have changed, "
+        "with the registries reachable. Left out, or when they fail: the set-up runs from nothing.",
     )
 
 
@@ -60,14 +76,14 @@ def parse_repo_config(text: str) -> RepoConfig:
         raise ConfigFault(
             "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", _line(root)
         )
-    values: dict[str, str] = {}
+    values: dict[str, Any] = {}
     for key_node, value_node in root.value:
         key = _read_key(key_node)
         if key in values:
             raise ConfigFault(
                 f"`{key}` stands here for the second time.", "Keep one of them.", _line(key_node)
             )
-        values[key] = _read_command(key, value_node)
+        values[key] = _read_hosts(value_node) if key == "network" else _read_command(key, value_node)
     return RepoConfig.model_validate(values)
 
 
@@ -99,7 +115,8 @@ def _read_key(node: yaml.Node) -> str:
     if key in RepoConfig.model_fields:
         return key
     line = _line(node)
-    known = " and ".join(f"`{name}`" for name in RepoConfig.model_fields)
+    names = [f"`{name}`" for name in RepoConfig.model_fields]
+    known = f"{', '.join(names[:-1])} and {names[-1]}"
     if key in _OPERATORS:
         raise ConfigFault(
             f"`{key}` can be set by the operator of the agent only.", "Take it out of this file.", line
@@ -122,11 +139,41 @@ def _read_command(key: str, node: yaml.Node) -> str:
         raise ConfigFault(
             f"`{key}` holds a character that no command can hold.", "Take out the escape.", line
         )
-    if not command and key != "setup":
+    if not command and key not in ("setup", "maintenance"):
         raise ConfigFault(
             f"`{key}` is empty.", "Name the command, or leave the key out to have it detected.", line
         )
     return command
+
+
+def _read_hosts(node: yaml.Node) -> tuple[str, ...]:
+    if not isinstance(node, yaml.SequenceNode):
+        raise ConfigFault(
+            "`network` is not a list.",
+            "Write one host a line: `network:` and then `  - example.org`.",
+            _line(node),
+        )
+    if len(node.value) > NETWORK_HOSTS:
+        raise ConfigFault(
+            f"`network` has more than {NETWORK_HOSTS} entries.", "Name fewer hosts.", _line(node)
+        )
+    return tuple(_read_host(one) for one in node.value)
+
+
+def _read_host(node: yaml.Node) -> str:
+    text = str(node.value).strip().lower().rstrip(".") if isinstance(node, yaml.ScalarNode) else ""
+    if text in PRESETS:
+        return text
+    labels = text.removeprefix("*.").split(".")
+    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
+        raise ConfigFault(
+            f"`{text[:60]}` is no host that can be allowed.",
+            "Write a name with a dot, without scheme, port and path; `*.` in front stands for one label. Or one of: "
+            + ", ".join(PRESETS)
+            + ".",
+            _line(node),
+        )
+    return text
 
 
 def _line(node: yaml.Node) -> int:

@@ -12,6 +12,7 @@ from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID, Tree
 from dulwich.repo import Repo
 
+from bot.domain import limits
 from bot.errors import RepositoryFault
 
 
@@ -55,12 +56,13 @@ def read_commit(repo: Repo, sha: str) -> Commit:
 
 
 def read_blob(repo: Repo, sha: str) -> bytes | None:
-    """None when it was too large to be fetched."""
+    """None when it was too large to be fetched, or came all the same: not every server heeds the filter."""
     try:
         found = repo.object_store[ObjectID(sha.encode())]
     except KeyError:
         return None
-    return found.as_raw_string() if isinstance(found, Blob) else None
+    content = found.as_raw_string() if isinstance(found, Blob) else None
+    return content if content is None or len(content) <= limits.BLOB_BYTES else None
 
 
 def entries(repo: Repo, tree: str) -> dict[bytes, tuple[int, bytes]]:

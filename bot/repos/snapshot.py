@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from dulwich.ignore import IgnoreFilter, read_ignore_patterns
-from dulwich.objects import Blob
+from dulwich.objects import S_ISGITLINK, Blob
 from dulwich.repo import Repo
 
 from bot.domain import limits
@@ -171,6 +171,11 @@ class _Reading:
                 if said is not None:
                     return said
         return False
+
+
+def _was_never_laid_out(repo: Repo, mode: int, sha: bytes) -> bool:
+    """Too large for the work tree: that it is not there is no deletion."""
+    return not S_ISGITLINK(mode) and read_blob(repo, sha.decode()) is None
 
 
 def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:

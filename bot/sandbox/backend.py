@@ -2,30 +2,28 @@
 
 It must never open a workspace on a host whose preflight did not pass, nor take a weaker sandbox in its place.
 
-Races. Two workers may share the state directory: each keeps its workspaces in a folder of its own under a file
-lock that the kernel drops when it dies; at start the folders of the dead are removed.
+Races: those of `folders`.
 """
 
 import asyncio
-import fcntl
 import os
-import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
+from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
-from bot.sandbox.preflight import check_host
+from bot.sandbox.environments import Shelf, hold_layers, release
+from bot.sandbox.folders import WorkerFolder
+from bot.sandbox.preflight import check_host, enforced_by
+from bot.sandbox.remedies import refusal
 from bot.sandbox.runner import Runner, default_toolchains, make_upper
 from bot.sandbox.seam import Mounts
-from bot.sandbox.workspace import BubblewrapWorkspace
-
-_LOCK: Final = "lock"
+from bot.sandbox.workspace import SandboxWorkspace
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,12 @@ class SandboxSettings:
     bwrap: Path | None = None
     toolchains: tuple[Path, ...] = ()
     bounds: Bounds = field(default_factory=Bounds)
+    environment_days: float = limits.ENVIRONMENT_DAYS
+    environment_bytes: int = limits.ENVIRONMENT_BYTES
+
+    def shelf(self, name: str) -> Shelf:
+        """Where environments are kept, and how much of them."""
+        return Shelf(self.state_dir / name, self.environment_days, self.environment_bytes)
 
 
 class BubblewrapSandbox:
@@ -46,8 +50,7 @@ class BubblewrapSandbox:
         self._settings = settings
         self._runner: Runner | None = None
         self._preflight: Preflight | None = None
-        self._folder: Path | None = None
-        self._lock: int | None = None  # held as long as this process lives
+        self._folder = WorkerFolder(settings.state_dir / "workspaces")
         self._asking = asyncio.Lock()  # the first two tasks may come at once
 
     @property
@@ -70,14 +73,14 @@ class BubblewrapSandbox:
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         runner = await self._ready()
-        folder = self._settings.state_dir / "environments"
-        return await setup.ensure_environment(spec, runner.run, state_dir=folder, uid=self.owner_uid)
+        layers = setup.Layers(self._settings.shelf("environments"), self.owner_uid)
+        return await setup.ensure_environment(spec, runner.run, layers)
 
     async def _ready(self) -> Runner:
         """The runner of a host that passed. Raises SandboxUnavailable with the whole report."""
         found = await self.preflight()
         if self._runner is None or not found.ok:
-            raise _unavailable(found)
+            raise refusal(found)
         return self._runner
 
     async def _ask_host(self) -> Preflight:
@@ -88,73 +91,34 @@ class BubblewrapSandbox:
         except OSError as error:
             detail = f"{self._settings.state_dir}: {error}"
             return Preflight("", (Check("data directory", False, detail, "Let the worker write there."),))
-        found = await check_host(runner, folder / "preflight")
+        version = ".".join(map(str, runner.bwrap.version))
+        first = Check("bubblewrap", True, f"{version}, {runner.bwrap.source}: {runner.bwrap.path}")
+        found = await check_host(runner, folder / "preflight", first, enforced_by(runner.cgroups))
         self._runner = runner
-        return found
+        return replace(found, backend="bubblewrap" if found.ok else "")
 
     def _prepare(self) -> tuple[Runner, Path]:
         bwrap = find_bubblewrap(self._settings.bwrap)
-        folder = self._own_folder()
+        folder = self._folder.ensure()
         toolchains = default_toolchains(self._settings.toolchains)
         runner = Runner(
             bwrap, self.owner_uid, toolchains, find_cgroups(), egress.serve, self._settings.bounds
         )
         return runner, folder
 
-    def _own_folder(self) -> Path:
-        """A locked folder for this process; those of dead ones are removed."""
-        if self._folder is not None:
-            return self._folder
-        parent = self._settings.state_dir / "workspaces"
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in parent.iterdir():
-            lock = _try_lock(folder)
-            if lock is not None:
-                trees.remove(folder)
-                os.close(lock)
-        while self._lock is None:  # a sweep of another start may come between making and locking
-            folder = parent / secrets.token_hex(6)
-            folder.mkdir(mode=0o700)
-            self._lock = _try_lock(folder)
-        self._folder = folder
-        return folder
-
-    def _open(self, runner: Runner, template: Path, environment: Environment) -> BubblewrapWorkspace:
+    def _open(self, runner: Runner, template: Path, environment: Environment) -> SandboxWorkspace:
+        held: tuple[int, ...] = ()
         try:
+            held = hold_layers(environment)
             if self.owner_uid is not None:
                 for layer in (template, environment.env_layer, *environment.workspace_layers):
                     if layer is not None:
                         trees.adopt(layer, self.owner_uid)
-            folder = self._own_folder() / secrets.token_hex(8)
-            folder.mkdir(mode=0o700)
+            folder = self._folder.make()
             (folder / "view").mkdir()
             upper = make_upper(folder / "layer", self.owner_uid)
         except OSError as error:
+            release(held)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
         mounts = Mounts((*environment.workspace_layers, template), upper, env_lower=environment.env_layer)
-        return BubblewrapWorkspace(runner, folder, mounts, environment)
-
-
-def _try_lock(folder: Path) -> int | None:
-    """The lock of a folder, or None while its owner lives or when the folder was removed under us."""
-    try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), (folder / _LOCK).stat()):
-            return descriptor
-    except OSError:
-        pass  # locked by its owner, or gone
-    os.close(descriptor)
-    return None
-
-
-def _unavailable(found: Preflight) -> SandboxUnavailable:
-    failed = [check for check in found.checks if not check.ok]
-    lines = [f"  - {check.name}: {check.detail}" for check in failed]
-    remedies = list(dict.fromkeys(check.remedy for check in failed if check.remedy))
-    return SandboxUnavailable(
-        "The sandbox does not work on this host:\n" + "\n".join(lines), "\n".join(remedies)
-    )
+        return SandboxWorkspace(runner, folder, mounts, environment, held)

@@ -11,6 +11,7 @@ class Bounds:
 
     memory_bytes: int = limits.SANDBOX_MEMORY_BYTES
     processes: int = limits.SANDBOX_PROCESSES
+    cpus: float = limits.SANDBOX_CPUS
     disk_bytes: int = limits.SANDBOX_DISK_BYTES
     disk_files: int = limits.SANDBOX_DISK_FILES
     disk_free_bytes: int = limits.SANDBOX_DISK_FREE_BYTES
@@ -19,3 +20,7 @@ class Bounds:
     def memory_text(self) -> str:
         """For a person: which bound, and its size."""
         return f"over {self.memory_bytes >> 20} MiB of memory"
+
+    def processes_text(self, refused: int) -> str:
+        """For the model: how many starts of processes were refused, and at which bound."""
+        return f"{refused} starts of processes or threads were refused: at most {self.processes} processes at once"

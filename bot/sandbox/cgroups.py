@@ -1,10 +1,11 @@
 """A cgroup for each command, where this process may make one: v2 (delegated) or v1, else none.
 
-Only memory and process count. It must never move processes that are not ours, nor touch a group that it did
+Memory, process count, processor time. It must never move processes that are not ours, nor touch a group that it did
 not make. Without a cgroup the launcher's rlimits and the watchdog stand in; the preflight says which.
 
 Races. A group is removed after its last process is dead; a removal that fails (the kernel is still counting
-down) is tried again at the next command. Names are unique to a process and a command.
+down) is tried again at the next command. Names are unique to a process and a command; what dead workers left is
+removed at the start.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ from bot.sandbox.bounds import Bounds
 _ROOT: Final = Path("/sys/fs/cgroup")
 _PREFIX: Final = "pullwright-"
 _WORKER: Final = "pullwright-worker"
+_PERIOD_US: Final = 100_000  # the kernel's own default for sharing out processor time
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class CgroupHost:
 
     version: int  # 1 or 2; 0: nowhere
     parents: dict[str, Path] = field(default_factory=dict)
+    _left: set[Path] = field(default_factory=set)  # groups that could not be removed yet
 
     def enforces(self, controller: str) -> bool:
         return controller in self.parents
@@ -34,6 +37,18 @@ class CgroupHost:
     @property
     def label(self) -> str:
         return f"cgroup v{self.version}"
+
+    def remove(self, directories: tuple[Path, ...]) -> None:
+        """These, and what could not be removed before."""
+        for directory in (*self._left, *directories):
+            try:
+                directory.rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self._left.add(directory)
+                continue
+            self._left.discard(directory)
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,23 @@ class CommandCgroup:
         directory = self.directories.get("memory")
         if directory is None:
             return 0
-        name = "memory.events" if self.version == 2 else "memory.oom_control"
-        with contextlib.suppress(OSError, ValueError):
-            for line in (directory / name).read_text().splitlines():
-                key, _, value = line.partition(" ")
-                if key == "oom_kill":
-                    return int(value)
-        return 0
+        return _count(
+            directory / ("memory.events" if self.version == 2 else "memory.oom_control"), "oom_kill"
+        )
+
+    def refused_processes(self) -> int:
+        """How many starts of processes the kernel refused; 0 when it can't be told."""
+        directory = self.directories.get("pids")
+        return 0 if directory is None else _count(directory / "pids.events", "max")
+
+
+def _count(path: Path, name: str) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_text().splitlines():
+            key, _, value = line.partition(" ")
+            if key == name:
+                return int(value)
+    return 0
 
 
 def find_cgroups() -> CgroupHost:
@@ -80,9 +105,7 @@ def command_cgroup(host: CgroupHost, name: str, bounds: Bounds) -> Iterator[Comm
             _limit(directory, controller, host.version, bounds)
         yield CommandCgroup(made, host.version)
     finally:
-        for directory in dict.fromkeys(made.values()):
-            with contextlib.suppress(OSError):
-                directory.rmdir()
+        host.remove(tuple(dict.fromkeys(made.values())))
 
 
 def _limit(directory: Path, controller: str, version: int, bounds: Bounds) -> None:
@@ -92,6 +115,11 @@ def _limit(directory: Path, controller: str, version: int, bounds: Bounds) -> No
         case "memory", 2:
             (directory / "memory.max").write_text(str(bounds.memory_bytes))
             _if_there(directory / "memory.swap.max", "0")
+        case "cpu", 2:
+            (directory / "cpu.max").write_text(f"{int(bounds.cpus * _PERIOD_US)} {_PERIOD_US}")
+        case "cpu", _:
+            (directory / "cpu.cfs_period_us").write_text(str(_PERIOD_US))
+            (directory / "cpu.cfs_quota_us").write_text(str(int(bounds.cpus * _PERIOD_US)))
         case _:
             (directory / "memory.limit_in_bytes").write_text(str(bounds.memory_bytes))
             _if_there(directory / "memory.memsw.limit_in_bytes", str(bounds.memory_bytes))
@@ -120,11 +148,14 @@ def _find_v2(own: dict[str, str]) -> CgroupHost | None:
     if base.name == _WORKER:  # moved there by an earlier start in this process
         base = base.parent
     try:
-        if not {"memory", "pids"} <= set((base / "cgroup.controllers").read_text().split()):
+        offered = set((base / "cgroup.controllers").read_text().split())
+        if not {"memory", "pids"} <= offered:
             return None
+        wanted = [name for name in ("memory", "pids", "cpu") if name in offered]
         _move_into_leaf(base)
-        (base / "cgroup.subtree_control").write_text("+memory +pids")
-        host = CgroupHost(2, {"memory": base, "pids": base})
+        (base / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in wanted))
+        _sweep(base)
+        host = CgroupHost(2, dict.fromkeys(wanted, base))
         with command_cgroup(host, "probe", Bounds()):
             return host
     except OSError:
@@ -158,7 +189,7 @@ def _family(root: int) -> set[int]:
 
 def _find_v1(own: dict[str, str]) -> CgroupHost | None:
     parents = {}
-    for controller in ("memory", "pids"):
+    for controller in ("memory", "pids", "cpu"):
         parent = _ROOT / controller / own.get(controller, "/").lstrip("/")
         with contextlib.suppress(OSError):
             _sweep(parent)

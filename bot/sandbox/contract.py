@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from bot.domain import limits
 
@@ -52,6 +52,9 @@ class CommandResult:
     output: bytes
     cut_bytes: int = 0
     detail: str = ""  # for a bound: which, and its size
+    met: str = ""  # a bound that it met without ending by it: refused starts of processes
+    reached: Mapping[str, int] = field(default_factory=dict)  # host -> bytes through the proxy
+    refused: Mapping[str, str] = field(default_factory=dict)  # host -> why the proxy did not let it out
 
     @property
     def ok(self) -> bool:
@@ -87,6 +90,31 @@ class FileRead:
 
 
 @dataclass(frozen=True)
+class EgressPolicy:
+    """Which hosts a command may reach through the proxy. Empty = no proxy is planted = no network at all.
+
+    `where`: which list a host has to be added to, for the hint of a refusal.
+    """
+
+    hosts: tuple[str, ...] = ()  # exact, or `*.example.org` for one label
+    pins: Mapping[str, str] = field(default_factory=dict)  # host -> network in CIDR form (operator only)
+    ca_bundle: bytes | None = None
+    where: str = "PULLWRIGHT_EGRESS_HOSTS"
+
+
+OFFLINE: Final = EgressPolicy()
+
+
+@dataclass(frozen=True)
+class BlockedHost:
+    """A host that something wanted and did not get: for the pull request."""
+
+    host: str
+    reason: str
+    command: str  # the first that wanted it, its first line
+
+
+@dataclass(frozen=True)
 class Environment:
     """A prepared environment: what set-up wrote outside the repository, only ever a read-only lower layer.
 
@@ -100,6 +128,11 @@ class Environment:
     workspace_layer: Path | None = None
     history_layer: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # PATH additions and the like
+    image: str = ""  # container back end: what it was made in; "": the operator's image
+    egress: EgressPolicy = (
+        OFFLINE  # what commands in it may reach: nothing, unless the repository's file says so
+    )
+    blocked: tuple[BlockedHost, ...] = ()  # what its set-up wanted and did not get
 
     @property
     def workspace_layers(self) -> tuple[Path, ...]:
@@ -111,23 +144,23 @@ NO_SETUP = Environment(digest="none")
 
 
 @dataclass(frozen=True)
-class EgressPolicy:
-    """Which hosts a command may reach through the proxy. Empty = no proxy is planted = no network at all."""
-
-    hosts: tuple[str, ...] = ()  # exact, or `*.example.org` for one label
-    pins: Mapping[str, str] = field(default_factory=dict)  # host -> network in CIDR form (operator only)
-    ca_bundle: bytes | None = None
-
-
-@dataclass(frozen=True)
 class SetupSpec:
-    """What prepares an environment. `key_parts` are everything that may change its result (DESIGN 7)."""
+    """What prepares an environment. `key_parts` and `lock_parts` are everything that may change its result; those
+    of the same key but other lock files are a family: `maintenance` brings an older one of it up to date.
+
+    `secrets` are variables of the set-up alone. They must be no part of what it leaves behind, which is checked.
+    """
 
     script: str
     template: Path  # plain files of the commit whose set-up this is
     key_parts: tuple[str, ...]
     egress: EgressPolicy
+    lock_parts: tuple[str, ...] = ()
+    maintenance: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)  # how package managers find their indexes
     timeout_s: float = limits.SETUP_TIMEOUT_S
+    image: str = ""  # that the repository asks for; only the container back end heeds it
 
 
 @dataclass(frozen=True)
@@ -142,11 +175,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Preflight:
-    backend: str  # "bubblewrap", or "" when nothing works
+    """`passed_over`: what back ends that were to be taken before this one were refused for."""
+
+    backend: str  # "bubblewrap" or "container", or "" when nothing works
     checks: tuple[Check, ...]
     enforced_by: Mapping[str, str] = field(
         default_factory=dict
     )  # limit -> cgroup v1 | cgroup v2 | rlimit | watchdog
+    passed_over: tuple[Check, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -203,6 +239,11 @@ class Workspace(Protocol):
 
     @property
     def view_root(self) -> Path: ...
+
+    @property
+    def blocked(self) -> tuple[BlockedHost, ...]:
+        """Hosts that its commands wanted and did not get, each once, in order of appearance."""
+        ...
 
     async def close(self) -> None:
         """Remove everything that it wrote. Idempotent."""

@@ -81,7 +81,7 @@ def decide_host(policy: EgressPolicy, host: str, port: int) -> Denied | None:
         return Denied(403, f"Port {port} is not let out, only {_HTTPS}.")
     if any(_fits(pattern.lower(), host) for pattern in policy.hosts):
         return None
-    return Denied(403, f"{host} is not on the allow-list. The operator can add it: PULLWRIGHT_EGRESS_HOSTS.")
+    return Denied(403, f"{host} is not on the allow-list. It can be added: {policy.where}.")
 
 
 def decide_addresses(policy: EgressPolicy, host: str, addresses: tuple[str, ...]) -> str | Denied:
@@ -95,13 +95,30 @@ def decide_addresses(policy: EgressPolicy, host: str, addresses: tuple[str, ...]
         if network is not None:
             if address.version != network.version or address not in network:
                 return Denied(403, f"{host} resolves to {text}, outside of the network it is pinned to.")
-        elif not address.is_global or address.is_multicast:
+        elif not _is_public(address):
             return Denied(
                 403,
                 f"{host} resolves to {text}, which is no public address. If that is right (a mirror inside a "
                 f"company), the operator pins it: PULLWRIGHT_EGRESS_PINS={host}=NETWORK.",
             )
     return addresses[0]
+
+
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+_EMBEDDING: Final = (ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("2001::/32"))  # 6to4, Teredo
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Globally routed, and no other spelling of an address that is not: tunnels lead where they like."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _EMBEDDING):
+            return False
+        inner = address.ipv4_mapped
+        if address in _NAT64:
+            inner = ipaddress.IPv4Address(address.packed[-4:])
+        if inner is not None:
+            return _is_public(inner)
+    return address.is_global and not address.is_multicast
 
 
 def _fits(pattern: str, host: str) -> bool:
@@ -211,9 +228,11 @@ class _Connection:
                 if not piece:
                     return None
                 data += piece
-        if isinstance(found, Hello) and found.server_name == host:
+        if isinstance(found, Hello) and found.server_name == host and not found.is_veiled:
             return data
         named = found.server_name if isinstance(found, Hello) else "no TLS"
+        if isinstance(found, Hello) and found.is_veiled:
+            named = "a name that it hides (encrypted ClientHello)"
         self.log.refused[host] = f"the connection was for {named or 'no name'}, not for {host}"
         return None
 

@@ -29,6 +29,7 @@ from typing import Any, Final
 from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.output import Output
 from bot.sandbox.seam import PROXY_ADDRESS
 
@@ -131,6 +132,7 @@ class Running:
     block: int
     news: asyncio.Event  # something was told
     listener: socket.socket | None = None
+    egress: EgressLog = field(default_factory=EgressLog)
     pidfd: int | None = None
     heard: bytes = b""
     pipes: tuple[int, ...] = ()
@@ -246,6 +248,7 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
         "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
         "cgroups": launch.cgroups,
         "rlimits": launch.rlimits,
+        "nice": limits.SANDBOX_NICE,
         "watch": dict(launch.watch),
         "status": launch.status,
         "keep": [],

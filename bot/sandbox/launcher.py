@@ -131,6 +131,7 @@ def _network(request: dict) -> None:  # type: ignore[type-arg]
 
 def _limit(request: dict) -> None:  # type: ignore[type-arg]
     """After the user namespace: the process count then starts at nought for each sandbox (Linux >= 5.14)."""
+    os.nice(request["nice"])
     for name, value in request["rlimits"]:
         number = getattr(resource, name)
         _, hard = resource.getrlimit(number)

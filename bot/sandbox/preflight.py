@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +15,19 @@ from typing import Final
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox import trees
+from bot.sandbox.arguments import SANDBOX_UID
 from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Check, Command, CommandResult, EgressPolicy, Preflight
-from bot.sandbox.launch import INTERPRETER
-from bot.sandbox.runner import Runner, make_upper
-from bot.sandbox.seam import PROXY_ADDRESS, Mounts
+from bot.sandbox.egress import EgressLog
+from bot.sandbox.runner import make_upper
+from bot.sandbox.seam import PROXY_ADDRESS, CommandRunner, Mounts
 
 _TIMEOUT_S: Final = 20  # both probes together take 0.2 s
 _ANSWER: Final = "planted"
 _CONNECT: Final = f"exec 3<>/dev/tcp/{PROXY_ADDRESS[0]}/{PROXY_ADDRESS[1]}"
 
 _PROBE: Final = f"""
+python=$1
 say() {{ echo "$1=$2"; }}
 read_status() {{ sed -n "s/^$1:[[:space:]]*//p" /proc/self/status; }}
 say user "$(id -u)"
@@ -34,33 +36,28 @@ say filter "$(read_status Seccomp)"
 say overlay "$(cat below.txt && echo changed > below.txt && cat below.txt)"
 (: > /usr/pullwright-probe || : > /pullwright-probe || : > /dev/pullwright-probe) 2>/dev/null \\
   && say readonly no || say readonly yes
-say nested "$({INTERPRETER} -I -S -c 'import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))')"
+say nested "$("$python" -I -S -c 'import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))')"
 say processes "$(ls -d /proc/[0-9]* | wc -l)"
-say environment "$(tr '\\0' '\\n' < /proc/1/environ | wc -c)"
+say environment "$(wc -c < /proc/1/environ)"
 say network "$( ({_CONNECT} && head -c {len(_ANSWER)} <&3) 2>/dev/null)"
 """
 
 # name: (key, what the probe must say, what it means)
 _EXPECTED: Final = (
-    ("own user", "user", "1000"),
     ("no capabilities", "capabilities", "0" * 32),
     ("system calls are filtered", "filter", "2"),
     ("overlay", "overlay", "below\nchanged"),
     ("the system is read-only", "readonly", "yes"),
     ("no new user namespaces", "nested", "-1"),
-    ("empty environment of pid 1", "environment", "0"),
 )
 
 
-async def check_host(runner: Runner, folder: Path) -> Preflight:
-    """Run both probes below `folder`, a directory that is ours. Never raises for what the host refuses."""
-    checks = [
-        Check(
-            "bubblewrap",
-            True,
-            f"{'.'.join(map(str, runner.bwrap.version))}, {runner.bwrap.source}: {runner.bwrap.path}",
-        )
-    ]
+async def check_host(
+    runner: CommandRunner, folder: Path, first: Check, enforced: Mapping[str, str]
+) -> Preflight:
+    """Run both probes below `folder`, a directory that is ours. Never raises for what the host refuses. `first`:
+    what was found before; the caller puts its own name into an answer without a fault."""
+    checks = [first]
     try:
         checks += await _probe(runner, folder)
     except SandboxUnavailable as error:
@@ -70,7 +67,7 @@ async def check_host(runner: Runner, folder: Path) -> Preflight:
             Check("data directory", False, f"{folder}: {error}", "Let the worker write its data directory.")
         )
     works = all(check.ok for check in checks)
-    return Preflight("bubblewrap" if works else "", tuple(checks), enforced_by(runner.cgroups))
+    return Preflight("works" if works else "", tuple(checks), enforced)
 
 
 def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
@@ -81,6 +78,7 @@ def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
         if cgroups.enforces("memory")
         else "rlimit (each process) and watchdog (all together)",
         "processes": f"{group} and rlimit" if cgroups.enforces("pids") else "rlimit",
+        "processor time": f"{group} and nice" if cgroups.enforces("cpu") else "nice",
         "open files": "rlimit",
         "size of one file": "rlimit",
         "bytes and files on disk": "watchdog",
@@ -90,17 +88,18 @@ def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
     }
 
 
-async def _probe(runner: Runner, folder: Path) -> list[Check]:
+async def _probe(runner: CommandRunner, folder: Path) -> list[Check]:
     owner = -1 if runner.uid is None else runner.uid
     await asyncio.to_thread(trees.remove, folder)
     trees.make_owned(folder, owner)
     try:
         mounts = await asyncio.to_thread(_lay_out, folder, runner.uid)
-        command = Command(_PROBE, timeout_s=_TIMEOUT_S)
-        served = replace(runner, serve=_answer)
-        planted = await served.run(mounts, command, EgressPolicy(hosts=("preflight.invalid",)))
-        alone = await runner.run(mounts, command)
-        return [*_read(planted), *_networks(planted, alone), _template_check(folder)]
+        command = Command("", timeout_s=_TIMEOUT_S)
+        argv = ("/bin/bash", "-c", _PROBE, "probe", runner.interpreter)
+        served = replace(runner, serve=_answer)  # type: ignore[type-var]  # both kinds are dataclasses with it
+        planted = await served.execute(mounts, command, argv, EgressPolicy(hosts=("preflight.invalid",)))
+        alone = await runner.execute(mounts, command, argv)
+        return [*_read(planted, runner), *_networks(planted, alone), _template_check(folder)]
     finally:
         await asyncio.to_thread(trees.remove, folder)
 
@@ -127,13 +126,21 @@ def _told(result: CommandResult) -> dict[str, str]:
     return told
 
 
-def _read(result: CommandResult) -> list[Check]:
+def _read(result: CommandResult, runner: CommandRunner) -> list[Check]:
     told = _told(result)
     if not result.ok:
         shown = result.output[-500:].decode("utf-8", "replace")
         return [Check("start", False, f"the probe ended by {result.ended_by.value}: {shown}", _unknown())]
     checks = [Check("start", True, f"{result.seconds * 1000:.0f} ms")]
-    for name, key, wanted in _EXPECTED:
+    users = {str(SANDBOX_UID), str(os.geteuid() if runner.uid is None else runner.uid)} - {"0"}
+    user = told.get("user", "nobody")
+    checks.append(
+        Check("own user", user in users, "" if user in users else f"the probe runs as {user}", _unknown())
+    )
+    empty = (
+        () if runner.copies else (("empty environment of pid 1", "environment", "0"),)
+    )  # an image sets its own
+    for name, key, wanted in (*_EXPECTED, *empty):
         got = told.get(key, "nothing")
         remedy = "" if got == wanted else _unknown()
         checks.append(Check(name, got == wanted, "" if got == wanted else f"the probe says {got!r}", remedy))
@@ -171,7 +178,7 @@ def _unknown() -> str:
 
 
 @asynccontextmanager
-async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[None]:
+async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[EgressLog]:
     """Stands where the proxy will: says one word to everybody who connects."""
     del policy
 
@@ -182,6 +189,6 @@ async def _answer(listener: socket.socket, policy: EgressPolicy) -> AsyncIterato
 
     server = await asyncio.start_server(say, sock=listener)
     try:
-        yield
+        yield EgressLog()
     finally:
         server.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.errors import SandboxUnavailable
+from bot.sandbox.contract import Preflight
 from bot.sandbox.launch import Told
 
 _APPARMOR: Final = (
@@ -93,6 +94,16 @@ def remedy_for(step: str, said: str, host: Host, programs: tuple[str, str]) -> s
             return _CONTAINER if host.container else _SYSTEMD
         case _:
             return "`pullwright doctor` tries each part and says more."
+
+
+def refusal(found: Preflight) -> SandboxUnavailable:
+    """The whole report of a preflight that failed, as the error of whoever needed it."""
+    failed = [check for check in found.checks if not check.ok]
+    lines = [f"  - {check.name}: {check.detail}" for check in failed]
+    remedies = list(dict.fromkeys(check.remedy for check in failed if check.remedy))
+    return SandboxUnavailable(
+        "The sandbox does not work on this host:\n" + "\n".join(lines), "\n".join(remedies)
+    )
 
 
 def start_failed(told: Told, output: bytes, host: Host, programs: tuple[str, str]) -> SandboxUnavailable:

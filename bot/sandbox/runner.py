@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,17 +27,19 @@ from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
 from bot.sandbox.output import HeadTail, Output
-from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Mounts
+from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Channel, Mounts
 from bot.sandbox.seccomp import build_filter
 
-Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[object]]
+Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
 
 _FILES_BELOW: Final = "/pullwright/"
 _SCRIPT_PATH: Final = "/pullwright/command.sh"
-_BY_SIGNAL: Final = {
+_OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
+BY_SIGNAL: Final = {
     4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
     15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip  # 128 + number is how shells and bubblewrap tell; git's own 128 and 129 are not among them
@@ -54,11 +56,14 @@ class Runner:
     serve: Serve | None = None
     bounds: Bounds = field(default_factory=Bounds)
 
+    copies = False
+    interpreter = INTERPRETER
+
     async def run(
         self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
     ) -> CommandResult:
         """See `seam.RunInSandbox`."""
-        return await self.execute(mounts, command, _shell(command), egress)
+        return await self.execute(mounts, command, shell_argv(command), egress)
 
     async def execute(
         self,
@@ -71,7 +76,7 @@ class Runner:
         return await self._finish(_Attempt(self, mounts, command, egress), argv)
 
     async def converse(
-        self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: "Channel"
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: Channel
     ) -> CommandResult:
         """`execute` with a program that is spoken to while it runs. The channel's `stdin` is closed here."""
         return await self._finish(_Attempt(self, mounts, command, None, channel), argv)
@@ -89,14 +94,6 @@ class Runner:
             if not work.cancelled():
                 work.exception()  # seen: the caller is told of the cancelling alone
             raise
-
-
-@dataclass(frozen=True)
-class Channel:
-    """`stdin`: the read end of a pipe, for the program. `output`: hears what it writes."""
-
-    stdin: int
-    output: Output
 
 
 @dataclass(frozen=True)
@@ -130,7 +127,10 @@ class _Attempt:
                 await running.finish()
                 running.close()
             seconds = time.monotonic() - began
-            return self._result(running, reason, group.killed_for_memory(), seconds)
+            result = self._result(running, reason, group.killed_for_memory(), seconds)
+            if refused := group.refused_processes():
+                result = replace(result, met=self.runner.bounds.processes_text(refused))
+            return replace(result, reached=running.egress.reached, refused=running.egress.refused)
 
     def _cgroup(self, descriptors: Descriptors) -> CommandCgroup:
         manager = command_cgroup(self.runner.cgroups, secrets.token_hex(6), self.runner.bounds)
@@ -148,7 +148,9 @@ class _Attempt:
             if self.served is not None:
                 if running.listener is None or self.runner.serve is None:
                     raise SandboxUnavailable("The proxy could not be planted into the sandbox's network.")
-                await stack.enter_async_context(self.runner.serve(running.listener, self.served))
+                running.egress = await stack.enter_async_context(
+                    self.runner.serve(running.listener, self.served)
+                )
             running.release()
             waits = {
                 asyncio.create_task(running.ended()): EndedBy.EXIT,
@@ -179,7 +181,7 @@ class _Attempt:
                 reason, detail = EndedBy.MEMORY, self.runner.bounds.memory_text
             case EndedBy.EXIT if told.exit_code is None:
                 raise self._start_failed(told, output)
-            case EndedBy.EXIT if (name := _BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
+            case EndedBy.EXIT if (name := BY_SIGNAL.get((told.exit_code or 0) - 128)) is not None:
                 reason, detail = EndedBy.SIGNAL, name
             case EndedBy.EXIT:
                 code, detail = told.exit_code, ""
@@ -257,8 +259,9 @@ class _Attempt:
         return base_variables(self.runner.toolchains, more | dict(self.command.env))
 
     def _rlimits(self) -> tuple[tuple[str, int], ...]:
+        counted = self.runner.cgroups.enforces("pids")  # then the cgroup is to refuse first: it tells
         always = (
-            ("RLIMIT_NPROC", self.runner.bounds.processes),
+            ("RLIMIT_NPROC", self.runner.bounds.processes + (_OUR_PROCESSES if counted else 0)),
             ("RLIMIT_NOFILE", limits.SANDBOX_OPEN_FILES),
             ("RLIMIT_FSIZE", limits.SANDBOX_FILE_BYTES),
             ("RLIMIT_CORE", 0),
@@ -274,6 +277,8 @@ class _Attempt:
         paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]
         return {
             "paths": paths,
+            "base": [0, 0],
+            "root": None,  # the launcher, its parent
             "bytes": self.runner.bounds.disk_bytes,
             "files": self.runner.bounds.disk_files,
             "free": self.runner.bounds.disk_free_bytes,
@@ -285,7 +290,7 @@ async def _wait(event: asyncio.Event) -> None:
     await event.wait()
 
 
-def _shell(command: Command) -> tuple[str, ...]:
+def shell_argv(command: Command) -> tuple[str, ...]:
     """argv for the script; a directory that is not there is the shell's own error, not a failed start."""
     long = len(command.script.encode("utf-8", "surrogateescape")) > limits.SANDBOX_SCRIPT_BYTES
     bash = ("/bin/bash", _SCRIPT_PATH) if long else ("/bin/bash", "-c", command.script)

@@ -1,7 +1,7 @@
 """What set-up and workspaces share: one command in a sandbox over given layers, with or without a proxy.
 
-It must never decide anything: which layers, which hosts, how long are the caller's business. `Runner.run` of
-`bot.sandbox.runner` is the one implementation; set-up takes it as a value and so needs no bubblewrap.
+It must never decide anything: which layers, which hosts, how long are the caller's business. Implemented by
+`bot.sandbox.runner` (bubblewrap) and `bot.sandbox.container`; set-up takes `run` as a value and so needs neither.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy
+from bot.sandbox.output import Output
 
 PROXY_ADDRESS: Final = ("127.0.0.1", 3128)
 """Where the planted listener is reached inside the sandbox. 3128 is the customary port of HTTP proxies."""
@@ -52,6 +53,7 @@ class Mounts:
     upper: Path
     env_lower: Path | None = None
     env_upper: Path | None = None
+    image: str = ""  # container back end: which image; "": the operator's
 
     @property
     def changes(self) -> Path:
@@ -69,4 +71,46 @@ class RunInSandbox(Protocol):
         `bot.sandbox.egress.serve(listener, policy)` for as long as the command lives, and PROXY_VARIABLES
         (and CA_VARIABLES) are set. Otherwise there is no network at all. Raises SandboxUnavailable.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class Channel:
+    """`stdin`: the read end of a pipe, for the program. `output`: hears what it writes."""
+
+    stdin: int
+    output: Output
+
+
+class CommandRunner(Protocol):
+    """What a workspace and the preflight need of a back end.
+
+    `copies`: /workspace is the plain folder `Mounts.changes`, laid out from the layers, and no overlay of them.
+    `interpreter`: the Python inside. `uid`: whom commands run as on the host; None: ourselves.
+    """
+
+    @property
+    def copies(self) -> bool: ...
+    @property
+    def interpreter(self) -> str: ...
+    @property
+    def uid(self) -> int | None: ...
+
+    async def run(
+        self, mounts: Mounts, command: Command, egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """See `RunInSandbox`."""
+        ...
+
+    async def execute(
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], egress: EgressPolicy | None = None
+    ) -> CommandResult:
+        """`run` with an argv in place of the script."""
+        ...
+
+    async def converse(
+        self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: Channel
+    ) -> CommandResult:
+        """`execute` with a program that is spoken to while it runs. The channel's `stdin` is closed here. Raises
+        ForModel where the back end can't do that."""
         ...

@@ -11,7 +11,7 @@ Numbers: the kernel's unistd tables for x86_64 and asm-generic (aarch64).
 import errno
 import platform
 import struct
-from typing import Final
+from typing import Any, Final
 
 from bot.errors import SandboxUnavailable
 
@@ -155,3 +155,41 @@ def build_filter(machine: str = "") -> bytes:
     program += _when(_IOCTL[column], _no_typing())
     program.append(_return(_ALLOW))
     return b"".join(program)
+
+
+def build_profile(machine: str = "") -> dict[str, Any]:
+    """The same filter as a profile for Docker and Podman. Conditions compare 64 bits where the kernel takes 32: so
+    the low words are masked, and socket families are refused by ranges. Raises SandboxUnavailable."""
+    machine = machine or platform.machine()
+    if machine not in _ARCHITECTURES:
+        raise SandboxUnavailable(
+            f"There is no system-call table for the processor {machine!r}.",
+            "Run the worker on x86_64 or aarch64.",
+        )
+    families = [family for family in range(max(_SOCKET_FAMILIES)) if family not in _SOCKET_FAMILIES]
+    rules: list[dict[str, Any]] = [_rule(sorted(_REFUSED)), _rule(["clone3"], code=errno.ENOSYS)]
+    rules += [_rule(["socket"], [_argument(0, "SCMP_CMP_EQ", family)]) for family in families]
+    rules.append(_rule(["socket"], [_argument(0, "SCMP_CMP_GT", max(_SOCKET_FAMILIES))]))
+    rules += [
+        _rule(["clone"], [_masked(0, 1 << bit, 1 << bit)]) for bit in range(32) if _CLONE_NEW >> bit & 1
+    ]
+    rules += [_rule(["ioctl"], [_masked(1, 0xFFFFFFFF, request)]) for request in _IOCTLS]
+    return {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "archMap": [{"architecture": f"SCMP_ARCH_{machine.upper()}", "subArchitectures": []}],
+        "syscalls": rules,
+    }
+
+
+def _rule(
+    names: list[str], arguments: list[dict[str, Any]] | None = None, code: int = errno.EPERM
+) -> dict[str, Any]:
+    return {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": code, "args": arguments or []}
+
+
+def _argument(index: int, comparison: str, value: int) -> dict[str, Any]:
+    return {"index": index, "value": value, "op": comparison}
+
+
+def _masked(index: int, mask: int, value: int) -> dict[str, Any]:
+    return {"index": index, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}

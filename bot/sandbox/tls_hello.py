@@ -12,6 +12,7 @@ _HANDSHAKE: Final = 22
 _CLIENT_HELLO: Final = 1
 _SERVER_NAME: Final = 0
 _HOST_NAME: Final = 0
+_ENCRYPTED_HELLO: Final = 0xFE0D  # RFC 9849
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class NotTls:
 
 @dataclass(frozen=True)
 class Hello:
-    """`server_name` in lower case; empty when the client names none."""
+    """`server_name` in lower case; empty when the client names none. `is_veiled`: the name that counts is
+    encrypted, and this one is for show."""
 
     server_name: str
+    is_veiled: bool = False
 
 
 def parse_hello(data: bytes) -> Hello | NotTls | Incomplete:
@@ -86,13 +89,18 @@ def _read_hello(record: _Reader) -> Hello | NotTls:
     if hello.empty:
         return Hello("")
     extensions = hello.block(2)
+    server_name, is_veiled = "", False
     while not extensions.empty:
         kind, content = extensions.number(2), extensions.block(2)
-        if kind != _SERVER_NAME:
-            continue
-        names = content.block(2)
-        while not names.empty:
-            name_kind, name = names.number(1), names.block(2)
-            if name_kind == _HOST_NAME:
-                return Hello(name.take(len(name._data)).decode("ascii").lower().rstrip("."))
-    return Hello("")
+        if kind == _SERVER_NAME and not server_name:
+            server_name = _first_host(content.block(2))
+        is_veiled = is_veiled or kind == _ENCRYPTED_HELLO
+    return Hello(server_name, is_veiled)
+
+
+def _first_host(names: _Reader) -> str:
+    while not names.empty:
+        kind, name = names.number(1), names.block(2)
+        if kind == _HOST_NAME:
+            return name.take(len(name._data)).decode("ascii").lower().rstrip(".")
+    return ""

@@ -18,6 +18,7 @@ from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug, ForModel
 from bot.sandbox import files_inside, session_inside, trees
 from bot.sandbox.contract import (
+    BlockedHost,
     Command,
     CommandResult,
     Environment,
@@ -26,26 +27,29 @@ from bot.sandbox.contract import (
     FileWrite,
     Session,
 )
+from bot.sandbox.environments import release
 from bot.sandbox.launch import INTERPRETER, program
-from bot.sandbox.runner import Channel, Runner
-from bot.sandbox.seam import Mounts
+from bot.sandbox.seam import Channel, CommandRunner, Mounts
 from bot.sandbox.session import Conversation
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
 _PROGRAM: Final = Path(files_inside.__file__)
 _SESSION_PATH: Final = "/pullwright/session.py"
 _SESSION: Final = Path(session_inside.__file__)
+_SHOWN: Final = 120  # characters of a command in a report
 _HEADER_BYTES: Final = 8 * limits.MIB  # the JSON line: at most SANDBOX_ENTRIES names of 255 bytes, escaped
 
 
 @dataclass
-class BubblewrapWorkspace:
+class SandboxWorkspace:
     """See `contract.Workspace`. `folder` is ours alone: the upper layer and the place of the view."""
 
-    runner: Runner
+    runner: CommandRunner
     folder: Path
     mounts: Mounts
     environment: Environment
+    held: tuple[int, ...] = ()  # keeps the environments from being removed
+    _blocked: dict[str, BlockedHost] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _closed: bool = False
 
@@ -54,7 +58,16 @@ class BubblewrapWorkspace:
         variables = {**self.environment.variables, **command.env}
         async with self._turn:
             self._refuse_closed()
-            return await self.runner.run(self.mounts, replace(command, env=variables))
+            egress = self.environment.egress
+            result = await self.runner.run(self.mounts, replace(command, env=variables), egress)
+        for host, reason in result.refused.items():
+            self._blocked.setdefault(host, BlockedHost(host, reason, first_line(command.script)))
+        return result
+
+    @property
+    def blocked(self) -> tuple[BlockedHost, ...]:
+        """See `contract.Workspace.blocked`."""
+        return tuple(self._blocked.values())
 
     async def read_file(self, path: str, max_bytes: int = limits.READ_FILE_BYTES) -> FileRead:
         """See `contract.Workspace.read_file`. A link within is followed; one that leads nowhere is a SYMLINK.
@@ -119,20 +132,24 @@ class BubblewrapWorkspace:
         return conversation
 
     def view_command(self, argv: list[str]) -> list[str]:
-        """See `contract.Workspace.view_command`."""
+        """See `contract.Workspace.view_command`. A copy needs no mount to be seen."""
+        if self.runner.copies:
+            return argv
         layers = [self.mounts.changes, *self.mounts.lowers]
         request = {"layers": [str(path) for path in layers], "root": str(self.view_root)}
         return [*program("bot.sandbox.view"), json.dumps(request), *argv]
 
     @property
     def view_root(self) -> Path:
-        return self.folder / "view"
+        return self.mounts.changes if self.runner.copies else self.folder / "view"
 
     async def close(self) -> None:
         """See `contract.Workspace.close`. Waits for what runs."""
         async with self._turn:
             self._closed = True
             await asyncio.to_thread(trees.remove, self.folder)
+            held, self.held = self.held, ()
+            release(held)
 
     async def _ask(
         self, request: dict[str, Any], content: bytes, answer_bytes: int
@@ -146,7 +163,7 @@ class BubblewrapWorkspace:
         )
         async with self._turn:
             self._refuse_closed()
-            argv = (INTERPRETER, "-I", "-S", _PROGRAM_PATH)
+            argv = (self.runner.interpreter, "-I", "-S", _PROGRAM_PATH)
             result = await self.runner.execute(self.mounts, command, argv)
         if not result.ok:
             why = result.detail or result.output[-500:].decode("utf-8", "replace").strip()
@@ -157,6 +174,12 @@ class BubblewrapWorkspace:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise Bug("this workspace is closed")
+
+
+def first_line(script: str) -> str:
+    """Of a command, for a person: what it was."""
+    lines = [line.strip() for line in script.splitlines() if line.strip()]
+    return lines[0][:_SHOWN] + (" ..." if len(lines) > 1 or len(lines[0]) > _SHOWN else "") if lines else ""
 
 
 def _checked(path: str) -> str:

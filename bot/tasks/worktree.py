@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bot.domain.ids import RepoPath, TreeSha
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.repos.contract import RepoKey, Repos, TreeChange, View
-from bot.sandbox.contract import Environment, Sandbox, Workspace
+from bot.sandbox.contract import BlockedHost, Environment, Sandbox, Workspace
 
 _STAT_FILES = 40
 """More files than that are an accident; the sum tells it."""
@@ -26,6 +26,7 @@ class WorkTree:
     base: TreeSha
     environment: Environment
     left_out: tuple[str, ...] = ()  # sentences of the last snapshot: special files, unsafe names
+    blocked: dict[str, BlockedHost] = field(default_factory=dict, init=False)  # by host, of closed workspaces
     _workspace: Workspace | None = field(default=None, init=False)
     _at: TreeSha | None = field(default=None, init=False)
     _products: dict[RepoPath, TreeChange] | None = field(default=None, init=False)
@@ -69,6 +70,7 @@ class WorkTree:
     async def close(self) -> None:
         workspace, self._workspace, self._at = self._workspace, None, None
         if workspace is not None:
+            self.blocked = {one.host: one for one in workspace.blocked} | self.blocked
             await workspace.close()
 
     async def _snapshot(self, workspace: Workspace) -> TreeSha:

@@ -15,6 +15,8 @@ from bot.texts.evidence_table import (
 from bot.texts.sanitise import sanitise_block, sanitise_line
 from bot.texts.size import fit
 
+_BLOCKED_SHOWN = 10  # hosts; more of them say the same
+
 
 @dataclass(frozen=True)
 class PullText:
@@ -31,6 +33,7 @@ class PullText:
     setup_note: str  # "" or why a detected set-up was left out
     spent: str  # as render_spent gives it
     marker: str
+    blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -53,12 +56,25 @@ def render_pull_body(text: PullText) -> str:
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
         text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
+        _blocked(text.blocked),
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
         _left_out(left_out),
     ]
     head = "\n\n".join(section for section in sections if section)
     return fit(head, _footer(text))
+
+
+def _blocked(hosts: tuple[tuple[str, str, str], ...]) -> str:
+    """Hosts that were wanted and not let out; whoever reads it can add them to the list."""
+    lines = [
+        f"- {sanitise_line(host, 100)}, wanted by `{sanitise_line(command, 120).replace('`', '')}`: "
+        f"{sanitise_line(why, 300)}"
+        for host, why, command in hosts[:_BLOCKED_SHOWN]
+    ]
+    if len(hosts) > _BLOCKED_SHOWN:
+        lines.append(f"- and {len(hosts) - _BLOCKED_SHOWN} more")
+    return "\n".join(("**Not let out to the network**\n", *lines)) if lines else ""
 
 
 def _footer(text: PullText) -> str:

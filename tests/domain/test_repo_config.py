@@ -33,7 +33,15 @@ def test_an_empty_set_up_says_that_there_is_none():
     ("text", "line", "part"),
     [
         ("test: pytest\ntset: x\n", 2, "no key `tset`"),
-        ("\n\nnetwork: all\n", 3, "not available yet"),
+        ("\n\nbudget: all\n", 3, "not available yet"),
+        ("\n\nnetwork: all\n", 3, "not a list"),
+        ("network:\n  - https://example.org/\n", 2, "no host that can be allowed"),
+        ("network: [a.example, '*']\n", 1, "no host that can be allowed"),
+        ("network: ['*.*.example']\n", 1, "no host that can be allowed"),
+        ("network: [127.0.0.1]\n", 1, "no host that can be allowed"),
+        ("network: [localhost]\n", 1, "no host that can be allowed"),
+        ("network: ['example.org:8443']\n", 1, "no host that can be allowed"),
+        ("network: [[a.example]]\n", 1, "no host that can be allowed"),
         ("egress_pins: x\n", 1, "operator"),
         ("test: [pytest]\n", 1, "not a text"),
         ("test:\n", 1, "not a text"),
@@ -80,3 +88,12 @@ def test_the_schema_agrees_with_the_parser():
     for wrong in ({"lint": "x"}, {"test": ""}, {"test": ["a"]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
+
+
+def test_the_network_is_a_list_of_hosts_and_presets() -> None:
+    config = parse_repo_config(
+        "network:\n  - API.Example.org.\n  - '*.cdn.example'\n  - python\nmaintenance: make\n"
+    )
+    assert config.network == ("api.example.org", "*.cdn.example", "python")
+    assert config.maintenance == "make"
+    assert parse_repo_config("network: []\n").network == ()

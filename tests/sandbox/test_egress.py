@@ -73,6 +73,13 @@ def test_hosts_are_let_out_by_the_list_alone(host: str, port: int, let: bool) ->
         ("public.example", ("::1",), None),
         ("public.example", ("::ffff:10.0.0.1",), None),
         ("public.example", ("224.0.0.1",), None),
+        ("public.example", ("100.64.0.1",), None),
+        ("public.example", ("2002:a00:1::",), None),
+        ("public.example", ("2001:0:5db8:d822::1",), None),
+        ("public.example", ("64:ff9b::7f00:1",), None),
+        ("public.example", ("64:ff9b::5db8:d822",), "64:ff9b::5db8:d822"),
+        ("public.example", ("fd00::1",), None),
+        ("public.example", ("2606:4700::1111",), "2606:4700::1111"),
         ("public.example", (), None),
         (HOST, ("127.0.0.5",), "127.0.0.5"),
         (HOST, ("93.184.216.34",), None),
@@ -106,6 +113,21 @@ def client_hello(name: str | None) -> bytes:
 def test_the_server_name_is_read_from_a_real_hello() -> None:
     assert parse_hello(client_hello("Files.Example.ORG")) == Hello(HOST)
     assert parse_hello(client_hello(None)) == Hello("")
+
+
+def test_a_veiled_name_is_told() -> None:
+    """An encrypted ClientHello names one host for show and asks for another."""
+    hello = client_hello(HOST)
+    veil = b"\xfe\x0d\x00\x01\x00"
+    at = hello.index(HOST.encode()) + len(HOST)  # the server name's extension ends here
+    longer = bytearray(hello[:at] + veil + hello[at:])
+    extensions = (
+        hello.index(b"\x00\x00" + (len(HOST) + 5).to_bytes(2, "big")) - 2
+    )  # server name comes first here
+    for place, width in ((3, 2), (6, 3), (extensions, 2)):
+        size = int.from_bytes(longer[place : place + width], "big") + len(veil)
+        longer[place : place + width] = size.to_bytes(width, "big")
+    assert parse_hello(bytes(longer)) == Hello(HOST, is_veiled=True)
 
 
 @given(st.integers(0, 600))

@@ -16,6 +16,7 @@ from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import Command, EgressPolicy
+from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import Told
 from bot.sandbox.remedies import Host
 from bot.sandbox.runner import Runner, default_toolchains, make_upper
@@ -131,7 +132,7 @@ async def test_the_planted_listener_is_reached_and_served(tmp_path: Path) -> Non
     asked = []
 
     @asynccontextmanager
-    async def serve(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[None]:
+    async def serve(listener: socket.socket, policy: EgressPolicy) -> AsyncIterator[EgressLog]:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             asked.append(await reader.readline())
             writer.write(b"HTTP/1.1 403 no\r\n")
@@ -141,7 +142,7 @@ async def test_the_planted_listener_is_reached_and_served(tmp_path: Path) -> Non
         server = await asyncio.start_server(answer, sock=listener)
         asked.append(policy.hosts)
         try:
-            yield
+            yield EgressLog()
         finally:
             server.close()
 

@@ -9,6 +9,8 @@ from bot.agent.tools.paths import parse_directory
 from bot.domain import limits
 from bot.sandbox.contract import Command, CommandResult, EndedBy, SessionAnswer
 
+_REFUSED_SHOWN = 5  # hosts; a program that tries many says the same of each
+
 
 class ShellArguments(Arguments):
     command: Annotated[str, Field(description="Bash script.")] = ""
@@ -83,6 +85,10 @@ def render_end(result: CommandResult, timeout_s: float) -> str:
     took = f"{result.seconds:.1f} s"
     dropped = (
         f"\n[{result.cut_bytes:,} bytes in the middle were too many to keep]" if result.cut_bytes else ""
+    )
+    dropped += f"\n[{result.met}]" if result.met else ""
+    dropped += "".join(
+        f"\n[not let out: {reason}]" for reason in list(result.refused.values())[:_REFUSED_SHOWN]
     )
     match result.ended_by:
         case EndedBy.EXIT:

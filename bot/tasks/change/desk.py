@@ -6,7 +6,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,11 +21,11 @@ from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.llm.features import features_for
 from bot.repos.contract import FileMode, Remote, RepoKey, Repos
-from bot.sandbox.contract import EgressPolicy, Sandbox
+from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.tasks.change.facts import ChangeFacts, render_facts
-from bot.tasks.change.ground import Ground, Named, Place, list_files, read_texts
+from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
 
@@ -40,7 +40,8 @@ class ChangeSettings:
     handle: str
     web_url: str
     data_dir: Path
-    egress: EgressPolicy  # for set-up only: the work has no network
+    means: SetupMeans
+    setup_secrets: Callable[[str], Mapping[str, str]] = lambda _repository: {}  # by its full name
     commands: Named = field(default_factory=Named)
     fresh_attempt: bool = True  # a second one after a red end
     budget: Budget = field(default_factory=Budget)
@@ -111,13 +112,15 @@ class Desk:
     def place(self) -> Place:
         services = self.services
         baselines = services.settings.data_dir / "baselines"
-        return Place(services.repos, services.sandbox, self.key, services.settings.egress, baselines)
+        name, find = self.request.repository.full_name, services.settings.setup_secrets
+        secrets = functools.partial(find, name)
+        return Place(services.repos, services.sandbox, self.key, services.settings.means, baselines, secrets)
 
     @property
     def ground(self) -> Ground:
         """What the change stands on; whole once PREPARE is over."""
         facts = self.facts
-        return Ground(self.place, facts.base_commit, facts.base_tree, facts.setup, facts.test, self.taken.id)
+        return Ground(self.place, facts.base_commit, facts.base_tree, facts.chosen, self.taken.id)
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""

@@ -12,6 +12,12 @@ async def prepare(desk: Desk) -> None:
         desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit)
     )
     await desk.learn(base_tree=base.tree)
-    setup, test = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
-    await desk.learn(setup=setup, test=test)
+    chosen = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
+    await desk.learn(
+        setup=chosen.setup,
+        test=chosen.test,
+        network=chosen.network,
+        maintenance=chosen.maintenance,
+        image=chosen.image,
+    )
     await desk.learn(setup=await settle_setup(desk.ground))

@@ -47,6 +47,17 @@ class CommandFacts:
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """How a base is set up and tested, and what the work on it may reach."""
+
+    setup: SetupFacts = SetupFacts()
+    test: CommandFacts = CommandFacts()
+    network: tuple[str, ...] = ()  # hosts and presets that the repository's file lets the work reach
+    maintenance: str = ""  # that the repository's file names
+    image: str = ""  # that the repository's development container names
+
+
+@dataclass(frozen=True)
 class EarlierFacts:
     """A first attempt that ended red, while a second one is under way."""
 
@@ -66,6 +77,10 @@ class ChangeFacts:
     comment_url: str = ""
     setup: SetupFacts = SetupFacts()
     test: CommandFacts = CommandFacts()
+    network: tuple[str, ...] = ()  # hosts and presets that the repository's file lets the work reach
+    maintenance: str = ""  # that the repository's file names
+    image: str = ""  # that the repository's development container names
+    blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -85,6 +100,10 @@ class ChangeFacts:
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
+    @property
+    def chosen(self) -> Chosen:
+        return Chosen(self.setup, self.test, self.network, self.maintenance, self.image)
+
 
 def render_facts(facts: ChangeFacts) -> JsonObject:
     """Plain JSON: tuples become lists, words stay words."""
@@ -99,6 +118,8 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "setup": lambda value: SetupFacts(**value),
         "test": lambda value: CommandFacts(**value),
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
+        "network": tuple,
+        "blocked": lambda value: tuple((str(host), str(why), str(command)) for host, why, command in value),
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
         "questions": tuple,

@@ -5,30 +5,47 @@ baseline by what it was measured on. So a phase that goes on after a crash just 
 cache of objects is in the data directory.)
 """
 
+import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
 from bot.errors import RepositoryFault, SetupFailed
 from bot.repos.contract import FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
-from bot.tasks.change.facts import CommandFacts, SetupFacts
+from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
 from bot.tasks.change.history import with_history
-from bot.tasks.change.prepare import decide_setup, named_test_command
+from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
-from bot.verify.detect import detect_setup, detect_test_command, is_manifest, manifest_paths
+from bot.verify.detect import detect_test_command
 from bot.verify.runners import Runner, TestCommand, recognise
+from bot.verify.setups import VARIABLES, detect_environment, is_setup_input, setup_paths
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
 
 _LOG_TAIL = 600  # characters of a failed set-up that people and the model are shown
+
+
+def no_secrets() -> Mapping[str, str]:
+    """For a place whose set-up needs none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class SetupMeans:
+    """What a set-up can use on this host. The work itself reaches what the repository's file allows."""
+
+    egress: EgressPolicy = field(default_factory=EgressPolicy)
+    presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ecosystem -> hosts on this host
+    variables: Mapping[str, str] = field(default_factory=dict)  # how managers find this host's indexes
 
 
 @dataclass(frozen=True)
@@ -38,8 +55,9 @@ class Place:
     repos: Repos
     sandbox: Sandbox
     key: RepoKey
-    egress: EgressPolicy  # for set-up only: the work has no network
+    means: SetupMeans
     baselines: Path  # where measured baselines are kept
+    setup_secrets: Callable[[], Mapping[str, str]] = no_secrets  # opens a file: not on the loop
 
 
 @dataclass(frozen=True)
@@ -49,8 +67,7 @@ class Ground:
     place: Place
     base_commit: CommitSha
     base_tree: TreeSha
-    setup: SetupFacts
-    test: CommandFacts
+    chosen: Chosen
     owner: str
 
 
@@ -85,22 +102,26 @@ async def read_texts(
     return texts
 
 
-async def choose_commands(
-    place: Place, files: dict[str, tuple[FileMode, str]], operator: Named
-) -> tuple[SetupFacts, CommandFacts]:
+async def choose_commands(place: Place, files: dict[str, tuple[FileMode, str]], operator: Named) -> Chosen:
     """How the base is set up and tested: named by the repository, by the operator, or found.
 
     Raises RepositoryFault when the repository's file can't be read.
     """
     config = parse_config((await read_texts(place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, ""))
     paths = tuple(sorted(files))
-    texts = await read_texts(place, files, manifest_paths(paths))
+    texts = await read_texts(place, files, (*setup_paths(paths), *DEVCONTAINER_PATHS))
     named = named_test_command(config, operator.test)
     test = recognise(named.command, named.source) if named else detect_test_command(paths, texts)
-    found = detect_setup(paths, texts, test)
+    found = detect_environment(paths, texts, test)
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
-    setup = decide_setup(config, operator.setup, detected)
-    return setup, CommandFacts(test.runner.value, test.command, test.source)
+    images = (parse_devcontainer_image(texts[path]) for path in DEVCONTAINER_PATHS if path in texts)
+    return Chosen(
+        setup=decide_setup(config, operator.setup, detected),
+        test=CommandFacts(test.runner.value, test.command, test.source),
+        network=config.network,
+        maintenance=config.maintenance,
+        image=next(filter(None, images), ""),
+    )
 
 
 def parse_config(text: str) -> RepoConfig:
@@ -115,20 +136,28 @@ def parse_config(text: str) -> RepoConfig:
 async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Environment:
     """The environment of the base, or of a patch that changes what it is made from (then of its own trust
     class: never shared with other tasks). Raises SetupFailed, SandboxUnavailable."""
-    if not ground.setup.script:
-        return NO_SETUP
-    place, tree = ground.place, patch or ground.base_tree
+    place, chosen, means = ground.place, ground.chosen, ground.place.means
+    work = decide_egress(means.egress, means.presets, chosen.network)
+    if not chosen.setup.script:
+        return replace(NO_SETUP, egress=work, image=chosen.image)
+    tree = patch or ground.base_tree
     spec = SetupSpec(
-        script=ground.setup.script,
+        script=chosen.setup.script,
         template=await place.repos.materialise(place.key, tree),
         key_parts=(
             f"repository {place.key.installation}/{place.key.repository}",
             f"trust {'patch ' + ground.owner if patch else 'base'}",
-            *(f"{path} {blob}" for path, blob in await _manifest_blobs(place, tree)),
         ),
-        egress=place.egress,
+        lock_parts=tuple(f"{path} {blob}" for path, blob in await _input_blobs(place, tree)),
+        egress=decide_setup_egress(means.egress, work),
+        # A patch could write them down; a base was merged by somebody with write access.
+        secrets={} if patch else await asyncio.to_thread(place.setup_secrets),
+        maintenance="" if patch else chosen.maintenance,
+        variables={**VARIABLES, **means.variables},
+        image=chosen.image,
     )
-    return await place.sandbox.ensure_environment(spec)
+    made = await place.sandbox.ensure_environment(spec)
+    return replace(made, egress=work, variables={**VARIABLES, **made.variables})
 
 
 async def settle_setup(ground: Ground) -> SetupFacts:
@@ -136,33 +165,34 @@ async def settle_setup(ground: Ground) -> SetupFacts:
 
     Raises SetupFailed when somebody named it, SandboxUnavailable.
     """
+    setup = ground.chosen.setup
     try:
         await open_environment(ground)
     except SetupFailed as fault:
-        if not ground.setup.detected:
+        if not setup.detected:
             raise
-        return replace(ground.setup, script="", failed=fault.message[-_LOG_TAIL:])
-    return ground.setup
+        return replace(setup, script="", failed=fault.message[-_LOG_TAIL:])
+    return setup
 
 
-async def _manifest_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:
+async def _input_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:
     """What the set-up's result depends on, beside its script. An editable install points into /workspace, so
     the code itself is no part of the key."""
     files = await list_files(place, tree)
-    return [(path, blob) for path, (_, blob) in sorted(files.items()) if is_manifest(path)]
+    return [(path, blob) for path, (_, blob) in sorted(files.items()) if is_setup_input(path)]
 
 
 @asynccontextmanager
 async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIterator[Verifier]:
     """The verifier of this base; `patch` when one is to be verified and may need its own environment."""
-    place, setup = ground.place, ground.setup
+    place, setup, test = ground.place, ground.chosen.setup, ground.chosen.test
     notes = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
     environment = await open_environment(ground)
     subject = Subject(
         key=place.key,
         base_commit=ground.base_commit,
         base_tree=ground.base_tree,
-        test=TestCommand(Runner(ground.test.runner), ground.test.command, ground.test.source),
+        test=TestCommand(Runner(test.runner), test.command, test.source),
         environment=environment,
         patch_environment=await _patch_environment(ground, patch) if patch else None,
         notes=notes,
@@ -184,7 +214,7 @@ async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIt
 async def _patch_environment(ground: Ground, patch: TreeSha) -> Environment | None:
     """Its own where the change touches what the environment is made from."""
     changes = await ground.place.repos.changes(ground.place.key, ground.base_tree, patch)
-    if not any(is_manifest(change.path) for change in changes):
+    if not any(is_setup_input(change.path) for change in changes):
         return None
     return await open_environment(ground, patch)
 
@@ -209,7 +239,8 @@ async def open_work_tree(ground: Ground) -> AsyncIterator[WorkTree]:
 
 def _baseline_path(place: Place, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
-    key = json.dumps([subject.base_tree, subject.environment.digest, subject.test.command])
+    environment = subject.environment
+    key = json.dumps([subject.base_tree, environment.digest, subject.test.command, environment.egress.hosts])
     name = hashlib.sha256(f"{place.key}{key}".encode()).hexdigest()
     return place.baselines / f"{name}.json"
 

@@ -33,7 +33,8 @@ async def with_history(sandbox: Sandbox, environment: Environment, template: Pat
 
     Raises SandboxUnavailable.
     """
-    spec = SetupSpec(_SCRIPT, template, (f"history of {base}",), EgressPolicy(), limits.HISTORY_S)
+    key = (f"history of {base}",)
+    spec = SetupSpec(_SCRIPT, template, key, egress=EgressPolicy(), timeout_s=limits.HISTORY_S)
     try:
         made = await sandbox.ensure_environment(spec)
     except SetupFailed as fault:

@@ -5,8 +5,12 @@ detected. What was named and fails is an end with a reason; what was only detect
 said so.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from bot.agent.contract import DetectedCommand
-from bot.domain.repo_config import RepoConfig
+from bot.domain.repo_config import PRESETS, RepoConfig
+from bot.sandbox.contract import EgressPolicy
 from bot.tasks.change.facts import CommandFacts, SetupFacts
 
 AGENTS_FILES = ("AGENTS.override.md", "AGENTS.md")
@@ -21,6 +25,21 @@ def decide_setup(config: RepoConfig, operator: str, detected: SetupFacts) -> Set
     return detected
 
 
+def decide_egress(
+    operator: EgressPolicy, presets: Mapping[str, tuple[str, ...]], network: tuple[str, ...]
+) -> EgressPolicy:
+    """What the work may reach: what the repository's file names, and nothing else. Its pins are the operator's."""
+    hosts = [host for name in network for host in presets.get(name, () if name in PRESETS else (name,))]
+    where = "`network` in .github/pullwright.yml"
+    return replace(operator, hosts=tuple(dict.fromkeys(hosts)), where=where)
+
+
+def decide_setup_egress(operator: EgressPolicy, work: EgressPolicy) -> EgressPolicy:
+    """A set-up reaches the registries, the operator's hosts, and what the work may reach."""
+    where = f"`network` in .github/pullwright.yml, or {operator.where}"
+    return replace(operator, hosts=tuple(dict.fromkeys((*operator.hosts, *work.hosts))), where=where)
+
+
 def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None:
     """The test command that somebody named; None: look for it."""
     if config.test is not None:
@@ -28,13 +47,18 @@ def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None
     return CommandFacts("", operator, "the operator's setting") if operator else None
 
 
-def render_commands(setup: SetupFacts, test: CommandFacts) -> tuple[DetectedCommand, ...]:
+def render_commands(
+    setup: SetupFacts, test: CommandFacts, network: tuple[str, ...] = ()
+) -> tuple[DetectedCommand, ...]:
     """What the model is told; the set-up has run already."""
     found = []
     if setup.script:
         found.append(DetectedCommand("setup (has been run)", setup.script, setup.source))
     if test.command:
         found.append(DetectedCommand("test", test.command, test.source))
+    if network:
+        hosts = "https only, through the proxy in $HTTPS_PROXY: " + ", ".join(network)
+        found.append(DetectedCommand("network", hosts, ".github/pullwright.yml"))
     return tuple(found)
 
 

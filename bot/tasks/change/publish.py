@@ -135,6 +135,7 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
         setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
         spent=render_spent(facts.spent),
         marker=marker,
+        blocked=facts.blocked,
     )
     new = NewPull(
         title=render_pull_title(submission.title, desk.request.issue),

@@ -91,6 +91,9 @@ class ChangeSteps:
         ):
             end = await keep_end(desk, await run_agent(desk, work, verifier, progress))
             await desk.learn(plan=tuple((step.step, step.status.value) for step in progress.steps))
+        blocked = (*work.environment.blocked, *work.blocked.values())
+        if blocked:
+            await desk.learn(blocked=tuple((one.host, one.reason, one.command) for one in blocked))
         match end:
             case None:
                 return Next(Phase.VERIFY)

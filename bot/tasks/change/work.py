@@ -142,7 +142,7 @@ async def describe_task(desk: Desk) -> AgentTask:
         repository=RepositoryFacts(
             request.repository.full_name,
             paths,
-            render_commands(facts.setup, facts.test),
+            render_commands(facts.setup, facts.test, facts.network),
             tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
         ),
         base_commit=facts.base_commit,

@@ -1,4 +1,4 @@
-"""Run by test_hostile as an ordinary user, without a cgroup: prints one word for each thing that held."""
+"""Run by test_ordinary_user as an ordinary user, without a cgroup: prints one word for each thing that held."""
 
 import asyncio
 import os

@@ -1,0 +1,51 @@
+"""Which back end serves this worker: the first of those that the operator named whose preflight passes.
+
+It must never take one that was not named, nor go on without one. Chosen once, when it is first asked.
+"""
+
+import asyncio
+from pathlib import Path
+
+from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, Sandbox, SetupSpec, Workspace
+from bot.sandbox.remedies import refusal
+
+
+class ChosenSandbox:
+    """See `contract.Sandbox`. `backends`: name and back end, in the operator's order."""
+
+    def __init__(self, backends: tuple[tuple[str, Sandbox], ...]) -> None:
+        self._backends = backends
+        self._chosen: Sandbox | None = None
+        self._found: Preflight | None = None
+        self._asking = asyncio.Lock()
+
+    async def preflight(self) -> Preflight:
+        """See `contract.Sandbox.preflight`. `passed_over` holds what the earlier ones were refused for."""
+        async with self._asking:
+            if self._found is None:
+                self._found = await self._choose()
+            return self._found
+
+    async def open_workspace(self, template: Path, environment: Environment = NO_SETUP) -> Workspace:
+        """See `contract.Sandbox.open_workspace`."""
+        return await (await self._ready()).open_workspace(template, environment)
+
+    async def ensure_environment(self, spec: SetupSpec) -> Environment:
+        """See `contract.Sandbox.ensure_environment`."""
+        return await (await self._ready()).ensure_environment(spec)
+
+    async def _ready(self) -> Sandbox:
+        found = await self.preflight()
+        if self._chosen is None:
+            raise refusal(found)
+        return self._chosen
+
+    async def _choose(self) -> Preflight:
+        refused: list[Check] = []
+        for _, backend in self._backends:
+            found = await backend.preflight()
+            if found.ok:
+                self._chosen = backend
+                return Preflight(found.backend, found.checks, found.enforced_by, tuple(refused))
+            refused += [check for check in found.checks if not check.ok]
+        return Preflight("", tuple(refused))

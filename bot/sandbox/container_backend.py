@@ -1,0 +1,201 @@
+"""The container back end as a `Sandbox`: engine, image, preflight, workspaces, environments. Fails closed.
+
+An image of the repository's own choice is taken only when the operator's list allows its name: to pull an image is a
+request from the host, and what is in it runs.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from bot.domain import limits
+from bot.errors import SandboxUnavailable
+from bot.sandbox import container_cli as cli
+from bot.sandbox import egress, setup, trees
+from bot.sandbox.bounds import Bounds
+from bot.sandbox.container import ContainerRunner
+from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
+from bot.sandbox.copies import keep_products, lay_out
+from bot.sandbox.environments import Shelf, hold_layers, release
+from bot.sandbox.folders import WorkerFolder
+from bot.sandbox.preflight import check_host
+from bot.sandbox.remedies import refusal
+from bot.sandbox.runner import make_upper
+from bot.sandbox.seam import Mounts
+from bot.sandbox.seccomp import build_profile
+from bot.sandbox.workspace import SandboxWorkspace
+
+log = structlog.get_logger()
+
+_NO_IMAGE: Final = "Set PULLWRIGHT_CONTAINER_IMAGE to one that has bash, coreutils, sed, tar and Python 3."
+
+
+@dataclass(frozen=True)
+class ContainerSettings:
+    """What the operator decides. `allowed`: patterns of image names that repositories may ask for."""
+
+    state_dir: Path
+    uid: int
+    image: str
+    allowed: tuple[str, ...] = ()
+    engine: str = ""
+    runtime: str = ""  # `runsc`, or empty for the engine's own
+    bounds: Bounds = field(default_factory=Bounds)
+    environment_days: float = limits.ENVIRONMENT_DAYS
+    environment_bytes: int = limits.ENVIRONMENT_BYTES
+
+
+class ContainerSandbox:
+    """See `contract.Sandbox`. Nothing is touched before the first question."""
+
+    def __init__(self, settings: ContainerSettings) -> None:
+        self._settings = settings
+        self._runner: ContainerRunner | None = None
+        self._preflight: Preflight | None = None
+        self._folder = WorkerFolder(settings.state_dir / "containers", self._end_containers)
+        self._asking = asyncio.Lock()
+        self._pulling = asyncio.Lock()
+
+    @property
+    def owner_uid(self) -> int | None:
+        """Who owns what a sandbox reads and writes: the dedicated uid when we are root; None: ourselves."""
+        return self._settings.uid if os.geteuid() == 0 else None
+
+    async def preflight(self) -> Preflight:
+        """See `contract.Sandbox.preflight`."""
+        async with self._asking:
+            if self._preflight is None:
+                self._preflight = await self._ask_host()
+            return self._preflight
+
+    async def open_workspace(self, template: Path, environment: Environment = NO_SETUP) -> Workspace:
+        """See `contract.Sandbox.open_workspace`. A copy: its time grows with the template."""
+        runner = await self._with_image(await self._ready(), environment.image)
+        return await asyncio.to_thread(self._open, runner, template, environment)
+
+    async def ensure_environment(self, spec: SetupSpec) -> Environment:
+        """See `contract.Sandbox.ensure_environment`."""
+        image = spec.image if self._allows(spec.image) else ""
+        runner = await self._with_image(await self._ready(), image)
+        kept = replace(
+            spec, key_parts=(*spec.key_parts, f"container {runner.images[image].digest}"), image=image
+        )
+        shelf = Shelf(
+            self._settings.state_dir / "container-environments",
+            self._settings.environment_days,
+            self._settings.environment_bytes,
+        )
+        layers = setup.Layers(shelf, self.owner_uid, keep_products, image)
+        return await setup.ensure_environment(kept, runner.run, layers)
+
+    def _allows(self, image: str) -> bool:
+        """Another image than the operator's, that the operator lets repositories ask for."""
+        if not image or image == self._settings.image:
+            return False
+        allowed = cli.is_allowed_image(image, self._settings.allowed)
+        if not allowed:
+            log.warning("container.image_refused", image=image, remedy="PULLWRIGHT_CONTAINER_IMAGES")
+        return allowed
+
+    async def _with_image(self, runner: ContainerRunner, image: str) -> ContainerRunner:
+        async with self._pulling:
+            if image not in runner.images:
+                found = await asyncio.to_thread(cli.find_image, runner.engine, image, pull=True)
+                runner.images[image] = found
+        return runner
+
+    async def _ready(self) -> ContainerRunner:
+        found = await self.preflight()
+        if self._runner is None or not found.ok:
+            raise refusal(found)
+        return self._runner
+
+    async def _ask_host(self) -> Preflight:
+        try:
+            runner, folder = await asyncio.to_thread(self._prepare)
+        except SandboxUnavailable as error:
+            return Preflight("", (Check("container", False, error.message, error.remedy),))
+        except (OSError, subprocess.SubprocessError) as error:
+            detail = f"{self._settings.state_dir}: {error}"
+            return Preflight("", (Check("data directory", False, detail, "Let the worker write there."),))
+        name = f"{runner.engine.kind} {runner.engine.version}, image {self._settings.image}"
+        first = Check("container", True, name + (f", runtime {runner.runtime}" if runner.runtime else ""))
+        found = await check_host(runner, folder / "preflight", first, _enforced_by(runner))
+        self._runner = runner
+        return replace(found, backend="container" if found.ok else "")
+
+    def _prepare(self) -> tuple[ContainerRunner, Path]:
+        settings = self._settings
+        if not settings.image:
+            raise SandboxUnavailable("No image is set for containers.", _NO_IMAGE)
+        engine = cli.find_engine(settings.engine)
+        image = cli.find_image(engine, settings.image, pull=True)
+        folder = self._folder.ensure()
+        seccomp = folder / "seccomp.json"
+        seccomp.write_text(json.dumps(build_profile(platform.machine())))
+        labels = {cli.STATE_LABEL: state_label(settings.state_dir), cli.WORKER_LABEL: folder.name}
+        runner = ContainerRunner(
+            engine, {"": image}, self.owner_uid, folder / "commands", labels, seccomp,
+            egress.serve, settings.runtime, settings.bounds,
+        )  # fmt: skip
+        return runner, folder
+
+    def _end_containers(self, workers: tuple[str, ...]) -> None:
+        """What killed workers of this state directory left running."""
+        if not workers:
+            return
+        engine = cli.find_engine(self._settings.engine)
+        for worker in workers:
+            filters = [f"label={cli.STATE_LABEL}={state_label(self._settings.state_dir)}"]
+            filters.append(f"label={cli.WORKER_LABEL}={worker}")
+            listed = cli.ask(
+                engine, "ps", "--all", "--quiet", *(p for one in filters for p in ("--filter", one))
+            )
+            if ids := listed.split():
+                log.warning("container.left_behind", worker=worker, containers=len(ids))
+                cli.ask(engine, "rm", "--force", "--volumes", *ids)
+
+    def _open(self, runner: ContainerRunner, template: Path, environment: Environment) -> SandboxWorkspace:
+        held: tuple[int, ...] = ()
+        try:
+            held = hold_layers(environment)
+            folder = self._folder.make()
+            if self.owner_uid is not None and environment.env_layer is not None:
+                trees.adopt(environment.env_layer, self.owner_uid)
+            mounts = Mounts(
+                (*environment.workspace_layers, template), make_upper(folder / "layer", self.owner_uid),
+                env_lower=environment.env_layer, image=environment.image,
+            )  # fmt: skip
+            lay_out(mounts, self.owner_uid)
+        except OSError as error:
+            release(held)
+            raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
+        return SandboxWorkspace(runner, folder, mounts, environment, held)
+
+
+def _enforced_by(runner: ContainerRunner) -> dict[str, str]:
+    group = f"cgroup of {runner.engine.kind}"
+    return {
+        "memory": group,
+        "processes": f"{group} and rlimit",
+        "processor time": group,
+        "open files": "rlimit",
+        "size of one file": "rlimit",
+        "bytes and files on disk": "watchdog",
+        "temporary and home directories": "size of the file system",
+        "time": "worker",
+        "output": "worker",
+    }
+
+
+def state_label(state_dir: Path) -> str:
+    """Names a state directory on containers without telling its path."""
+    return hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
