@@ -29,7 +29,7 @@ from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.choice import ChosenSandbox
 from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
 from bot.sandbox.contract import EgressPolicy, Sandbox
-from bot.sandbox.registries import effective_presets
+from bot.sandbox.registries import AskedOnce
 from bot.sandbox.remedies import refusal
 from bot.sandbox.toolchains import find_toolchains
 from bot.settings import Settings, vault_place
@@ -92,7 +92,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         model = await stack.enter_async_context(open_model(settings))
         services = Services(
-            settings=await _change_settings(settings),
+            settings=_change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", _owner_uid(settings)),
             sandbox=sandbox,
             forge=forge,
@@ -202,19 +202,15 @@ async def open_model(settings: Settings) -> AsyncIterator[Model]:
         yield RecordingModel(model, settings.record_to) if settings.record_to else model
 
 
-async def _change_settings(settings: Settings) -> ChangeSettings:
-    presets = await effective_presets()
-    registries = [host for preset in presets.values() for host in preset.hosts]
-    hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
+def _change_settings(settings: Settings) -> ChangeSettings:
     vault, vault_key = vault_place()
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
-        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
-        presets={name: preset.hosts for name, preset in presets.items()},
-        index_variables={name: url for preset in presets.values() for name, url in preset.variables.items()},
+        egress=EgressPolicy(tuple(settings.egress_hosts), settings.egress_pins, bundle),
+        ask_presets=AskedOnce(),
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         setup_command=settings.setup_command,
         test_command=settings.test_command,

@@ -20,6 +20,7 @@ from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.repos.contract import FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import EgressPolicy, Sandbox
+from bot.sandbox.registries import Preset
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.tasks.change.facts import ChangeFacts, render_facts
@@ -29,6 +30,11 @@ T = TypeVar("T")
 JsonObject = dict[str, Any]
 
 
+async def no_presets() -> Mapping[str, Preset]:
+    """For a worker whose package managers are not asked."""
+    return {}
+
+
 @dataclass(frozen=True)
 class ChangeSettings:
     """The operator's settings that a change needs, already checked."""
@@ -36,9 +42,8 @@ class ChangeSettings:
     handle: str
     web_url: str
     data_dir: Path
-    egress: EgressPolicy  # for set-up; the work reaches what the repository's file allows
-    presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ecosystem -> hosts on this host
-    index_variables: Mapping[str, str] = field(default_factory=dict)  # how managers find this host's indexes
+    egress: EgressPolicy  # the operator's hosts, for every set-up
+    ask_presets: Callable[[], Awaitable[Mapping[str, Preset]]] = no_presets  # by ecosystem, on this host
     setup_secrets: Callable[[str], Mapping[str, str]] = lambda _repository: {}  # by its full name
     setup_command: str = ""
     test_command: str = ""

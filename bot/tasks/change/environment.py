@@ -90,7 +90,9 @@ async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environm
     """The environment of the base, or of a patch that changes what it is made from (then of its own trust
     class: never shared with other tasks)."""
     facts, services = desk.facts, desk.services
-    work = decide_egress(services.settings.egress, services.settings.presets, facts.network)
+    wanted = facts.setup.script or facts.network
+    presets = await services.settings.ask_presets() if wanted else {}
+    work = decide_egress(services.settings.egress, presets, facts.network)
     if not facts.setup.script:
         return replace(NO_SETUP, egress=work, image=facts.image)
     tree = patch or facts.base_tree
@@ -103,11 +105,11 @@ async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environm
             f"trust {'patch ' + desk.taken.id if patch else 'base'}",
         ),
         lock_parts=tuple(f"{path} {blob}" for path, blob in await _manifest_blobs(desk, tree)),
-        egress=decide_setup_egress(settings.egress, work),
+        egress=decide_setup_egress(settings.egress, presets, work),
         # A patch could write them down; a base was merged by somebody with write access.
         secrets={} if patch else await desk.call(settings.setup_secrets, desk.request.repository.full_name),
         maintenance="" if patch else facts.maintenance,
-        variables={**VARIABLES, **settings.index_variables},
+        variables=VARIABLES | {name: url for one in presets.values() for name, url in one.variables.items()},
         image=facts.image,
     )
     made = await services.sandbox.ensure_environment(spec)
