@@ -31,7 +31,7 @@ from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.choice import ChosenSandbox
 from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
 from bot.sandbox.contract import EgressPolicy, Preflight, Sandbox
-from bot.sandbox.registries import effective_presets
+from bot.sandbox.registries import AskedOnce
 from bot.sandbox.remedies import refusal
 from bot.sandbox.toolchains import find_toolchains
 from bot.settings import HostSettings, Settings, vault_place
@@ -96,7 +96,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         models = await stack.enter_async_context(open_models(settings))
         services = Services(
-            settings=await _change_settings(settings),
+            settings=_change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", owner_uid(settings)),
             sandbox=sandbox,
             forge=forge,
@@ -231,30 +231,23 @@ async def open_model_client(
         yield client
 
 
-async def find_means(settings: HostSettings) -> SetupMeans:
+def find_means(settings: HostSettings) -> SetupMeans:
     """What a set-up may reach here: the host's own package registries, and what the operator adds."""
-    presets = await effective_presets()
-    registries = [host for preset in presets.values() for host in preset.hosts]
-    hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
-    return SetupMeans(
-        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
-        presets={name: preset.hosts for name, preset in presets.items()},
-        variables={name: url for preset in presets.values() for name, url in preset.variables.items()},
-    )
+    return SetupMeans(EgressPolicy(settings.egress_hosts, settings.egress_pins, bundle), AskedOnce())
 
 
 def budget_of(settings: HostSettings) -> Budget:
     return Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes)
 
 
-async def _change_settings(settings: Settings) -> ChangeSettings:
+def _change_settings(settings: Settings) -> ChangeSettings:
     vault, vault_key = vault_place()
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
-        means=await find_means(settings),
+        means=find_means(settings),
         commands=Named(settings.setup_command, settings.test_command),
         budget=budget_of(settings),
         fresh_attempt=settings.fresh_attempt,

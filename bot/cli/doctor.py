@@ -50,7 +50,7 @@ def examine(settings: Settings, ask_model: bool) -> Iterator[Finding]:
     yield judge.judge_disk(str(settings.data_dir), usage.free)
     yield from judge.judge_sandbox(asyncio.run(build_sandbox(settings).preflight()))
     yield judge.judge_toolchains(find_toolchains(settings.toolchain_paths, Path.home()))
-    presets = asyncio.run(effective_presets())
+    presets = asyncio.run(effective_presets(linked=False))
     yield judge.judge_registries({name: preset.hosts for name, preset in presets.items()})
     try:
         client = open_app_client(settings)

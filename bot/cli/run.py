@@ -46,7 +46,6 @@ from bot.tasks.change.ground import (
     Ground,
     Named,
     Place,
-    SetupMeans,
     choose_commands,
     list_files,
     read_texts,
@@ -120,13 +119,9 @@ async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout
     sandbox = build_sandbox(settings)
     require_sandbox(await sandbox.preflight())
     kept.view.phase("prepare")
-    place = Place(kept.repos, sandbox, kept.key, SetupMeans(), settings.data_dir / "baselines")
+    place = Place(kept.repos, sandbox, kept.key, find_means(settings), settings.data_dir / "baselines")
     files = await list_files(place, checkout.files)
     chosen = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
-    if (
-        chosen.setup.script
-    ):  # the registries are asked for their hosts only when there is something to install
-        place = replace(place, means=await find_means(settings))
     ground = Ground(place, checkout.commit, checkout.files, chosen, owner=kept.folder.name)
     try:
         ground = replace(ground, chosen=replace(chosen, setup=await settle_setup(ground)))

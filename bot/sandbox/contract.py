@@ -126,13 +126,13 @@ class Environment:
     digest: str
     env_layer: Path | None = None
     workspace_layer: Path | None = None
-    history_layer: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # PATH additions and the like
     image: str = ""  # container back end: what it was made in; "": the operator's image
     egress: EgressPolicy = (
         OFFLINE  # what commands in it may reach: nothing, unless the repository's file says so
     )
     blocked: tuple[BlockedHost, ...] = ()  # what its set-up wanted and did not get
+    history_layer: Path | None = None
 
     @property
     def workspace_layers(self) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Which hosts the package managers really use here, read from their own effective configuration.
 
 No registry host stands in our source: managers name their defaults themselves, and files may lie on another host
-than the index; which one, the index's own pages say. Asked once when a worker starts. When an index can't be asked,
+than the index; which one, the index's own pages say. Asked once in a worker's life. When an index can't be asked,
 its own host is the answer, and a set-up that needs more is told which host was refused.
 """
 
@@ -67,28 +67,43 @@ class Preset:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-async def effective_presets() -> dict[str, Preset]:
-    """By ecosystem, for every manager that is installed here. Asked once when a worker starts. Never raises."""
-    others = await asyncio.gather(*(_preset(one) for one in ECOSYSTEMS))
+async def effective_presets(*, linked: bool = True) -> dict[str, Preset]:
+    """By ecosystem, for every manager that is installed here. Never raises.
+    `linked`: look also at what the indexes link to, over the network."""
+    others = await asyncio.gather(*(_preset(one, linked) for one in ECOSYSTEMS))
     found = {one.name: preset for one, preset in zip(ECOSYSTEMS, others, strict=True) if preset.hosts}
-    return {"python": Preset(await effective_registry_hosts()), **found}
+    return {"python": Preset(await effective_registry_hosts(linked=linked)), **found}
 
 
-async def effective_registry_hosts() -> tuple[str, ...]:
+class AskedOnce:
+    """`effective_presets`, asked when it is first wanted: a repository without a set-up never waits for it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Preset] | None = None
+        self._asking = asyncio.Lock()
+
+    async def __call__(self) -> dict[str, Preset]:
+        async with self._asking:
+            if self._found is None:
+                self._found = await effective_presets()
+            return self._found
+
+
+async def effective_registry_hosts(*, linked: bool = True) -> tuple[str, ...]:
     """Hosts of pip's indexes and of the files that they link to, without doubles. Never raises."""
     index, extra = await asyncio.to_thread(effective_index)
     urls = [url for url in (index, *extra) if urlsplit(url).scheme == "https"]
     hosts = hosts_of(urls)
-    for url in urls:
+    for url in urls if linked else ():
         page = f"{url.rstrip('/')}/{_PROBE}/"
         hosts += linked_hosts(page, await fetch_page(page, "text/html"))
     return tuple(dict.fromkeys(hosts))
 
 
-async def _preset(one: Ecosystem) -> Preset:
+async def _preset(one: Ecosystem, linked: bool) -> Preset:
     urls = await asyncio.to_thread(_ask_managers, one)
     hosts = hosts_of(urls)
-    for url in urls if one.probe else ():
+    for url in urls if one.probe and linked else ():
         is_page = urlsplit(url).path.endswith(f"/{one.probe}")  # a manager's complaint names the page itself
         page = url if is_page else f"{url.rstrip('/')}/{one.probe}"
         hosts += hosts_of(one.links(await fetch_page(page, "application/json")))

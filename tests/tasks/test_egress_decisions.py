@@ -1,11 +1,12 @@
 """What the work may reach, what a set-up may, and what the pull request says of hosts that were not let out."""
 
 from bot.sandbox.contract import EgressPolicy
+from bot.sandbox.registries import Preset
 from bot.tasks.change.prepare import decide_egress, decide_setup_egress
 from bot.texts.pull_request import _blocked
 
 OPERATOR = EgressPolicy(("index.example", "extra.example"), {"index.example": "10.0.0.0/8"}, b"bundle")
-PRESETS = {"python": ("index.example", "files.example"), "go": ("proxy.example",)}
+PRESETS = {"python": Preset(("index.example", "files.example")), "go": Preset(("proxy.example",))}
 
 
 def test_the_work_reaches_nothing_unless_the_file_says_so() -> None:
@@ -25,8 +26,8 @@ def test_a_preset_of_a_manager_that_is_not_here_is_no_host() -> None:
 
 def test_a_set_up_reaches_both_lists_once_each() -> None:
     work = decide_egress(OPERATOR, PRESETS, ("api.example", "index.example"))
-    setup = decide_setup_egress(OPERATOR, work)
-    assert setup.hosts == ("index.example", "extra.example", "api.example")
+    setup = decide_setup_egress(OPERATOR, PRESETS, work)
+    assert setup.hosts == ("index.example", "files.example", "proxy.example", "extra.example", "api.example")
 
 
 def test_blocked_hosts_are_told_with_the_command_and_cannot_forge_markdown() -> None:

@@ -8,9 +8,9 @@ cache of objects is in the data directory.)
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
@@ -20,6 +20,7 @@ from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, pa
 from bot.errors import RepositoryFault, SetupFailed
 from bot.repos.contract import FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
+from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
@@ -43,9 +44,8 @@ def no_secrets() -> Mapping[str, str]:
 class SetupMeans:
     """What a set-up can use on this host. The work itself reaches what the repository's file allows."""
 
-    egress: EgressPolicy = field(default_factory=EgressPolicy)
-    presets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ecosystem -> hosts on this host
-    variables: Mapping[str, str] = field(default_factory=dict)  # how managers find this host's indexes
+    egress: EgressPolicy  # the operator's hosts, for every set-up
+    ask_presets: Callable[[], Awaitable[Mapping[str, Preset]]]  # by ecosystem; asked when first wanted
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Envi
     """The environment of the base, or of a patch that changes what it is made from (then of its own trust
     class: never shared with other tasks). Raises SetupFailed, SandboxUnavailable."""
     place, chosen, means = ground.place, ground.chosen, ground.place.means
-    work = decide_egress(means.egress, means.presets, chosen.network)
+    presets = await means.ask_presets() if chosen.setup.script or chosen.network else {}
+    work = decide_egress(means.egress, presets, chosen.network)
     if not chosen.setup.script:
         return replace(NO_SETUP, egress=work, image=chosen.image)
     tree = patch or ground.base_tree
@@ -149,11 +150,11 @@ async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Envi
             f"trust {'patch ' + ground.owner if patch else 'base'}",
         ),
         lock_parts=tuple(f"{path} {blob}" for path, blob in await _input_blobs(place, tree)),
-        egress=decide_setup_egress(means.egress, work),
+        egress=decide_setup_egress(means.egress, presets, work),
         # A patch could write them down; a base was merged by somebody with write access.
         secrets={} if patch else await asyncio.to_thread(place.setup_secrets),
         maintenance="" if patch else chosen.maintenance,
-        variables={**VARIABLES, **means.variables},
+        variables=VARIABLES | {name: url for one in presets.values() for name, url in one.variables.items()},
         image=chosen.image,
     )
     made = await place.sandbox.ensure_environment(spec)

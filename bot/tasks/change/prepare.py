@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.agent.contract import DetectedCommand
 from bot.domain.repo_config import PRESETS, RepoConfig
 from bot.sandbox.contract import EgressPolicy
+from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import CommandFacts, SetupFacts
 
 AGENTS_FILES = ("AGENTS.override.md", "AGENTS.md")
@@ -26,18 +27,30 @@ def decide_setup(config: RepoConfig, operator: str, detected: SetupFacts) -> Set
 
 
 def decide_egress(
-    operator: EgressPolicy, presets: Mapping[str, tuple[str, ...]], network: tuple[str, ...]
+    operator: EgressPolicy, presets: Mapping[str, Preset], network: tuple[str, ...]
 ) -> EgressPolicy:
     """What the work may reach: what the repository's file names, and nothing else. Its pins are the operator's."""
-    hosts = [host for name in network for host in presets.get(name, () if name in PRESETS else (name,))]
+    hosts = [host for name in network for host in _hosts(name, presets)]
     where = "`network` in .github/pullwright.yml"
     return replace(operator, hosts=tuple(dict.fromkeys(hosts)), where=where)
 
 
-def decide_setup_egress(operator: EgressPolicy, work: EgressPolicy) -> EgressPolicy:
+def decide_setup_egress(
+    operator: EgressPolicy, presets: Mapping[str, Preset], work: EgressPolicy
+) -> EgressPolicy:
     """A set-up reaches the registries, the operator's hosts, and what the work may reach."""
     where = f"`network` in .github/pullwright.yml, or {operator.where}"
-    return replace(operator, hosts=tuple(dict.fromkeys((*operator.hosts, *work.hosts))), where=where)
+    registries = [host for preset in presets.values() for host in preset.hosts]
+    return replace(
+        operator, hosts=tuple(dict.fromkeys((*registries, *operator.hosts, *work.hosts))), where=where
+    )
+
+
+def _hosts(name: str, presets: Mapping[str, Preset]) -> tuple[str, ...]:
+    """Of a preset those that this host's managers say, which may be none; a host is itself."""
+    if name in PRESETS:
+        return presets[name].hosts if name in presets else ()
+    return (name,)
 
 
 def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None:
