@@ -113,8 +113,13 @@ AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 
 # -- verification -----------------------------------------------------------------------------------------
 REPORT_BYTES: Final = 64 * MIB  # 100,000 tests with short messages
-WHOLE_SUITE_S: Final = 20.0  # a slower suite is repeated for the changed test files only, and run whole once
-SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite
+WHOLE_SUITE_S: Final = 3.0  # a slower suite is repeated for the changed test files only, and run whole once
+SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite on the base
+RUN_SLOWER: Final = (
+    10.0  # a run with the change may take so many times the base's: hanging is found before long
+)
+RUN_TIMEOUT_MIN_S: Final = 60.0  # but never less than this: a cold start on a busy host
+VERIFY_S: Final = 2_700  # one verification in all, the baseline not counted: three runs of the slowest suite
 BASELINE_RUNS: Final = 2  # tells flaky from stable
 FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2
 PASS_RUNS: Final = 3  # whole patch must pass in 3 of 3

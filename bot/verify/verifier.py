@@ -84,7 +84,8 @@ class Verifier:
         if baseline.problem:
             why = Findings(True, False, baseline.problem)
             return self._evidence(tree, why, measured)
-        verification = Verification(self.repos, self.subject, tree, baseline, self._bench(told), measured)
+        bench = self._bench(told, decide_timeout(baseline))
+        verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
         return self._evidence(tree, await verification.run(), measured)
 
     def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
@@ -126,5 +127,11 @@ class Verifier:
         await asyncio.to_thread(self.keep, baseline)
         return baseline
 
-    def _bench(self, told: Told | None) -> TestBench:
-        return TestBench(self.repos, self.sandbox, self.subject.key, told)
+    def _bench(self, told: Told | None, timeout_s: float = limits.SUITE_TIMEOUT_S) -> TestBench:
+        return TestBench(self.repos, self.sandbox, self.subject.key, told, timeout_s)
+
+
+def decide_timeout(baseline: Baseline) -> float:
+    """Seconds for one run with the change: many times what the base needs, so that what hangs is found before long."""
+    patient = max(limits.RUN_TIMEOUT_MIN_S, limits.RUN_SLOWER * baseline.seconds)
+    return min(limits.SUITE_TIMEOUT_S, patient)

@@ -180,7 +180,7 @@ class FolderWorkspace:
         file = self.view_root / path
         if not file.is_file():
             return FileRead(FileKind.MISSING)
-        content = file.read_bytes()
+        content = file.read_bytes().replace(str(self.view_root).encode(), b"/workspace")
         return FileRead(FileKind.FILE, len(content), content if len(content) <= max_bytes else None)
 
     async def write_files(self, writes: tuple[FileWrite, ...]) -> None:

@@ -177,6 +177,7 @@ def load_baseline(path: Path) -> Baseline | None:
             seconds=float(body["seconds"]),
             runs=runs,
             messages=body["messages"],
+            only_exit_code=bool(body["only_exit_code"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -192,6 +193,7 @@ def keep_baseline(path: Path, baseline: Baseline) -> None:
         "seconds": baseline.seconds,
         "runs": [asdict(run) for run in baseline.runs],
         "messages": dict(baseline.messages or {}),
+        "only_exit_code": baseline.only_exit_code,
     }
     part = path.with_suffix(".part")
     part.write_text(json.dumps(body), encoding="utf-8")

@@ -1,0 +1,185 @@
+"""pytest, unittest and Django's runner: the repository's command is kept, the harness's plugin comes in beside it."""
+
+import re
+import shlex
+from typing import Final
+
+from bot.verify.command import (
+    HARNESS,
+    Adapter,
+    CanaryFile,
+    Rendered,
+    TestCommand,
+    call_pattern,
+    file_of,
+    program,
+    split_call,
+    words_of,
+)
+from bot.verify.report import parse_report
+
+_PYTEST_CALL: Final = call_pattern(r"py\.?test")
+_MANAGE: Final = re.compile(
+    r"(?:(?<!\S)python[\d.]*\s+)?(?<!\S)(?P<manage>[\w./-]*manage\.py)\s+test(?=[\s;&|)]|$)"
+)
+_SHELL: Final = re.compile(r"[;&|<>`$\n]")
+
+_PYTEST_CANARY: Final = "def test_NAME():\n    raise AssertionError('put in by the harness')\n"
+_UNITTEST_CANARY: Final = (
+    "import unittest\n\n\nclass MustFail(unittest.TestCase):\n    def test_NAME(self):\n"
+    "        self.fail('put in by the harness')\n"
+)
+
+
+# -- pytest -------------------------------------------------------------------------------------------------
+
+
+def _is_pytest(command: str) -> bool:
+    return any(word in ("pytest", "py.test") for word in words_of(command))
+
+
+def _select_pytest(command: str, selection: tuple[str, ...]) -> str:
+    """The text of the command is kept (it may hold `cd x &&` or variables); only pytest's arguments are replaced,
+    up to the next operator of the shell."""
+    parts = split_call(command, _PYTEST_CALL)
+    if parts is None:  # quoted in an odd way
+        words = words_of(command)
+        at = next(i for i, word in enumerate(words) if word in ("pytest", "py.test"))
+        return shlex.join([*words[: at + 1], *selection])
+    head, _, rest = parts
+    return f"{head} {shlex.join(selection)} {rest}".rstrip()
+
+
+def _render_pytest(test: TestCommand, report_path: str) -> Rendered:
+    # Both by the environment: the command may be a script that calls pytest deep inside.
+    script = (
+        f"export PYTHONPATH={HARNESS}${{PYTHONPATH:+:$PYTHONPATH}}\n"
+        f'export PYTEST_ADDOPTS="-p pullwright_report ${{PYTEST_ADDOPTS:-}}"\n{_keep_plugin_path(test.command)}'
+    )
+    programs = {f"{HARNESS}/pullwright_report.py": program("pullwright_report.py")}
+    return Rendered(script, programs, _variables(report_path))
+
+
+def _keep_plugin_path(command: str) -> str:
+    """A command that sets PYTHONPATH for itself would lose the plugin's folder."""
+    return re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={HARNESS}:", command)
+
+
+def _variables(report_path: str) -> dict[str, str]:
+    return {"PULLWRIGHT_REPORT": report_path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _pytest_neighbour(name: str, paths: frozenset[str]) -> str | None:
+    path = file_of(name, paths)
+    return path if path and path.endswith(".py") else None
+
+
+def _pytest_canary(neighbour: str, _text: str, token: str) -> CanaryFile:
+    return _module(neighbour, token, _PYTEST_CANARY)
+
+
+def _unittest_canary(neighbour: str, _text: str, token: str) -> CanaryFile:
+    return _module(neighbour, token, _UNITTEST_CANARY)
+
+
+def _module(neighbour: str, token: str, content: str) -> CanaryFile:
+    """A module of its own beside the neighbour, so that it is found in the same way."""
+    folder = neighbour.rpartition("/")[0]
+    name = f"test_{token}"
+    path = f"{folder}/{name}.py" if folder else f"{name}.py"
+    return CanaryFile(path, content.replace("test_NAME", name).encode(), name)
+
+
+# -- unittest -----------------------------------------------------------------------------------------------
+
+
+def _unittest_at(words: list[str]) -> int | None:
+    """Where `unittest` stands in `python -m unittest ...`."""
+    for at, word in enumerate(words):
+        if word == "unittest" and at and words[at - 1] == "-m":
+            return at
+    return None
+
+
+def _is_unittest(command: str) -> bool:
+    return _unittest_at(words_of(command)) is not None and not _SHELL.search(command)
+
+
+def _select_unittest(command: str, selection: tuple[str, ...]) -> str:
+    words = words_of(command)
+    at = _unittest_at(words) or 0
+    return shlex.join([*words[: at + 1], *(_dotted(one) for one in selection)])
+
+
+def _render_unittest(test: TestCommand, report_path: str) -> Rendered:
+    words = words_of(test.command)
+    at = _unittest_at(words) or 0
+    script = shlex.join([*words[: at - 1], f"{HARNESS}/run_unittest.py", *words[at + 1 :]])
+    return Rendered(
+        script, {f"{HARNESS}/run_unittest.py": program("run_unittest.py")}, _variables(report_path)
+    )
+
+
+def _dotted(one: str) -> str:
+    """Files as models name them, to what unittest takes."""
+    path, _, rest = one.partition("::")
+    name = (
+        path.removesuffix(".py").strip("/").replace("/", ".") if "/" in path or path.endswith(".py") else path
+    )
+    return ".".join([name, *rest.replace("::", ".").split(".")]) if rest else name
+
+
+def _unittest_neighbour(name: str, paths: frozenset[str]) -> str | None:
+    parts = re.sub(r"\s.*", "", name).split(".")[:-2]
+    for start in range(len(parts)):
+        tail = "/".join(parts[start:]) + ".py"
+        found = next((path for path in sorted(paths) if path == tail or path.endswith(f"/{tail}")), None)
+        if found is not None:
+            return found
+    return None
+
+
+# -- Django -------------------------------------------------------------------------------------------------
+
+
+def _is_django(command: str) -> bool:
+    return _MANAGE.search(command) is not None
+
+
+def _select_django(command: str, selection: tuple[str, ...]) -> str:
+    parts = split_call(command, _MANAGE)
+    head, _, rest = parts if parts else (command, "", "")
+    return f"{head} {shlex.join(_dotted(one) for one in selection)} {rest}".rstrip()
+
+
+def _render_django(test: TestCommand, report_path: str) -> Rendered:
+    script = _MANAGE.sub(rf"python3 {HARNESS}/run_django.py \g<manage> test", test.command)
+    names = ("run_django.py", "run_unittest.py")
+    programs = {f"{HARNESS}/{name}": program(name) for name in names}
+    return Rendered(script, programs, _variables(report_path))
+
+
+PYTEST: Final = Adapter(
+    is_call=_is_pytest,
+    select=_select_pytest,
+    render=_render_pytest,
+    parse=parse_report,
+    neighbour=_pytest_neighbour,
+    canary=_pytest_canary,
+)
+UNITTEST: Final = Adapter(
+    is_call=_is_unittest,
+    select=_select_unittest,
+    render=_render_unittest,
+    parse=parse_report,
+    neighbour=_unittest_neighbour,
+    canary=_unittest_canary,
+)
+DJANGO: Final = Adapter(
+    is_call=_is_django,
+    select=_select_django,
+    render=_render_django,
+    parse=parse_report,
+    neighbour=_unittest_neighbour,
+    canary=_unittest_canary,
+)
