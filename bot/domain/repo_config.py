@@ -4,6 +4,7 @@ A key that is not honoured is refused and not left out: a `protected:` that does
 none. The file is untrusted text: only YAML nodes are made of it, never objects, and aliases are not followed.
 """
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -18,6 +19,7 @@ _PLANNED: Final = frozenset(
     ("lint", "environment", "network", "review", "triggers", "protected", "budget", "model", "schedules")
 )
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
+_REPORT: Final = re.compile(r"[\w./*?-]+")
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
 
 
@@ -45,6 +47,12 @@ class RepoConfig(BaseModel):
         min_length=1,
         description="The command for bash that runs the tests, without network. Left out: detected.",
     )
+    report: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where `test` leaves its machine report: the JUnit XML files, as a pattern below the root "
+        "(`target/surefire-reports/*.xml`), or `tap` when it prints TAP. Left out: known for the common runners.",
+    )
 
 
 def parse_repo_config(text: str) -> RepoConfig:
@@ -68,7 +76,25 @@ def parse_repo_config(text: str) -> RepoConfig:
                 f"`{key}` stands here for the second time.", "Keep one of them.", _line(key_node)
             )
         values[key] = _read_command(key, value_node)
+    _check_report(values, root)
     return RepoConfig.model_validate(values)
+
+
+def _check_report(values: dict[str, str], root: yaml.MappingNode) -> None:
+    """The pattern is put into a script: nothing in it may mean anything else to the shell."""
+    report = values.get("report")
+    if report is None:
+        return
+    line = next(_line(key) for key, _ in root.value if key.value == "report")
+    if "test" not in values:
+        raise ConfigFault("`report` stands without `test`.", "Name the command that leaves it.", line)
+    outside = report.startswith("/") or ".." in report.split("/")
+    if outside or not _REPORT.fullmatch(report):
+        raise ConfigFault(
+            "`report` is no pattern of files below the root.",
+            "Use letters, digits, `/ . _ -`, `*` and `**`.",
+            line,
+        )
 
 
 def repo_config_schema() -> dict[str, Any]:

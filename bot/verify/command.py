@@ -62,11 +62,14 @@ class Rendered:
 
 @dataclass(frozen=True)
 class CanaryFile:
-    """A file with one test that must fail. `mark`: a part of that test's id, in lower case."""
+    """A test file with tests at its end that must fail: in the same process and scope as the tests before them. `mark`:
+    a part of their ids, in lower case. `count`: how many there are, one for each way to assert: code can neuter one
+    way and leave the others."""
 
     path: str
     content: bytes
     mark: str
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,8 @@ class Adapter:
 
     `is_call`: whether a command calls this runner. `select`: the command for some tests only; raises ForModel.
     `render`: the command so that its report comes to a path. `parse`: that report and the exit code. `neighbour`:
-    the file that a known test id lies in, of all paths. `canary`: a failing test beside that file, whose text is
-    given, named by letters and digits that nobody can know before.
+    the file that a known test id lies in, of all paths. `canary`: such a file, whose text is given, with failing tests
+    at its end, named by letters and digits that nobody can know before.
     """
 
     is_call: Callable[[str], bool]

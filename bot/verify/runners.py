@@ -49,6 +49,7 @@ ADAPTERS: Final[Mapping[Runner, Adapter]] = {
 _NPM: Final = re.compile(
     r"^(?P<env>(?:\w+=\S+\s+)*)(?:npm|yarn|pnpm)\s+(?:run\s+)?(?:-s\s+|--silent\s+)?(?P<script>test[\w:.-]*|t)$"
 )
+_SWALLOWED: Final = re.compile(r"\s*(?:\|\||;)\s*(?:true|:|exit 0)\s*$")  # what hides a red end
 _MAKE: Final = re.compile(r"^make\s+(?P<target>[\w.-]+)$")
 _BARE_TOOL: Final = re.compile(
     r"^(?P<env>(?:cross-env\s+)?(?:\w+=\S+\s+)*)(?P<tool>jest|vitest|mocha)(?=\s|$)"
@@ -114,7 +115,7 @@ def _resolve_script(command: str, texts: Mapping[str, str]) -> str:
     if npm is None:
         return command
     name = "test" if npm["script"] == "t" else npm["script"]
-    script = _scripts(texts.get("package.json", "")).get(name, "")
+    script = _SWALLOWED.sub("", _scripts(texts.get("package.json", "")).get(name, ""))
     tool = _BARE_TOOL.match(script)
     if tool is not None:
         variables = (npm["env"] + tool["env"].removeprefix("cross-env ")).strip()

@@ -24,7 +24,13 @@ from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
 from bot.verify.command import CanaryFile, Runner, TestCommand
 from bot.verify.execute import Ran, TestBench
-from bot.verify.integrity import WithoutMachinery, judge_canary, judge_machinery, judge_old_tests
+from bot.verify.integrity import (
+    WithoutMachinery,
+    judge_canary,
+    judge_machinery,
+    judge_old_tests,
+    was_found,
+)
 from bot.verify.material import Material, read_material
 from bot.verify.prove import Comparison, compare_with_base, decide_blame, find_proofs, is_doubtful
 from bot.verify.report import TestReport
@@ -120,7 +126,7 @@ class Verification:
         if reports and material.old_tests:
             steps["old_tests"] = self._with_old_tests(material)
         if reports:
-            steps["canary"] = self._with_canary()
+            steps["canary"] = self._with_canary(material)
         done, unfinished = await _finish(steps, ends)
         return _Trial(**done, unfinished=unfinished)
 
@@ -155,26 +161,29 @@ class Verification:
         (after,) = await self._repeat(1, RunPurpose.INTEGRITY_WHOLE, tree, ())
         return after.report
 
-    async def _with_canary(self) -> tuple[CanaryFile | None, TestReport | None]:
-        """Beside a test that is known to be found."""
+    async def _with_canary(self, material: Material) -> tuple[CanaryFile | None, TestReport | None]:
+        """In a test file of the change, which loads its code; where that takes no part, in one of the base."""
         subject, repos = self.subject, self.repos
         files = await repos.list_tree(subject.key, self.tree)
         known = tuple(sorted(self.baseline.passing | self.baseline.failing))[:50]
-        runner = subject.test.runner
-        beside = find_neighbour(runner, (*self._selection, *known), frozenset(files))
-        if beside is None:
-            return None, None
-        mode, blob = files[RepoPath(beside)]
-        text = (await repos.read_blobs(subject.key, (blob,))).get(blob, b"").decode("utf-8", "replace")
-        canary = make_canary(runner, beside, text, f"pw{secrets.token_hex(4)}")
-        if canary is None:
-            return None, None
-        new = await repos.store_blob(subject.key, canary.content)
-        change = TreeChange(RepoPath(canary.path), None, None, mode or FileMode.REGULAR, new)
-        tree = await repos.derive(subject.key, self.tree, (change,))
-        chosen = (*self._selection, canary.path) if self._selection else ()
-        (ran,) = await self._repeat(1, RunPurpose.CANARY, tree, chosen)
-        return canary, ran.report
+        of_base = find_neighbour(subject.test.runner, known, frozenset(files))
+        places = [path for path in _canary_places(material) if path in files][:1]
+        canary = report = None
+        for place in dict.fromkeys((*places, *((of_base,) if of_base else ()))):
+            mode, blob = files[RepoPath(place)]
+            text = (await repos.read_blobs(subject.key, (blob,))).get(blob, b"").decode("utf-8", "replace")
+            canary = make_canary(subject.test.runner, place, text, f"pw{secrets.token_hex(4)}")
+            if canary is None:
+                continue
+            new = await repos.store_blob(subject.key, canary.content)
+            change = TreeChange(RepoPath(canary.path), None, None, mode or FileMode.REGULAR, new)
+            tree = await repos.derive(subject.key, self.tree, (change,))
+            chosen = (*self._selection, canary.path) if self._selection else ()
+            (ran,) = await self._repeat(1, RunPurpose.CANARY, tree, chosen)
+            report = ran.report
+            if was_found(canary, report):
+                break
+        return canary, report
 
     async def _repeat(
         self, times: int, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]
@@ -308,6 +317,13 @@ class Verification:
 
 _TEST_FILES: Final = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", "_test.go", ".rs")
 """What a selection can name; data files beside tests can't."""
+
+
+def _canary_places(material: Material) -> list[str]:
+    """Test files of the change: new ones first, their tests are what is to be believed."""
+    changed = [change for change in material.tests if change.new_blob and change.path.endswith(_TEST_FILES)]
+    usable = [change for change in changed if change not in material.split.infrastructure]
+    return [change.path for change in sorted(usable, key=lambda change: change.old_blob is not None)]
 
 
 async def _finish(

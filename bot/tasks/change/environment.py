@@ -22,8 +22,12 @@ from bot.tasks.change.facts import CommandFacts, SetupFacts
 from bot.tasks.change.prepare import decide_setup, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
-from bot.verify.detect import detect_setup, detect_test_command, is_manifest, manifest_paths
-from bot.verify.runners import Runner, TestCommand, recognise
+from bot.verify.choose import choose_test_command
+from bot.verify.command import NO_TESTS, Runner, TestCommand
+from bot.verify.detect import detect_setup, is_manifest
+from bot.verify.detect_commands import detect_test_commands, manifest_paths
+from bot.verify.execute import TestBench
+from bot.verify.runners import recognise
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
 
@@ -44,19 +48,27 @@ async def prepare(desk: Desk) -> None:
     config = await _read_config(desk)
     paths = tuple(sorted(await desk.base_files()))
     texts = await desk.read_base(manifest_paths(paths))
-    test = _decide_test(desk, config, paths, texts)
+    candidates = _find_tests(desk, config, paths, texts)
+    test = candidates[0] if candidates else NO_TESTS
     found = detect_setup(paths, texts, test)
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
     setup = decide_setup(config, services.settings.setup_command, detected)
-    facts = CommandFacts(test.runner.value, test.command, test.source)
-    await desk.learn(setup=setup, test=facts)
+    await desk.learn(setup=setup, test=_told(test))
     try:
-        await open_environment(desk)
+        environment = await open_environment(desk)
     except SetupFailed as fault:
         if not setup.detected:
             raise
         why = fault.message[-_LOG_TAIL:]
         await desk.learn(setup=replace(setup, script="", failed=why))
+        environment = NO_SETUP
+    bench = TestBench(services.repos, services.sandbox, desk.key)
+    test, passed_over = await choose_test_command(bench, base.tree, environment, candidates)
+    await desk.learn(test=_told(test, passed_over))
+
+
+def _told(test: TestCommand, passed_over: tuple[str, ...] = ()) -> CommandFacts:
+    return CommandFacts(test.runner.value, test.command, test.source, test.report, passed_over)
 
 
 async def _read_config(desk: Desk) -> RepoConfig:
@@ -68,13 +80,14 @@ async def _read_config(desk: Desk) -> RepoConfig:
         raise RepositoryFault(f"{place}: {fault.message}", fault.remedy) from fault
 
 
-def _decide_test(
+def _find_tests(
     desk: Desk, config: RepoConfig, paths: tuple[str, ...], texts: dict[str, str]
-) -> TestCommand:
+) -> tuple[TestCommand, ...]:
+    """What somebody named is taken as it is; what is detected has to show a test on the base."""
     named = named_test_command(config, desk.services.settings.test_command)
     if named is not None:
-        return recognise(named.command, named.source)
-    return detect_test_command(paths, texts)
+        return (recognise(named.command, named.source, named.report, texts),)
+    return detect_test_commands(paths, texts)
 
 
 async def open_environment(desk: Desk, patch: TreeSha | None = None) -> Environment:
@@ -109,13 +122,14 @@ async def open_verifier(desk: Desk, patch: TreeSha | None = None) -> AsyncIterat
     """The verifier of this task; `patch` when one is to be verified and may need its own environment."""
     facts = desk.facts
     setup = facts.setup
-    notes = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
+    failed = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
+    notes = (*failed, *facts.test.passed_over)
     environment = await open_environment(desk)
     subject = Subject(
         key=desk.key,
         base_commit=facts.base_commit,
         base_tree=facts.base_tree,
-        test=TestCommand(Runner(facts.test.runner), facts.test.command, facts.test.source),
+        test=TestCommand(Runner(facts.test.runner), facts.test.command, facts.test.source, facts.test.report),
         environment=environment,
         patch_environment=await _patch_environment(desk, patch) if patch else None,
         notes=notes,
@@ -159,7 +173,9 @@ async def open_work_tree(desk: Desk) -> AsyncIterator[WorkTree]:
 
 def _baseline_path(desk: Desk, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
-    key = json.dumps([subject.base_tree, subject.environment.digest, subject.test.command])
+    key = json.dumps(
+        [subject.base_tree, subject.environment.digest, subject.test.command, subject.test.report]
+    )
     name = hashlib.sha256(f"{desk.key}{key}".encode()).hexdigest()
     return desk.services.settings.data_dir / "baselines" / f"{name}.json"
 

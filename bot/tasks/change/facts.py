@@ -44,6 +44,8 @@ class CommandFacts:
     runner: str = ""
     command: str = ""
     source: str = ""
+    report: str = ""  # where it leaves JUnit XML, if somebody said so
+    passed_over: tuple[str, ...] = ()  # sentences: detected ones that yielded no test
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
     given = {name: value for name, value in body.items() if name in known}
     nested: dict[str, Any] = {
         "setup": lambda value: SetupFacts(**value),
-        "test": lambda value: CommandFacts(**value),
+        "test": lambda value: CommandFacts(**_tuples(value)),
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),

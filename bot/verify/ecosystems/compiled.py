@@ -31,10 +31,11 @@ _RUST_CANARY: Final = (
 )
 
 
-def _to_file(command: str, report_path: str, both: bool) -> str:
+def _to_file(command: str, report_path: str, *, both: bool, home: str) -> str:
+    """`home`: where the set-up left what it downloaded, if it ran."""
     path = shlex.quote(report_path)
     streams = f"> {path} 2>&1" if both else f"> {path}"
-    return f"( {command}\n) {streams}\ncode=$?\ntail -c {_SHOWN} -- {path}\nexit $code\n"
+    return f"{home}\n( {command}\n) {streams}\ncode=$?\ntail -c {_SHOWN} -- {path}\nexit $code\n"
 
 
 # -- go -----------------------------------------------------------------------------------------------------
@@ -42,13 +43,12 @@ def _to_file(command: str, report_path: str, both: bool) -> str:
 
 def _render_go(test: TestCommand, report_path: str) -> Rendered:
     command = add_arguments(test.command, _GO, "-json -count=1")  # -count=1: never a result of an older run
-    variables = {
-        "GOFLAGS": "-mod=mod",
-        "GOPROXY": "off",
-        "GOMODCACHE": "/env/go/mod",
-        "GOCACHE": "/tmp/go-build",  # noqa: S108 - the sandbox's own, of this run only
-    }
-    return Rendered(_to_file(command, report_path, both=False), {}, variables)
+    variables = {"GOPROXY": "off", "GOCACHE": "/tmp/go-build"}  # noqa: S108 - the sandbox's own, of this run only
+    return Rendered(
+        _to_file(command, report_path, both=False, home="[ ! -d /env/go ] || export GOMODCACHE=/env/go/mod"),
+        {},
+        variables,
+    )
 
 
 def _select_go(command: str, selection: tuple[str, ...]) -> str:
@@ -93,7 +93,11 @@ def _go_canary(neighbour: str, text: str, token: str) -> CanaryFile | None:
 def _render_cargo(test: TestCommand, report_path: str) -> Rendered:
     command = add_arguments(test.command, _CARGO, "--no-fail-fast")
     variables = {"CARGO_TERM_COLOR": "never", "CARGO_NET_OFFLINE": "true", "RUST_BACKTRACE": "0"}
-    return Rendered(_to_file(command, report_path, both=True), {}, variables)
+    return Rendered(
+        _to_file(command, report_path, both=True, home="[ ! -d /env/cargo ] || export CARGO_HOME=/env/cargo"),
+        {},
+        variables,
+    )
 
 
 def _select_cargo(command: str, selection: tuple[str, ...]) -> str:

@@ -27,13 +27,12 @@ _JEST: Final = call_pattern(r"jest(?:\.js)?")
 _VITEST: Final = call_pattern(r"vitest(?:\.mjs)?(?:\s+(?:run|watch|dev))?")
 _MOCHA: Final = call_pattern(r"_?mocha(?:\.js)?")
 _NODE: Final = re.compile(r"(?<![^\s/;&|(])node(?=\s)(?:\s+--?[\w-]+(?:=\S+)?)*?\s+--test(?=[\s;&|)]|$)")
-_SUFFIX: Final = re.compile(r"((?:[._-](?:test|spec))?\.[cm]?[jt]sx?)$")
+_SCRIPT: Final = re.compile(r"\.[cm]?[jt]sx?$")
 _REQUIRE: Final = re.compile(r"\brequire\s*\(")
 _IMPORT: Final = re.compile(r"^\s*import\s", re.MULTILINE)
 _REGEX: Final = re.compile(r"[\\^$.*+?()\[\]{}|/]")
 _ENVIRONMENT: Final = {"NO_COLOR": "1", "npm_config_offline": "true"}
 
-_EXPECT: Final = "test('NAME', () => {\n  expect('put in').toBe('by the harness');\n});\n"
 _FAIL: Final = "throw new Error('put in by the harness');"
 
 
@@ -110,40 +109,57 @@ def _select_node(command: str, selection: tuple[str, ...]) -> str:
 # -- canaries -----------------------------------------------------------------------------------------------
 
 
-def _beside(neighbour: str, token: str, content: str) -> CanaryFile | None:
-    """A file beside the neighbour with the same ending, so that the same pattern finds it."""
-    folder, _, name = neighbour.rpartition("/")
-    ending = _SUFFIX.search(name)
-    if ending is None:
+def _with_tests(
+    neighbour: str, text: str, token: str, parts: tuple[str, str, tuple[str, ...]]
+) -> CanaryFile | None:
+    """`parts`: what is imported, what declares a test, and the bodies that must fail. Each runs in a process or module
+    of its own, so they stand in the neighbour's own file, and use its own `assert` and `expect`."""
+    if not _SCRIPT.search(neighbour) or not text:
         return None
-    path = f"{folder}/{token}{ending[1]}" if folder else f"{token}{ending[1]}"
-    return CanaryFile(path, content.replace("NAME", token).encode(), token)
+    head, declare, bodies = parts
+    tests = [f"{declare}('{token} {at}', () => {{ {body} }});" for at, body in enumerate(bodies)]
+    content = "\n".join([text.rstrip("\n"), "", *([head] if head else []), *tests, ""])
+    return CanaryFile(neighbour, content.encode(), token, len(bodies))
 
 
-def _jest_canary(neighbour: str, _text: str, token: str) -> CanaryFile | None:
-    return _beside(
-        neighbour, token, "test('NAME', () => {\n  expect('put in').toBe('by the harness');\n});\n"
-    )
+_EXPECTS: Final = (
+    _FAIL,
+    "expect('put in').toBe('by the harness');",
+    "expect({ a: 1 }).toEqual({ a: 2 });",
+    "expect(() => {}).toThrow();",
+    "expect(false).toBeTruthy();",
+)
+_ASSERTS: Final = (
+    _FAIL,
+    "if (typeof assert === 'undefined' || !assert.equal) { throw new Error('none'); } assert.equal(1, 2);",
+    "if (typeof assert === 'undefined' || !assert.strictEqual) { throw new Error('none'); } assert.strictEqual(1, 2);",
+    "if (typeof assert === 'undefined' || !assert.deepEqual) { throw new Error('none'); } assert.deepEqual([1], [2]);",
+    "if (typeof assert === 'undefined' || !assert.ok) { throw new Error('none'); } assert.ok(false);",
+    "if (typeof assert === 'undefined' || !assert.throws) { throw new Error('none'); } assert.throws(() => {});",
+    "if (typeof expect === 'undefined') { throw new Error('none'); } expect(1).to.equal(2);",
+)
+"""Of a library that the neighbour does not use nothing is asked: then the test fails by itself."""
 
 
-def _vitest_canary(neighbour: str, _text: str, token: str) -> CanaryFile | None:
-    return _beside(neighbour, token, f"import {{ expect, test }} from 'vitest';\n\n{_EXPECT}")
+def _jest_canary(neighbour: str, text: str, token: str) -> CanaryFile | None:
+    return _with_tests(neighbour, text, token, ("", "test", _EXPECTS))
 
 
-def _mocha_canary(neighbour: str, _text: str, token: str) -> CanaryFile | None:
-    content = f"(typeof it === 'function' ? it : test)('NAME', () => {{\n  {_FAIL}\n}});\n"
-    return _beside(neighbour, token, content)
+def _vitest_canary(neighbour: str, text: str, token: str) -> CanaryFile | None:
+    head = f"import {{ expect as {token}e, test as {token} }} from 'vitest';"
+    bodies = tuple(body.replace("expect(", f"{token}e(") for body in _EXPECTS)
+    return _with_tests(neighbour, text, token, (head, token, bodies))
+
+
+def _mocha_canary(neighbour: str, text: str, token: str) -> CanaryFile | None:
+    return _with_tests(neighbour, text, token, ("", "(typeof it === 'function' ? it : test)", _ASSERTS))
 
 
 def _node_canary(neighbour: str, text: str, token: str) -> CanaryFile | None:
     """As the neighbour imports: the folder's `package.json` decides, and the neighbour works."""
     common = bool(_REQUIRE.search(text)) and not _IMPORT.search(text)
-    heads = ("const test = require('node:test');", "const assert = require('node:assert');")
-    if not common:
-        heads = ("import test from 'node:test';", "import assert from 'node:assert';")
-    return _beside(
-        neighbour, token, "\n".join([*heads, "", "test('NAME', () => {", "  assert.equal(1, 2);", "});", ""])
-    )
+    head = f"const {token} = require('node:test');" if common else f"import {token} from 'node:test';"
+    return _with_tests(neighbour, text, token, (head, token, _ASSERTS))
 
 
 JEST: Final = Adapter(

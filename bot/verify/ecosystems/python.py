@@ -24,11 +24,58 @@ _MANAGE: Final = re.compile(
 )
 _SHELL: Final = re.compile(r"[;&|<>`$\n]")
 
-_PYTEST_CANARY: Final = "def test_NAME():\n    raise AssertionError('put in by the harness')\n"
-_UNITTEST_CANARY: Final = (
-    "import unittest\n\n\nclass MustFail(unittest.TestCase):\n    def test_NAME(self):\n"
-    "        self.fail('put in by the harness')\n"
-)
+_PYTEST_CANARY: Final = """
+
+def test_NAME_raise():
+    raise AssertionError("put in by the harness")
+
+
+def test_NAME_assert():
+    left, right = "put in", "by the harness"
+    assert left == right
+
+
+def test_NAME_raises():
+    import pytest
+
+    with pytest.raises(ZeroDivisionError):
+        pass
+
+
+def test_NAME_case():
+    import unittest
+
+    unittest.TestCase().assertEqual("put in", "by the harness")
+"""
+_UNITTEST_CANARY: Final = """
+
+import unittest as _NAME
+
+
+class MustFail_NAME(_NAME.TestCase):
+    def test_fail(self):
+        self.fail("put in by the harness")
+
+    def test_assert(self):
+        left, right = "put in", "by the harness"
+        assert left == right
+
+    def test_equal(self):
+        self.assertEqual("put in", "by the harness")
+
+    def test_true(self):
+        self.assertTrue(False)
+
+    def test_false(self):
+        self.assertFalse(True)
+
+    def test_in(self):
+        self.assertIn("put in", [])
+
+    def test_raises(self):
+        with self.assertRaises(ZeroDivisionError):
+            pass
+"""
 
 
 # -- pytest -------------------------------------------------------------------------------------------------
@@ -74,20 +121,17 @@ def _pytest_neighbour(name: str, paths: frozenset[str]) -> str | None:
     return path if path and path.endswith(".py") else None
 
 
-def _pytest_canary(neighbour: str, _text: str, token: str) -> CanaryFile:
-    return _module(neighbour, token, _PYTEST_CANARY)
+def _pytest_canary(neighbour: str, text: str, token: str) -> CanaryFile:
+    return _with_tests(neighbour, text, token, _PYTEST_CANARY)
 
 
-def _unittest_canary(neighbour: str, _text: str, token: str) -> CanaryFile:
-    return _module(neighbour, token, _UNITTEST_CANARY)
+def _unittest_canary(neighbour: str, text: str, token: str) -> CanaryFile:
+    return _with_tests(neighbour, text, token, _UNITTEST_CANARY)
 
 
-def _module(neighbour: str, token: str, content: str) -> CanaryFile:
-    """A module of its own beside the neighbour, so that it is found in the same way."""
-    folder = neighbour.rpartition("/")[0]
-    name = f"test_{token}"
-    path = f"{folder}/{name}.py" if folder else f"{name}.py"
-    return CanaryFile(path, content.replace("test_NAME", name).encode(), name)
+def _with_tests(neighbour: str, text: str, token: str, tests: str) -> CanaryFile:
+    content = text.rstrip("\n") + "\n" + tests.replace("NAME", token)
+    return CanaryFile(neighbour, content.encode(), token, tests.count("def test_"))
 
 
 # -- unittest -----------------------------------------------------------------------------------------------
