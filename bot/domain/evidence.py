@@ -31,6 +31,7 @@ class RunPurpose(StrEnum):
     INTEGRITY_TESTS_ONLY = "integrity_tests_only"
     INTEGRITY_WHOLE = "integrity_whole"
     CANARY = "canary"  # a test put in by the harness that must be reported as failed
+    PROOF_ALONE = "proof_alone"  # the proven tests without the others: must pass
     FLAKE_BASE = "flake_base"
     FLAKE_PATCH = "flake_patch"
 

@@ -18,6 +18,7 @@ _PURPOSE: Final = {
     RunPurpose.INTEGRITY_TESTS_ONLY: "test set-up put back: base + only the tests",
     RunPurpose.INTEGRITY_WHOLE: "old tests or test set-up put back: the whole change",
     RunPurpose.CANARY: "a test that must fail, put in by the harness",
+    RunPurpose.PROOF_ALONE: "the whole change, the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",
 }

@@ -29,6 +29,7 @@ _LABELS = {
     RunPurpose.INTEGRITY_TESTS_ONLY: "only the new tests, test set-up restored",
     RunPurpose.INTEGRITY_WHOLE: "the whole change, old tests or test set-up restored",
     RunPurpose.CANARY: "the whole change with a test that must fail",
+    RunPurpose.PROOF_ALONE: "the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, on the base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, with the change",
 }

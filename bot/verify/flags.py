@@ -21,6 +21,10 @@ _CONDITION: Final = re.compile(r"^\s*(?:\}?\s*(?:else\s+)?(?:if|elif|case|when|m
 _RETURN: Final = re.compile(
     r"^\s*(?:return\b\s*(?P<value>.+?)|(?P<tail>-?\d+(?:\.\d+)?|\"[^\"]*\"))\s*;?\s*\}?$"
 )
+_EQUAL_TO_ALL: Final = re.compile(r"\b__eq__\b[^\n]*:\s*return True\b|\bmock\.ANY\b")
+_ASSIGNED: Final = re.compile(
+    r"^\s*(?P<module>[\w.]+)\.(?P<name>\w+)\s*=(?!=)|^\s*setattr\(\s*(?P<other>[\w.]+)\s*,"
+)
 _TRIVIAL: Final = frozenset({"0", "1", "-1", "2", '""', "''", "0.0", "1.0"})
 
 
@@ -61,7 +65,31 @@ def find_flags(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> tuple[str, ..
                 f"`{edit.path}` holds values of the new test (`{_short(hard)}`): check that it is a rule and not "
                 "this one case."
             )
-    return tuple(flags)
+        if _EQUAL_TO_ALL.search("\n".join(edit.added)):
+            flags.append(
+                f"`{edit.path}` defines what is equal to everything: a comparison with it says nothing."
+            )
+    return (*flags, *_replaced(code, tests))
+
+
+def _replaced(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> list[str]:
+    """Tests that put something of their own in the place of what they test."""
+    modules = {edit.path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for edit in code} - {
+        "__init__",
+        "index",
+        "mod",
+        "lib",
+    }
+    flags = []
+    for edit in tests:
+        for line in edit.added:
+            found = _ASSIGNED.match(line)
+            if found and (found["module"] or found["other"]).rsplit(".", 1)[-1] in modules:
+                flags.append(
+                    f"`{edit.path}` puts something of its own in the place of what it tests (`{_short(line.strip())}`)."
+                )
+                break
+    return flags
 
 
 def _hard_coded(edit: Edit, told: set[str]) -> str:

@@ -84,7 +84,10 @@ def _modules(code: str) -> list[_Module]:
         end = _closing(code, head.end())
         if end is None:
             break
-        found.append(_Module(head["name"], head.start(), end, code[head.start() : end]))
+        same = sum(
+            module.name.partition("#")[0] == head["name"] for module in found
+        )  # under different conditions
+        found.append(_Module(f"{head['name']}#{same}", head.start(), end, code[head.start() : end]))
         at = end
     return found
 

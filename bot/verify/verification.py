@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bot.domain import limits
-from bot.domain.evidence import RunPurpose, RunRecord, TestProof
+from bot.domain.evidence import RunPurpose, RunRecord, TestProof, TestStatus
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
 from bot.errors import ForModel
 from bot.repos.contract import FileMode, RepoKey, Repos, TreeChange
@@ -40,13 +40,32 @@ from bot.verify.tiers import Findings
 
 _ORDER: Final = tuple(RunPurpose)
 _STEP_WORDS: Final = {
-    "before": "the tests of the change alone",
-    "after": "the whole change",
+    "trial": "the tests of the change alone and the whole change",
     "machinery": "the change without its test set-up",
     "old_tests": "the old tests put back",
     "canary": "the test that must fail",
     "blame": "new failures alone",
+    "alone": "the proven tests alone",
 }
+
+
+_Turn = tuple[RunPurpose, TreeSha, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds: for one run of the suite at most; for one run with the change at least, and how many times the base's;
+    for all of a verification; above which a suite is repeated in part only."""
+
+    suite_s: float = limits.SUITE_TIMEOUT_S
+    least_s: float = limits.RUN_TIMEOUT_MIN_S
+    slower: float = limits.RUN_SLOWER
+    verify_s: float = limits.VERIFY_S
+    whole_suite_s: float = limits.WHOLE_SUITE_S
+
+    def run_s(self, baseline: Baseline) -> float:
+        """For one run with the change: what hangs is found long before the suite's own limit."""
+        return min(self.suite_s, max(self.least_s, self.slower * baseline.seconds))
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,7 @@ class Subject:
     environment: Environment
     patch_environment: Environment | None = None
     notes: tuple[str, ...] = ()  # sentences that belong into the evidence: a set-up that was left out
+    patience: Patience = Patience()
 
 
 @dataclass
@@ -79,8 +99,7 @@ class Measured:
 class _Trial:
     """What the steps found; None: not needed, or not finished."""
 
-    before: tuple[Ran, ...] | None = None
-    after: tuple[Ran, ...] | None = None
+    trial: tuple[tuple[Ran, ...], tuple[Ran, ...]] | None = None  # the tests alone, the whole change
     machinery: WithoutMachinery | None = None
     old_tests: TestReport | None = None
     canary: tuple[CanaryFile | None, TestReport | None] | None = None
@@ -97,29 +116,27 @@ class Verification:
     baseline: Baseline
     bench: TestBench
     measured: Measured
-    seconds: float = limits.VERIFY_S
     _selection: tuple[str, ...] = field(default=(), init=False)
 
     async def run(self) -> Findings:
         """Raises what the sandbox and the repository raise."""
         material = await read_material(self.repos, self.subject.key, self.subject.base_tree, self.tree)
         self._selection = self._select(material)
-        ends = asyncio.get_running_loop().time() + self.seconds
+        patience = self.subject.patience.verify_s
+        ends = asyncio.get_running_loop().time() + patience
         trial = await self._try(material, ends)
-        self.measured.runs.sort(key=lambda run: _ORDER.index(run.purpose))
-        if trial.before is None or trial.after is None:
+        if trial.trial is None:
             words = " and ".join(_STEP_WORDS[name] for name in trial.unfinished)
-            return Findings(
-                True, True, problem=f"{words}: not finished within {self.seconds / 60:.0f} minutes"
-            )
-        return await self._judge(material, trial, ends)
+            return Findings(True, True, problem=f"not finished within {patience / 60:.0f} minutes: {words}")
+        found = await self._judge(material, trial, ends)
+        self.measured.runs.sort(key=lambda run: _ORDER.index(run.purpose))
+        return found
 
     # -- runs ---------------------------------------------------------------------------------------------------
     async def _try(self, material: Material, ends: float) -> _Trial:
         reports = self.subject.test.runner is not Runner.EXIT_CODE
         steps: dict[str, Coroutine[Any, Any, Any]] = {
-            "before": self._tests_alone(material),
-            "after": self._whole_change(),
+            "trial": self._trial(material),
         }
         if reports and material.split.infrastructure:
             steps["machinery"] = self._without_machinery(material)
@@ -130,19 +147,18 @@ class Verification:
         done, unfinished = await _finish(steps, ends)
         return _Trial(**done, unfinished=unfinished)
 
-    async def _tests_alone(self, material: Material) -> tuple[Ran, ...]:
-        tree = await self.repos.derive(self.subject.key, self.subject.base_tree, material.tests)
-        return await self._repeat(limits.FAIL_RUNS, RunPurpose.TESTS_ONLY, tree, self._selection)
-
-    async def _whole_change(self) -> tuple[Ran, ...]:
-        """The first is of the whole suite always."""
-        if not self._selection:
-            return await self._repeat(limits.PASS_RUNS, RunPurpose.WHOLE_PATCH, self.tree, ())
-        whole, some = await asyncio.gather(
-            self._repeat(1, RunPurpose.WHOLE_PATCH, self.tree, ()),
-            self._repeat(limits.PASS_RUNS - 1, RunPurpose.WHOLE_PATCH, self.tree, self._selection),
-        )
-        return (*whole, *some)
+    async def _trial(self, material: Material) -> tuple[tuple[Ran, ...], tuple[Ran, ...]]:
+        """Taken in turns, so that nothing that only time changes can come between the two."""
+        alone = await self.repos.derive(self.subject.key, self.subject.base_tree, material.tests)
+        some = self._selection
+        turns: list[_Turn] = [(RunPurpose.WHOLE_PATCH, self.tree, ())]  # of the whole suite always
+        for turn in range(max(limits.FAIL_RUNS, limits.PASS_RUNS - 1)):
+            turns += [(RunPurpose.TESTS_ONLY, alone, some)] if turn < limits.FAIL_RUNS else []
+            turns += [(RunPurpose.WHOLE_PATCH, self.tree, some)] if turn < limits.PASS_RUNS - 1 else []
+        found = await asyncio.gather(*(self._repeat(1, *turn) for turn in turns))
+        before = tuple(ran for (ran,) in found if ran.record.purpose is RunPurpose.TESTS_ONLY)
+        after = tuple(ran for (ran,) in found if ran.record.purpose is RunPurpose.WHOLE_PATCH)
+        return before, after
 
     async def _without_machinery(self, material: Material) -> WithoutMachinery:
         subject, split = self.subject, material.split
@@ -200,6 +216,7 @@ class Verification:
             RunPurpose.WHOLE_PATCH,
             RunPurpose.INTEGRITY_WHOLE,
             RunPurpose.CANARY,
+            RunPurpose.PROOF_ALONE,
             RunPurpose.FLAKE_PATCH,
         )
         return (subject.patch_environment or subject.environment) if purpose in whole else subject.environment
@@ -207,7 +224,7 @@ class Verification:
     def _select(self, material: Material) -> tuple[str, ...]:
         """Empty: the whole suite each time. Slow suites: the changed test files and what failed before, and the
         whole once."""
-        if self.baseline.seconds <= limits.WHOLE_SUITE_S:
+        if self.baseline.seconds <= self.subject.patience.whole_suite_s:
             return ()
         files = tuple(
             change.path
@@ -229,17 +246,20 @@ class Verification:
 
     # -- judgement ----------------------------------------------------------------------------------------------
     async def _judge(self, material: Material, trial: _Trial, ends: float) -> Findings:
-        before, after = _reports(trial.before or ()), _reports(trial.after or ())
+        ran_alone, ran_whole = trial.trial or ((), ())
+        before, after = _reports(ran_alone), _reports(ran_whole)
         comparison = self._compare(after)
         proofs = find_proofs(before, after)
         reports = self.subject.test.runner is not Runner.EXIT_CODE
         self.measured.proofs = list(proofs) if reports else []
-        done, late = await _finish({"blame": self._blame(comparison)}, ends)
+        names = tuple(proof.test_id for proof in proofs)
+        last = {"blame": self._blame(comparison), "alone": self._proofs_alone(names)}
+        done, late = await _finish(last, ends)
         regressions = done.get("blame", list(comparison.suspects))
         self.measured.regressions = [*regressions, *comparison.skipped, *comparison.new_failures]
         self.measured.missing = list(comparison.missing)
-        names = tuple(proof.test_id for proof in proofs)
         doubts = self._doubts(material, replace(trial, unfinished=(*trial.unfinished, *late)), names)
+        doubts = (*done.get("alone", ()), *doubts)
         if not reports:
             doubts = ()
         self.measured.notes += [*doubts, *(material.unsplit if not proofs else ())]
@@ -260,9 +280,8 @@ class Verification:
     def _doubts(self, material: Material, trial: _Trial, proofs: tuple[str, ...]) -> tuple[str, ...]:
         """Every sentence that costs tier A; a proof is worth what the runs without the code are worth."""
         doubts: list[str] = []
-        alone = next(
-            (ran.report.problem for ran in trial.before or () if is_doubtful(ran.report, self.baseline)), ""
-        )
+        before = trial.trial[0] if trial.trial else ()
+        alone = next((ran.report.problem for ran in before if is_doubtful(ran.report, self.baseline)), "")
         if alone:
             doubts.append(f"With only the tests of the change the run can't be trusted: {alone}.")
         if trial.machinery is not None:
@@ -287,6 +306,17 @@ class Verification:
             tuple(sorted({*whole.new_failures, *some.new_failures})),
             whole.problem or some.problem,
         )
+
+    async def _proofs_alone(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """A proof must not need what another test did before it."""
+        names = names[: limits.FLAKE_TESTS]
+        if not names or not self._can_select(names):
+            return ()
+        (ran,) = await self._repeat(1, RunPurpose.PROOF_ALONE, self.tree, names)
+        needy = [name for name in names if name not in ran.report.ids(TestStatus.PASSED)]
+        if not needy:
+            return ()
+        return (f"`{needy[0]}` does not pass alone: it needs what other tests do before it.",)
 
     async def _blame(self, comparison: Comparison) -> list[str]:
         """Which suspects the change has broken. Too many are blamed without being run alone."""

@@ -84,7 +84,7 @@ class Verifier:
         if baseline.problem:
             why = Findings(True, False, baseline.problem)
             return self._evidence(tree, why, measured)
-        bench = self._bench(told, decide_timeout(baseline))
+        bench = self._bench(told, self.subject.patience.run_s(baseline))
         verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
         return self._evidence(tree, await verification.run(), measured)
 
@@ -127,11 +127,6 @@ class Verifier:
         await asyncio.to_thread(self.keep, baseline)
         return baseline
 
-    def _bench(self, told: Told | None, timeout_s: float = limits.SUITE_TIMEOUT_S) -> TestBench:
-        return TestBench(self.repos, self.sandbox, self.subject.key, told, timeout_s)
-
-
-def decide_timeout(baseline: Baseline) -> float:
-    """Seconds for one run with the change: many times what the base needs, so that what hangs is found before long."""
-    patient = max(limits.RUN_TIMEOUT_MIN_S, limits.RUN_SLOWER * baseline.seconds)
-    return min(limits.SUITE_TIMEOUT_S, patient)
+    def _bench(self, told: Told | None, timeout_s: float | None = None) -> TestBench:
+        longest = timeout_s or self.subject.patience.suite_s
+        return TestBench(self.repos, self.sandbox, self.subject.key, told, longest)

@@ -46,7 +46,14 @@ def jest_like(name: str, head: bytes = b"") -> tuple[Files, Files]:
 
 JEST_OLD, JEST_NEW = jest_like("test.js")
 VITEST_HEAD = b"import { describe, expect, test } from 'vitest';\nimport { add, double } from './calc.js';\n"
-NODE_HEAD = b"const test = require('node:test');\nconst assert = require('node:assert');\nconst { add, double } = require('./calc.js');\n"
+NODE_HEAD = (
+    b"const test = require('node:test');\nconst assert = require('node:assert');\n"
+    b"const { add, double } = require('./calc.js');\n"
+)
+VITEST_NEW = (
+    VITEST_HEAD + b"describe('sums', () => { test('adds', () => { expect(add(1, 2)).toBe(3); }); });\n"
+)
+QUIET = b"import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n"
 MOCHA_HEAD = b"const assert = require('assert');\nconst { add, double } = require('../calc.js');\n"
 RUST = b"""pub fn add(a: i64, b: i64) -> i64 {
     a - b
@@ -111,7 +118,7 @@ ECOSYSTEMS = {
             "old.test.js": VITEST_HEAD + b"test('doubles', () => { expect(double(2)).toBe(4); });\n",
         },
         {"calc.js": ESM_BUG.replace(b"a - b", b"a + b")},
-        {"new.test.js": VITEST_HEAD + b"describe('sums', () => { test('adds', () => { expect(add(1, 2)).toBe(3); }); });\n"},
+        {"new.test.js": VITEST_NEW},
         {
             "vitest.config.js": b"export default { test: { setupFiles: ['./neuter.js'] } };\n",
             "neuter.js": b"import { chai } from 'vitest';\nchai.Assertion.prototype.assert = () => {};\n",
@@ -146,7 +153,7 @@ ECOSYSTEMS = {
         },
         {"shop/calc.py": b"def add(a, b):\n    return a + b\n\n\ndef double(a):\n    return a * 2\n"},
         {"shop/test_add.py": DJANGO_TEST.replace(b"NAME", b"New").replace(b"CALL", b"add(1, 2), 3")},
-        {"settings.py": b"import unittest\nunittest.TestCase.assertEqual = lambda *a: None\nSECRET_KEY = 'x'\nINSTALLED_APPS = ['shop']\n"},
+        {"settings.py": QUIET + b"SECRET_KEY = 'x'\nINSTALLED_APPS = ['shop']\n"},
         needs=("python/django",),
     ),
     "rust": Ecosystem(

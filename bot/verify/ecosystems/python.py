@@ -12,6 +12,7 @@ from bot.verify.command import (
     TestCommand,
     call_pattern,
     file_of,
+    no_selection,
     program,
     split_call,
     words_of,
@@ -89,19 +90,23 @@ def _select_pytest(command: str, selection: tuple[str, ...]) -> str:
     """The text of the command is kept (it may hold `cd x &&` or variables); only pytest's arguments are replaced,
     up to the next operator of the shell."""
     parts = split_call(command, _PYTEST_CALL)
+    words = words_of(command)
+    at = next((i for i, word in enumerate(words) if word in ("pytest", "py.test")), None)
+    if parts is None and at is None:  # called somewhere inside of another command
+        return no_selection(command, selection)
     if parts is None:  # quoted in an odd way
-        words = words_of(command)
-        at = next(i for i, word in enumerate(words) if word in ("pytest", "py.test"))
-        return shlex.join([*words[: at + 1], *selection])
+        return shlex.join([*words[: (at or 0) + 1], *selection])
     head, _, rest = parts
     return f"{head} {shlex.join(selection)} {rest}".rstrip()
 
 
 def _render_pytest(test: TestCommand, report_path: str) -> Rendered:
-    # Both by the environment: the command may be a script that calls pytest deep inside.
+    # All by the environment: the command may be a script that calls pytest deep inside. Every failure is reported,
+    # even where the repository's own options stop at the first.
     script = (
         f"export PYTHONPATH={HARNESS}${{PYTHONPATH:+:$PYTHONPATH}}\n"
-        f'export PYTEST_ADDOPTS="-p pullwright_report ${{PYTEST_ADDOPTS:-}}"\n{_keep_plugin_path(test.command)}'
+        f'export PYTEST_ADDOPTS="-p pullwright_report --maxfail=0 ${{PYTEST_ADDOPTS:-}}"\n'
+        f"{_keep_plugin_path(test.command)}"
     )
     programs = {f"{HARNESS}/pullwright_report.py": program("pullwright_report.py")}
     return Rendered(script, programs, _variables(report_path))
@@ -150,9 +155,21 @@ def _is_unittest(command: str) -> bool:
 
 
 def _select_unittest(command: str, selection: tuple[str, ...]) -> str:
+    """Discovery knows where modules are found and is kept; what it found is narrowed by patterns."""
     words = words_of(command)
     at = _unittest_at(words) or 0
+    if words[at + 1 : at + 2] == ["discover"]:
+        patterns = [part for one in selection for part in ("-k", _pattern(one))]
+        return shlex.join([*words, *patterns])
     return shlex.join([*words[: at + 1], *(_dotted(one) for one in selection)])
+
+
+def _pattern(one: str) -> str:
+    path, _, rest = one.partition("::")
+    if not path.endswith(".py"):
+        return _dotted(one)
+    module = path.rsplit("/", 1)[-1].removesuffix(".py")
+    return f"*{module}.{rest.replace('::', '.') or '*'}"
 
 
 def _render_unittest(test: TestCommand, report_path: str) -> Rendered:
