@@ -79,7 +79,8 @@ def _lines(pattern: re.Pattern[str], text: str) -> list[str]:
 
 def _modules(code: str) -> list[_Module]:
     """Top-level test modules with balanced braces; one that is cut is none."""
-    found, at = [], 0
+    found: list[_Module] = []
+    at = 0
     while head := _HEAD.search(code, at):
         end = _closing(code, head.end())
         if end is None:
