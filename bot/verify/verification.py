@@ -24,6 +24,7 @@ from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
 from bot.verify.command import CanaryFile, Runner, TestCommand
 from bot.verify.execute import Ran, TestBench
+from bot.verify.gate.contract import Policy
 from bot.verify.integrity import (
     WithoutMachinery,
     judge_canary,
@@ -79,7 +80,8 @@ class Subject:
     environment: Environment
     patch_environment: Environment | None = None
     notes: tuple[str, ...] = ()  # sentences that belong into the evidence: a set-up that was left out
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass

@@ -16,7 +16,8 @@ from bot.sandbox.contract import Sandbox
 from bot.verify.baseline import Baseline, decide_baseline
 from bot.verify.difference import render_difference
 from bot.verify.execute import TestBench, Told
-from bot.verify.gate import ChangedFile, check_change
+from bot.verify.gate.check import check_change
+from bot.verify.gate.contract import ChangedFile
 from bot.verify.runners import Runner, select
 from bot.verify.tiers import Findings, decide_tier
 from bot.verify.verification import Measured, Subject, Verification
@@ -66,7 +67,7 @@ class Verifier:
             ChangedFile(change, blobs.get(change.old_blob or ""), blobs.get(change.new_blob or ""))
             for change in changes
         )
-        return check_change(files)
+        return check_change(files, self.subject.policy)
 
     async def close(self) -> None:
         """End what still runs."""

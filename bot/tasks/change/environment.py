@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import TreeSha
-from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
+from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, GateRule, RepoConfig, parse_repo_config
 from bot.errors import RepositoryFault, SetupFailed
 from bot.sandbox.contract import NO_SETUP, Environment, SetupSpec
 from bot.tasks.change.desk import Desk
@@ -27,6 +27,7 @@ from bot.verify.command import NO_TESTS, Runner, TestCommand
 from bot.verify.detect import detect_setup, is_manifest
 from bot.verify.detect_commands import detect_test_commands, manifest_paths
 from bot.verify.execute import TestBench
+from bot.verify.gate.contract import Policy
 from bot.verify.runners import recognise
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
@@ -53,7 +54,8 @@ async def prepare(desk: Desk) -> None:
     found = detect_setup(paths, texts, test)
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
     setup = decide_setup(config, services.settings.setup_command, detected)
-    await desk.learn(setup=setup, test=_told(test))
+    policy = {"protected": config.protected, "allowed": tuple(rule.value for rule in config.allow)}
+    await desk.learn(setup=setup, test=_told(test), **policy)
     try:
         environment = await open_environment(desk)
     except SetupFailed as fault:
@@ -133,6 +135,7 @@ async def open_verifier(desk: Desk, patch: TreeSha | None = None) -> AsyncIterat
         environment=environment,
         patch_environment=await _patch_environment(desk, patch) if patch else None,
         notes=notes,
+        policy=Policy(frozenset(GateRule(rule) for rule in facts.allowed), facts.protected),
     )
     cache = _baseline_path(desk, subject)
     verifier = Verifier(

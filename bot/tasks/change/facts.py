@@ -58,6 +58,8 @@ class ChangeFacts:
     comment_url: str = ""
     setup: SetupFacts = SetupFacts()
     test: CommandFacts = CommandFacts()
+    protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
+    allowed: tuple[str, ...] = ()
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -89,6 +91,8 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
+        "protected": tuple,
+        "allowed": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,
     }
     return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})
