@@ -28,7 +28,7 @@ from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.contract import EgressPolicy
 from bot.sandbox.registries import effective_registry_hosts
-from bot.settings import Settings
+from bot.settings import HostSettings, Settings
 from bot.store.database import Database
 from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
@@ -131,6 +131,20 @@ def build_sandbox(settings: Settings) -> BubblewrapSandbox:
     )
 
 
+def build_host_sandbox(settings: HostSettings, state_dir: Path) -> BubblewrapSandbox:
+    """The sandbox of a command without an App."""
+    paths = tuple(Path(name) for name in settings.toolchains)
+    return BubblewrapSandbox(SandboxSettings(state_dir, settings.sandbox_uid, settings.bwrap, paths))
+
+
+async def registry_egress(settings: Settings | HostSettings) -> EgressPolicy:
+    """What a set-up may reach: this host's package registries, and what the operator adds."""
+    registries = await effective_registry_hosts()
+    bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
+    hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
+    return EgressPolicy(hosts, settings.egress_pins, bundle)
+
+
 def open_app_client(settings: Settings) -> AppClient:
     """Asks GitHub as the App. Raises SettingsFault when the key is none."""
     key = AppKey(settings.app_id, settings.private_key_pem)
@@ -167,14 +181,11 @@ async def open_model(settings: Settings) -> AsyncIterator[Model]:
 
 
 async def _change_settings(settings: Settings) -> ChangeSettings:
-    registries = await effective_registry_hosts()
-    hosts = tuple(dict.fromkeys((*registries, *settings.egress_hosts)))
-    bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
         data_dir=settings.data_dir,
-        egress=EgressPolicy(hosts, settings.egress_pins, bundle),
+        egress=await registry_egress(settings),
         setup_command=settings.setup_command,
         test_command=settings.test_command,
         budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),

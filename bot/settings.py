@@ -26,6 +26,26 @@ from bot.vault import key_path, unseal
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
+def split_commas(value: Any) -> Any:
+    """A list as people write it in the environment."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def parse_pins(value: Any) -> Any:
+    """`host=network` pairs. Raises ValueError for anything else."""
+    if not isinstance(value, str):
+        return value
+    pins: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in value.split(","))):
+        host, equals, network = pair.partition("=")
+        if not equals:
+            raise ValueError(f"`{pair}` is not of the form host=network")
+        pins[host.strip().lower()] = str(ipaddress.ip_network(network.strip(), strict=False))
+    return pins
+
+
 class Settings(BaseSettings):
     """What an operator can set. `docs/configuration.md` is generated from these descriptions."""
 
@@ -141,25 +161,8 @@ class Settings(BaseSettings):
         limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
     )
 
-    @field_validator("webhook_secrets", "toolchains", "egress_hosts", mode="before")
-    @classmethod
-    def _split_commas(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
-    @field_validator("egress_pins", mode="before")
-    @classmethod
-    def _parse_pins(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        pins: dict[str, str] = {}
-        for pair in filter(None, (part.strip() for part in value.split(","))):
-            host, equals, network = pair.partition("=")
-            if not equals:
-                raise ValueError(f"`{pair}` is not of the form host=network")
-            pins[host.strip().lower()] = str(ipaddress.ip_network(network.strip(), strict=False))
-        return pins
+    _split = field_validator("webhook_secrets", "toolchains", "egress_hosts", mode="before")(split_commas)
+    _pins = field_validator("egress_pins", mode="before")(parse_pins)
 
     @field_validator("webhook_secrets")
     @classmethod
@@ -227,6 +230,22 @@ def host_environment(own: frozenset[str] | None) -> dict[str, str]:
         for name, value in os.environ.items()
         if own is None or not name.startswith("PULLWRIGHT_") or name in own
     }
+
+
+class HostSettings(BaseSettings):
+    """What a command needs of this host that runs tests without an App: `pullwright verify --again`."""
+
+    model_config = SettingsConfigDict(env_prefix="PULLWRIGHT_", env_file=".env", extra="ignore")
+
+    sandbox_uid: int = Settings.model_fields["sandbox_uid"].default
+    bwrap: Path | None = None
+    toolchains: CommaList = ()
+    egress_hosts: CommaList = ()
+    egress_pins: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    egress_ca: Path | None = None
+
+    _split = field_validator("toolchains", "egress_hosts", mode="before")(split_commas)
+    _pins = field_validator("egress_pins", mode="before")(parse_pins)
 
 
 class _Place(BaseSettings):

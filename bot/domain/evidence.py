@@ -74,7 +74,7 @@ class Evidence:
     patch_tree: TreeSha
     tier: Tier
     reason: str  # one sentence: why this tier and no better
-    runner: str  # pytest, unittest, exit_code, none
+    runner: str  # a value of verify's Runner: pytest, jest, go, exit_code, none, ...
     command: str
     environment_digest: str
     runs: tuple[RunRecord, ...] = ()
@@ -84,3 +84,5 @@ class Evidence:
     flaky: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # expected ids that the report does not name
     notes: tuple[str, ...] = ()  # differences that a reader must see (integrity, restored files)
+    setup: str = ""  # the script that made the environment; empty: none was needed
+    report: str = ""  # where the command leaves JUnit XML, if somebody said so

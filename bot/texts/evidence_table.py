@@ -100,10 +100,16 @@ def render_remarks(evidence: Evidence) -> str:
 
 
 def render_reproduce(evidence: Evidence) -> str:
-    """How a person checks it by hand."""
+    """How a person checks it by hand, and by our own command."""
     if not evidence.command:
         return ""
-    return f"Test command: {code(evidence.command)} (runner: {evidence.runner})."
+    lines = [f"Test command: {code(evidence.command)} (runner: {evidence.runner})."]
+    if evidence.setup.strip():
+        lines.append(f"Set-up: {code(' && '.join(evidence.setup.split(chr(10)))[:300])}.")
+    lines.append(
+        "The signed record: `pullwright verify evidence.json --repo CLONE`, with `--again` to run it all again."
+    )
+    return " ".join(lines)
 
 
 def _groups(runs: tuple[RunRecord, ...]) -> list[list[RunRecord]]:

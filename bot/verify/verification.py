@@ -82,6 +82,7 @@ class Subject:
     notes: tuple[str, ...] = ()  # sentences that belong into the evidence: a set-up that was left out
     patience: Patience = field(default_factory=Patience)
     policy: Policy = field(default_factory=Policy)
+    setup: str = ""  # the script that made the environment, for whoever does it again
 
 
 @dataclass

@@ -108,6 +108,8 @@ class Verifier:
             flaky=tuple(sorted(measured.baseline.flaky | set(measured.flaky))),
             missing=tuple(measured.missing),
             notes=(*subject.notes, *measured.notes),
+            setup=subject.setup,
+            report=subject.test.report,
         )
 
     async def _measure_baseline(self, told: Told | None) -> Baseline:

@@ -135,6 +135,7 @@ async def open_verifier(desk: Desk, patch: TreeSha | None = None) -> AsyncIterat
         environment=environment,
         patch_environment=await _patch_environment(desk, patch) if patch else None,
         notes=notes,
+        setup=setup.script,
         policy=Policy(frozenset(GateRule(rule) for rule in facts.allowed), facts.protected),
     )
     cache = _baseline_path(desk, subject)

@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import structlog
 
+from bot.domain import limits
 from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
@@ -31,7 +32,7 @@ from bot.texts.markers import pull_marker
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
 from bot.texts.tracking import render_spent
-from bot.verify.evidence_file import render_evidence
+from bot.verify.evidence_file import compact_evidence, render_evidence
 from bot.verify.signature import sign_evidence
 
 log = structlog.get_logger()
@@ -170,7 +171,9 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
 async def _report_check(desk: Desk, evidence: Evidence, record: str) -> None:
     """The evidence on the head of the pull request, as a check run."""
     checks, facts = desk.github.checks, desk.facts
-    text = render_check(evidence, record, facts.evidence_sha256)
+    room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
+    small = record if len(record) <= room else compact_evidence(evidence, room)
+    text = render_check(evidence, small, facts.evidence_sha256)
     content = CheckContent(
         "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
     )
