@@ -189,6 +189,7 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         setup_command=settings.setup_command,
         test_command=settings.test_command,
         budget=Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes),
+        second_look=settings.second_look,
         secrets=settings.literal_secrets,
     )
 

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         "", description="Test command for repositories that name none; empty: detected."
     )
 
+    second_look: bool = Field(
+        False,
+        description="Have the finished change read once more by the model in a fresh context, as advice: it may send "
+        "the change back once or add a word for the reviewer, never change what was measured. One request for a task.",
+    )
     fleet_tasks: int = Field(
         limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
     )

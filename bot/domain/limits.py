@@ -108,6 +108,9 @@ SAME_CALL_LIMIT: Final = 3  # same call, same result: told at the third, ended a
 MALFORMED_LIMIT: Final = 3  # answers in a row that can't be acted on
 TEXT_ONLY_LIMIT: Final = 2  # "continue, or call submit" is said once
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
+SECOND_LOOK_CHARACTERS: Final = (
+    60_000  # of a change shown to the second reader: 15,000 tokens, a large change
+)
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # depth-2 tree
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 

@@ -31,6 +31,7 @@ class PullText:
     setup_note: str  # "" or why a detected set-up was left out
     spent: str  # as render_spent gives it
     marker: str
+    advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -55,6 +56,7 @@ def render_pull_body(text: PullText) -> str:
         text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
+        _second_look(text.advice),
         _left_out(left_out),
     ]
     head = "\n\n".join(section for section in sections if section)
@@ -73,6 +75,16 @@ def _footer(text: PullText) -> str:
 def _told(text: str) -> tuple[str, int]:
     kept, dropped = drop_claims(text)
     return sanitise_block(kept), dropped
+
+
+def _second_look(points: tuple[str, ...]) -> str:
+    kept = [sanitise_line(drop_claims(point)[0], 500) for point in points]
+    lines = [f"- {point}" for point in kept if point]
+    if not lines:
+        return ""
+    return "\n".join(
+        ["### A second reader asks\n", *lines, "\n<sub>A model's advice; nothing was measured for it.</sub>"]
+    )
 
 
 def _left_out(count: int) -> str:

@@ -40,6 +40,7 @@ class ChangeSettings:
     setup_command: str = ""
     test_command: str = ""
     budget: Budget = field(default_factory=Budget)
+    second_look: bool = False
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
 
 

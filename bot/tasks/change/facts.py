@@ -7,7 +7,7 @@ phase reads the facts, does its work, and hands back new ones; they are stored b
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from bot.domain.budget import Spent
+from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
 
@@ -66,6 +66,9 @@ class ChangeFacts:
     plan: tuple[tuple[str, str], ...] = ()  # (step, status) as last told
     round: int = 0  # verifications done
     feedback: str = ""  # what the next segment of the work is told first
+    looked_twice: bool = False  # by a second reader, once
+    advice: tuple[str, ...] = ()  # what that one said, for the reviewer
+    looked: Spent = Spent()  # and what it cost; the agent's own spending is counted from its events
     evidence: Evidence | None = None
     evidence_sha256: str = ""
     branch: str = ""
@@ -74,6 +77,21 @@ class ChangeFacts:
     pull_url: str = ""
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
+
+
+def total_spent(facts: ChangeFacts) -> Spent:
+    """The agent's and the second reader's."""
+    looked = facts.looked
+    if not looked.requests:
+        return facts.spent
+    return add_reply(
+        facts.spent,
+        looked.cost_usd if looked.priced else None,
+        requests=looked.requests,
+        input_tokens=looked.input_tokens,
+        cached_tokens=looked.cached_tokens,
+        output_tokens=looked.output_tokens,
+    )
 
 
 def render_facts(facts: ChangeFacts) -> JsonObject:
@@ -91,6 +109,8 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "spent": lambda value: Spent(**value),
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
+        "looked": lambda value: Spent(**value),
+        "advice": tuple,
         "protected": tuple,
         "allowed": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,

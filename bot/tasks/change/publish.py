@@ -24,7 +24,7 @@ from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.facts import SubmissionFacts
+from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.texts.branch import render_branch, render_second_branch
 from bot.texts.checks import CHECK_NAME, render_check
 from bot.texts.commit_message import render_commit_message
@@ -135,8 +135,9 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
         evidence=evidence,
         evidence_sha256=facts.evidence_sha256,
         setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
-        spent=render_spent(facts.spent),
+        spent=render_spent(total_spent(facts)),
         marker=marker,
+        advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
     new = NewPull(
         title=render_pull_title(submission.title, desk.request.issue),

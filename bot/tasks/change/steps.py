@@ -16,7 +16,8 @@ from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import open_verifier, open_work_tree, prepare
-from bot.tasks.change.facts import parse_facts, render_facts
+from bot.tasks.change.facts import ChangeFacts, parse_facts, render_facts
+from bot.tasks.change.look import look_twice
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
@@ -90,12 +91,21 @@ class ChangeSteps:
         learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)
         match decide_round(evidence, desk.facts.round):
             case Publish():
-                return Next(Phase.PUBLISH, render_facts(learned))
+                return await self._look_twice(desk, learned)
             case WorkAgain(feedback):
                 return Next(Phase.WORK, render_facts(replace(learned, feedback=feedback)))
             case HandOver():
                 ended = replace(learned, outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
                 return Next(Phase.REPORT, render_facts(ended))
+
+    async def _look_twice(self, desk: Desk, learned: ChangeFacts) -> PhaseEnd:
+        """What is to be published is read once more, if the operator wants it; red is never asked about."""
+        if not self.services.settings.second_look or learned.looked_twice:
+            return Next(Phase.PUBLISH, render_facts(learned))
+        looked = await look_twice(desk, learned)
+        if looked.feedback:
+            return Next(Phase.WORK, render_facts(looked))
+        return Next(Phase.PUBLISH, render_facts(looked))
 
     @asynccontextmanager
     async def _desk(self, task: Taken) -> AsyncIterator[Desk]:
