@@ -39,6 +39,7 @@ class GateRule(StrEnum):
     CONFLICTS = "conflicts"
     WHITE_SPACE = "white_space"
     SECRETS = "secrets"
+    LICENCES = "licences"
     SUPPRESSIONS = "suppressions"
     DEBRIS = "debris"
     SKIPPED_TESTS = "skipped_tests"

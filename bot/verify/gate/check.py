@@ -24,6 +24,7 @@ from bot.verify.gate.files import (
 from bot.verify.gate.lines import (
     find_conflicts,
     find_debris,
+    find_licences,
     find_new_suppressions,
     find_secret_lines,
     find_white_space,
@@ -42,6 +43,7 @@ RULES: Final[Mapping[GateRule, Rule]] = {
     GateRule.CONFLICTS: find_conflicts,
     GateRule.WHITE_SPACE: find_white_space,
     GateRule.SECRETS: find_secret_lines,
+    GateRule.LICENCES: find_licences,
     GateRule.SUPPRESSIONS: find_new_suppressions,
     GateRule.DEBRIS: find_debris,
     GateRule.SKIPPED_TESTS: find_skipped,

@@ -13,6 +13,11 @@ _SUPPRESSION: Final = re.compile(
     r"|@ts-(?:ignore|nocheck)"
     r"|(?:/\*|//)\s*(?:istanbul|c8|v8) ignore|//\s*nolint|#\[allow\(|@SuppressWarnings|rubocop:disable|phpcs:ignore"
 )
+_NOTICE: Final = re.compile(
+    r"SPDX-License-Identifier:|\bCopyright\s+(?:\(c\)|©|\d{4})|\bLicensed under the\b"
+    r"|GNU (?:Lesser |Affero )?General Public",
+    re.IGNORECASE,
+)
 _DEBRIS: Final = re.compile(
     r"^\s*(?:breakpoint\(\)|(?:import|from)\s+i?pdb\b|i?pdb\.set_trace\(|debugger;?\s*$|dbg!\(|binding\.pry"
     r"|print\(f?['\"]\s*(?:DEBUG|XXX|HERE|###)|console\.log\(['\"]\s*(?:DEBUG|XXX|HERE|###))"
@@ -44,6 +49,20 @@ def find_secret_lines(files: tuple[ChangedFile, ...]) -> list[str]:
         if file.is_text
         for kind in find_secrets(file.added_lines())
     ]
+
+
+def find_licences(files: tuple[ChangedFile, ...]) -> list[str]:
+    """Notices that stand in none of the changed files yet: code of others, or a word that only a person can give."""
+    known = {line.strip(" \t#/*-") for file in files for line in file.old_text.splitlines()}
+    faults = []
+    for file in files:
+        lines = file.added_lines() if file.is_text else []
+        new = [line for line in lines if _NOTICE.search(line) and line.strip(" \t#/*-") not in known]
+        if new:
+            faults.append(
+                f"`{file.path}` adds a copyright or licence notice: take it out, and write the code yourself."
+            )
+    return faults
 
 
 def find_new_suppressions(files: tuple[ChangedFile, ...]) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 from bot.verify.gate.lines import (
     find_conflicts,
     find_debris,
+    find_licences,
     find_new_suppressions,
     find_secret_lines,
     find_white_space,
@@ -62,3 +63,17 @@ def test_debris(line: str) -> None:
 @pytest.mark.parametrize("line", ["print('done')", "import pdbfile", "console.log('listening')"])
 def test_what_is_no_debris(line: str) -> None:
     assert find_debris((changed("a", "x\n", f"x\n{line}\n"),)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# SPDX-License-Identifier: GPL-3.0",
+        "// Copyright (c) 2019 Somebody",
+        "Licensed under the Apache License",
+    ],
+)
+def test_notices_of_others(line: str) -> None:
+    assert "licence notice" in find_licences((changed("a.py", None, f"{line}\nx\n"),))[0]
+    neighbour = changed("b.py", f"{line}\n", f"{line}\ny\n")
+    assert find_licences((changed("a.py", None, f"{line}\nx\n"), neighbour)) == []
