@@ -11,8 +11,7 @@ from bot.sandbox.contract import NO_SETUP
 from bot.verify.baseline import Baseline
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
-from tests.falsification.project import Play
-from tests.falsification.tricks import OUTSIDE
+from tests.falsification.project import OUTSIDE, Play
 from tests.verify.fakes import KEY, FolderSandbox, MemoryRepos
 
 Verdict = tuple[Evidence, tuple[str, ...]]

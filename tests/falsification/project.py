@@ -1,10 +1,13 @@
 """The small projects that the tricks are played on, and what a trick is."""
 
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
 
 from bot.verify.command import Runner, TestCommand
 from bot.verify.verification import Patience
-from tests.verify.conftest import BASE, FIX, PROOF, PYTEST, UNITTEST
+from tests.verify.conftest import BASE, FIX, PYTEST, UNITTEST
 from tests.verify.fakes import Files
 
 Patch = dict[str, bytes | None]
@@ -50,6 +53,11 @@ NODE_BREAKING: Files = {"app.js": NODE_FIX["app.js"].replace(b"a * 2", b"a * 3")
 NODE_TEST = TestCommand(Runner.NODE_TEST, "node --test", "package.json")
 
 
+def code(text: str) -> bytes:
+    """A file's content, written with the indentation of what stands around it."""
+    return dedent(text).removeprefix("\n").encode()
+
+
 def unittest_play(name: str, patch: Patch) -> Play:
     return Play(name, patch, CASES, UNITTEST)
 
@@ -62,7 +70,21 @@ def with_base(files: Files) -> Files:
     return {**BASE, **files}
 
 
-__all__ = [
-    "BASE", "BREAKING", "CASES", "CASE_PROOF", "FIX", "NODE", "NODE_BREAKING", "NODE_FIX", "NODE_PROOF", "NODE_TEST",
-    "PROOF", "PYTEST", "UNITTEST", "Patch", "Play", "node_play", "unittest_play", "with_base",
-]  # fmt: skip
+OLD = "tests/test_app.py"
+OLD_TEST = BASE[OLD]
+BUG = BASE["app.py"]
+OUTSIDE = Path(tempfile.gettempdir(), "pullwright-falsification")
+"""Outside of every workspace: stands for whatever differs from run to run."""
+
+
+def hook(body: str) -> bytes:
+    return f"import os\nimport sys\n\nimport pytest\n\n\n{body}".encode()
+
+
+def ini(options: str) -> bytes:
+    return f"[pytest]\npythonpath = .\n{options}\n".encode()
+
+
+def added(body: str) -> bytes:
+    """`add` with this body; `double` as it was."""
+    return f"def add(a, b):\n{body}\n\n\ndef double(a):\n    return a * 2\n".encode()
