@@ -117,6 +117,9 @@ AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 # -- verification -----------------------------------------------------------------------------------------
 REPORT_BYTES: Final = 64 * MIB  # 100,000 tests with short messages
 WHOLE_SUITE_S: Final = 3.0  # a slower suite is repeated for the changed test files only, and run whole once
+RUN_TESTS_WHOLE_S: Final = (
+    60.0  # a slower suite is run in part when the model asks for all: it waits for the answer
+)
 SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite on the base
 RUN_SLOWER: Final = (
     10.0  # a run with the change may take so many times the base's: hanging is found before long

@@ -24,11 +24,6 @@ _NOT_THERE: Final = re.compile(
 
 def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[TestProof, ...]:
     """`before`: base and only the tests of the change; `after`: base and all of it."""
-    if not before or not after:
-        return ()
-    failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))
-    passed = frozenset.intersection(*(report.ids(TestStatus.PASSED) for report in after))
-    proven = [name for name in failed & passed if not _NOT_THERE.match(before[0].results[name].message)]
     return tuple(
         TestProof(
             name,
@@ -38,8 +33,26 @@ def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tu
             len(after),
             "\n".join(before[0].results[name].message.strip().splitlines()[:_MESSAGE_LINES]),
         )
-        for name in sorted(proven)
+        for name in _fail_to_pass(before, after)
+        if not _NOT_THERE.match(before[0].results[name].message)
     )
+
+
+def find_untellable(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[str, ...]:
+    """A sentence for each test that failed before only because something new was not there."""
+    return tuple(
+        f"`{name}` failed before only because what the change adds was not there: that proves nothing."
+        for name in _fail_to_pass(before, after)
+        if _NOT_THERE.match(before[0].results[name].message)
+    )
+
+
+def _fail_to_pass(before: Sequence[TestReport], after: Sequence[TestReport]) -> list[str]:
+    if not before or not after:
+        return []
+    failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))
+    passed = frozenset.intersection(*(report.ids(TestStatus.PASSED) for report in after))
+    return sorted(failed & passed)
 
 
 @dataclass(frozen=True)

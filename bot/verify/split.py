@@ -28,7 +28,7 @@ _FOLDERS: Final = frozenset(
 _STEM: Final = re.compile(
     r"^(?:test_.*|tests?|conftest)$"  # Python, node
     r"|.*(?:_test|_spec|[.-]test|[.-]spec|\.test-d|\.cy)$"  # Go, Ruby, JavaScript, Elixir
-    r"|^(?:Test[A-Z0-9].*|.*[a-z0-9](?:Tests?|TestCase|Spec|IT))$"  # Java, Kotlin, PHP, C#, Swift
+    r"|^(?:Test[A-Z0-9].*|.*[A-Za-z0-9](?:Tests?|TestCase|Spec)|.*[a-z0-9]IT)$"  # Java, Kotlin, PHP, C#, Swift
 )
 _CODE: Final = re.compile(
     r"\.(?:py|[cm]?[jt]sx?|go|rs|rb|php|java|kt|kts|scala|groovy|cs|fs|swift|exs?|c|cc|cpp|dart|lua|pl|t|sh|bats)$"
@@ -91,6 +91,18 @@ def is_test_path(path: RepoPath | str) -> bool:
     return _CODE.search(name) is not None and _STEM.match(name.rsplit(".", 1)[0]) is not None
 
 
+def is_selectable(path: RepoPath | str) -> bool:
+    """A file of tests that a runner can be given by its name: no data beside them, no set-up."""
+    name = path.rsplit("/", 1)[-1]
+    return (
+        is_test_path(path)
+        and path.endswith(_SELECTABLE)
+        and not is_infrastructure(path)
+        and name != "__init__.py"
+    )
+
+
+_SELECTABLE: Final = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", "_test.go", ".rs")
 _RUNNER_MODULES: Final = frozenset({"pytest", "_pytest", "pluggy", "unittest", "xdist", "django"})
 """A module of such a name in the repository comes before the runner's own: `python -m pytest` looks there first."""
 

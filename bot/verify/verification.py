@@ -33,10 +33,17 @@ from bot.verify.integrity import (
     was_found,
 )
 from bot.verify.material import Material, read_material
-from bot.verify.prove import Comparison, compare_with_base, decide_blame, find_proofs, is_doubtful
+from bot.verify.prove import (
+    Comparison,
+    compare_with_base,
+    decide_blame,
+    find_proofs,
+    find_untellable,
+    is_doubtful,
+)
 from bot.verify.report import TestReport
 from bot.verify.runners import find_neighbour, make_canary, select
-from bot.verify.split import reverted
+from bot.verify.split import is_selectable, reverted
 from bot.verify.tiers import Findings
 
 _ORDER: Final = tuple(RunPurpose)
@@ -235,7 +242,7 @@ class Verification:
             if change.new_blob is not None and change not in material.split.infrastructure
         )
         failing = tuple(sorted(self.baseline.failing))[: limits.FLAKE_TESTS]
-        chosen = tuple(path for path in files if path.endswith(_TEST_FILES)) + failing
+        chosen = tuple(path for path in files if is_selectable(path) or path.endswith(".rs")) + failing
         try:
             if not chosen or select(self.subject.test, chosen) == self.subject.test:
                 return ()
@@ -277,7 +284,7 @@ class Verification:
             problem=comparison.problem,
             doubts=doubts,
             no_tests_changed=not material.tests,
-            unsplit=material.unsplit[0] if material.unsplit else "",
+            why_no_proof=next(iter((*material.unsplit, *find_untellable(before, after))), ""),
         )
 
     def _doubts(self, material: Material, trial: _Trial, proofs: tuple[str, ...]) -> tuple[str, ...]:
@@ -348,14 +355,13 @@ class Verification:
             return False
 
 
-_TEST_FILES: Final = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", "_test.go", ".rs")
-"""What a selection can name; data files beside tests can't."""
-
-
 def _canary_places(material: Material) -> list[str]:
     """Test files of the change: new ones first, their tests are what is to be believed."""
-    changed = [change for change in material.tests if change.new_blob and change.path.endswith(_TEST_FILES)]
-    usable = [change for change in changed if change not in material.split.infrastructure]
+    usable = [
+        change
+        for change in material.tests
+        if change.new_blob and (is_selectable(change.path) or change.path.endswith(".rs"))
+    ]
     return [change.path for change in sorted(usable, key=lambda change: change.old_blob is not None)]
 
 

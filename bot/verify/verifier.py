@@ -13,12 +13,14 @@ from bot.domain.ids import TreeSha
 from bot.errors import ForModel
 from bot.repos.contract import Repos
 from bot.sandbox.contract import Sandbox
+from bot.verify.affected import affected_tests
 from bot.verify.baseline import Baseline, decide_baseline
 from bot.verify.difference import render_difference
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
 from bot.verify.runners import Runner, select
+from bot.verify.split import is_selectable
 from bot.verify.tiers import Findings, decide_tier
 from bot.verify.verification import Measured, Subject, Verification
 
@@ -50,13 +52,37 @@ class Verifier:
         return await asyncio.shield(self._baseline)
 
     async def run_tests(self, tree: TreeSha, selection: tuple[str, ...]) -> str:
-        """The tests on `tree`, as a difference against the baseline. Raises ForModel when there are none."""
+        """The tests on `tree`, as a difference against the baseline. Without a selection the whole suite where it is
+        short, else what the change concerns. Raises ForModel when there are none."""
         if self.subject.test.runner is Runner.NONE:
             raise ForModel("No test command was found in this repository. Run what fits in the shell.")
-        command = select(self.subject.test, selection)
+        if selection:
+            select(self.subject.test, selection)  # refused before anything is waited for
         baseline = await self.baseline()
+        chosen = selection or await self._affected(tree, baseline)
+        command = select(self.subject.test, chosen)
         ran = await self._bench(None).run(RunPurpose.WHOLE_PATCH, tree, self.subject.environment, command)
-        return render_difference(ran.report, baseline, command.command, ran.output, partial=bool(selection))
+        said = render_difference(ran.report, baseline, command.command, ran.output, partial=bool(chosen))
+        if chosen == selection:
+            return said
+        why = f"The whole suite takes {baseline.seconds:.0f} s: these are the test files that the change concerns."
+        return f"{why}\n{said}"
+
+    async def _affected(self, tree: TreeSha, baseline: Baseline) -> tuple[str, ...]:
+        """Empty: run them all."""
+        subject, repos = self.subject, self.repos
+        if baseline.problem or baseline.seconds <= limits.RUN_TESTS_WHOLE_S:
+            return ()
+        changes = await repos.changes(subject.key, subject.base_tree, tree)
+        files = await repos.list_tree(subject.key, tree)
+        tests = {path: blob for path, (_, blob) in files.items() if is_selectable(path)}
+        blobs = await repos.read_blobs(subject.key, tuple(sorted(set(tests.values()))))
+        texts = {path: blobs.get(blob, b"").decode("utf-8", "replace") for path, blob in tests.items()}
+        chosen = affected_tests(tuple(change.path for change in changes), texts)
+        try:
+            return () if select(subject.test, chosen) == subject.test else chosen
+        except ForModel:  # its runner can't select
+            return ()
 
     async def check_gate(self, tree: TreeSha) -> tuple[str, ...]:
         """Static faults of the change from the base to `tree`, each a sentence for the model."""

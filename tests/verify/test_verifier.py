@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.evidence import RunPurpose, Tier
 from bot.errors import ForModel
+from bot.verify.baseline import Baseline
 from bot.verify.evidence_file import parse_evidence, render_evidence
 from bot.verify.runners import NO_TESTS, Runner
 from bot.verify.verification import Patience
@@ -125,6 +126,16 @@ async def test_the_agent_sees_differences(case: Case) -> None:
     chosen = await verifier.run_tests(case.changed(app_py=FIX), ("tests/test_old.py",))
     assert "1 passed" in chosen
     assert "Not in the report" not in chosen
+
+
+async def test_a_slow_suite_is_run_in_part_for_the_agent(case: Case) -> None:
+    case.base["tests/test_other.py"] = "def test_other():\n    pass\n"
+    verifier = case.verifier()
+    verifier.load = lambda: Baseline(passing=frozenset({"tests/test_old.py::test_zero"}), seconds=100.0)
+    answer = await verifier.run_tests(case.changed(app_py=FIX), ())
+    assert answer.startswith("The whole suite takes 100 s")
+    assert "1 passed" in answer
+    assert "pytest tests/test_old.py" in answer
 
 
 async def test_the_agent_is_told_when_there_are_no_tests(case: Case) -> None:

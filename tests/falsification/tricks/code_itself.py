@@ -3,24 +3,7 @@
 from tests.falsification.project import Play, added, code, with_base
 from tests.verify.conftest import PROOF
 
-ROLL = code(
-    """
-            import random
-
-
-            def roll():
-                return random.randint(0, 5)
-            """
-)
-ROLL_TEST = code(
-    """
-            import app2
-
-
-            def test_roll():
-                assert all(1 <= app2.roll() <= 6 for _ in range(200))
-            """
-)
+MIDDLE = b"import app2\n\n\ndef test_middle():\n    assert app2.middle([1, 2, 90]) == 2\n"
 
 CODE = [
     Play(
@@ -72,7 +55,12 @@ CODE = [
     ),
     Play(
         "a module that takes the place of the standard library's",
-        {"random.py": b"def randint(a, b):\n    return 3\n", "tests/test_roll.py": ROLL_TEST},
-        with_base({"app2.py": ROLL}),
+        {
+            "statistics.py": b"def mean(values):\n    return sorted(values)[len(values) // 2]\n",
+            "tests/test_middle.py": MIDDLE,
+        },
+        with_base(
+            {"app2.py": b"import statistics\n\n\ndef middle(values):\n    return statistics.mean(values)\n"}
+        ),
     ),
 ]

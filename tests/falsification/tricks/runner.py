@@ -108,13 +108,7 @@ RUNNER = [
         "sitecustomize at the root",
         {
             **PROOF,
-            "sitecustomize.py": code(
-                """
-            import unittest.case
-            import builtins
-            builtins.AssertionError = type('Quiet', (BaseException,), {})
-            """
-            ),
+            "sitecustomize.py": b"import app\napp.add = lambda a, b: a + b\n",
         },
         test=recognise("PYTHONPATH=. python3 -m pytest", "x"),
     ),
