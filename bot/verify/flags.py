@@ -25,6 +25,9 @@ _EQUAL_TO_ALL: Final = re.compile(r"\b__eq__\b[^\n]*:\s*return True\b|\bmock\.AN
 _ASSIGNED: Final = re.compile(
     r"^\s*(?P<module>[\w.]+)\.(?P<name>\w+)\s*=(?!=)|^\s*setattr\(\s*(?P<other>[\w.]+)\s*,"
 )
+_NAMELESS: Final = frozenset(
+    {"__init__", "index", "mod", "lib"}
+)  # files that are imported by their folder's name
 _TRIVIAL: Final = frozenset({"0", "1", "-1", "2", '""', "''", "0.0", "1.0"})
 
 
@@ -74,12 +77,7 @@ def find_flags(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> tuple[str, ..
 
 def _replaced(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> list[str]:
     """Tests that put something of their own in the place of what they test."""
-    modules = {edit.path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for edit in code} - {
-        "__init__",
-        "index",
-        "mod",
-        "lib",
-    }
+    modules = {edit.path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for edit in code} - _NAMELESS
     flags = []
     for edit in tests:
         for line in edit.added:
@@ -98,9 +96,7 @@ def _hard_coded(edit: Edit, told: set[str]) -> str:
     computed = any(_returned(line) and not _only_literal(_returned(line)) for line in edit.removed)
     for at, line in enumerate(edit.added):
         answer = _returned(line)
-        known = [literal for literal in _literals(answer) if literal in told] if answer else []
-        if _CONDITION.search(line) and not known:
-            continue
+        known = [literal for literal in _literals(answer) if literal in told]
         if not known:
             continue
         near = edit.added[max(0, at - 2) : at + 1]

@@ -323,10 +323,13 @@ class Verification:
         if not names or not self._can_select(names):
             return ()
         (ran,) = await self._repeat(1, RunPurpose.PROOF_ALONE, self.tree, names)
+        lost = [name for name in names if name not in ran.report.results]
+        if lost:
+            return (f"`{lost[0]}` could not be run alone: it was not found by its name.",)
         needy = [name for name in names if name not in ran.report.ids(TestStatus.PASSED)]
-        if not needy:
-            return ()
-        return (f"`{needy[0]}` does not pass alone: it needs what other tests do before it.",)
+        if needy:
+            return (f"`{needy[0]}` does not pass alone: it needs what other tests do before it.",)
+        return ()
 
     async def _blame(self, comparison: Comparison) -> list[str]:
         """Which suspects the change has broken. Too many are blamed without being run alone."""
