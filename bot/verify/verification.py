@@ -111,7 +111,7 @@ class _Trial:
 
     trial: tuple[tuple[Ran, ...], tuple[Ran, ...]] | None = None  # the tests alone, the whole change
     machinery: WithoutMachinery | None = None
-    old_tests: TestReport | None = None
+    old_tests: tuple[TestReport, bool] | None = None  # and whether of the old files alone
     canary: tuple[CanaryFile | None, TestReport | None] | None = None
     unfinished: tuple[str, ...] = ()
 
@@ -182,10 +182,13 @@ class Verification:
         names = tuple(change.path for change in split.infrastructure)
         return WithoutMachinery(names, before.report, after.report)
 
-    async def _with_old_tests(self, material: Material) -> TestReport:
+    async def _with_old_tests(self, material: Material) -> tuple[TestReport, bool]:
+        """The report, and whether it is of the old files alone: of a slow suite, where no data or helper changed."""
         tree = await self.repos.derive(self.subject.key, self.tree, material.old_tests)
-        (after,) = await self._repeat(1, RunPurpose.INTEGRITY_WHOLE, tree, ())
-        return after.report
+        paths = tuple(change.path for change in material.old_tests)
+        some = paths if self._selection and all(is_selectable(path) for path in paths) else ()
+        (after,) = await self._repeat(1, RunPurpose.INTEGRITY_WHOLE, tree, some)
+        return after.report, bool(some)
 
     async def _with_canary(self, material: Material) -> tuple[CanaryFile | None, TestReport | None]:
         """In a test file of the change, which loads its code; where that takes no part, in one of the base."""
@@ -297,7 +300,7 @@ class Verification:
         if trial.machinery is not None:
             doubts += judge_machinery(trial.machinery, self.baseline, proofs, partial=False)
         if trial.old_tests is not None:
-            doubts += judge_old_tests(trial.old_tests, self.baseline)
+            doubts += judge_old_tests(*trial.old_tests, self.baseline)
         if trial.canary is not None:
             doubts += judge_canary(*trial.canary)
         doubts += [f"Not finished in time, so not checked: {_STEP_WORDS[name]}." for name in trial.unfinished]
