@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test crash chaos hostile falsify small-model check fix lock docs coverage clean
+.PHONY: help demo recording test crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -43,8 +43,12 @@ chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
 	@$(PY) -m pytest -n 2 -m hostile $(ARGS)
 
-falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not
-	@$(PY) -m pytest -n 2 -m falsify $(ARGS)
+falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not (SAMPLE=12: a dozen of them)
+	@$(PY) -m pytest -n 2 -m falsify $(if $(SAMPLE),--sample $(SAMPLE)) $(ARGS)
+
+toolchains:  ## the other languages' test runners, for `make falsify` (npm and pip; nothing is run with them else)
+	@npm install --silent --no-audit --no-fund --prefix tests/.toolchains jest@30 vitest@4 mocha@12
+	@$(PIP) install --target tests/.toolchains/python "django>=5,<6"
 
 # A server and a model of 93 MB, in an environment of their own: nothing of it is a dependency of ours. Compiles.
 SMALL := $(VENV)/small-model

@@ -252,6 +252,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         budget=budget_of(settings),
         fresh_attempt=settings.fresh_attempt,
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
+        second_look=settings.second_look,
         secrets=settings.literal_secrets,
     )
 

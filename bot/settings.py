@@ -256,6 +256,11 @@ class Settings(HostSettings):
     host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
     port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
 
+    second_look: bool = Field(
+        False,
+        description="Have the finished change read once more by the model in a fresh context, as advice: it may send "
+        "the change back once or add a word for the reviewer, never change what was measured. One request for a task.",
+    )
     fleet_tasks: int = Field(
         limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
     )
@@ -361,6 +366,12 @@ class LocalSettings(HostSettings):
     data_dir: Path = Field(default_factory=lambda: user_cache() / "pullwright")
 
 
+class ProofSettings(LocalSettings):
+    """The settings of `pullwright verify --again`: no model is asked, so none has to be there."""
+
+    recording: Path | None = None
+
+
 def split_commas(value: Any) -> Any:
     """A text's parts between commas; anything else as it is."""
     if isinstance(value, str):
@@ -454,6 +465,14 @@ def load_local_settings(**given: Any) -> LocalSettings:
         return LocalSettings(**given)
     except ValidationError as error:
         raise _faults(error, "see `pullwright run --help`") from error
+
+
+def load_proof_settings() -> ProofSettings:
+    """The environment alone. Raises SettingsFault that lists every fault, one a line."""
+    try:
+        return ProofSettings(**{})
+    except ValidationError as error:
+        raise _faults(error, "see `pullwright verify --help`") from error
 
 
 def _faults(error: ValidationError, other_way: str) -> SettingsFault:

@@ -198,6 +198,31 @@ def secrets(
     raise typer.Exit(run_secrets(repository, name, remove=remove))
 
 
+@app.command()
+def verify(
+    evidence: Annotated[Path, typer.Argument(help="The file `evidence.json` of a pull request.")],
+    repo: Annotated[
+        Path | None, typer.Option(help="A clone that has the base and the change: their trees are compared.")
+    ] = None,
+    signature: Annotated[
+        Path | None, typer.Option(help="Its signature; else the file beside it with `.sig` at its end.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The public key of the installation that wrote it (PEM).")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run the whole proof again, in the sandbox.")
+    ] = False,
+) -> None:
+    """Check the evidence of a pull request: form, signature, trees; with --again every run of it once more.
+
+    Needs no network, but for the set-up of --again. Exit code 0 only when everything that was checked holds.
+    """
+    from bot.cli.verify import VerifyOptions, run_verify
+
+    raise typer.Exit(run_verify(VerifyOptions(evidence, repo, signature, key, again)))
+
+
 @app.command(hidden=True)
 def hub(
     data_dir: Annotated[Path, typer.Option(help="Where the bare repositories are kept.")],

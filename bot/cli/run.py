@@ -50,6 +50,7 @@ from bot.tasks.change.ground import (
     list_files,
     read_texts,
     settle_setup,
+    settle_test,
 )
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.side_by_side import Numbered, run_side_by_side
@@ -121,10 +122,11 @@ async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout
     kept.view.phase("prepare")
     place = Place(kept.repos, sandbox, kept.key, find_means(settings), settings.data_dir / "baselines")
     files = await list_files(place, checkout.files)
-    chosen = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
+    chosen, tests = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
     ground = Ground(place, checkout.commit, checkout.files, chosen, owner=kept.folder.name)
     try:
         ground = replace(ground, chosen=replace(chosen, setup=await settle_setup(ground)))
+        ground = replace(ground, chosen=replace(ground.chosen, test=await settle_test(ground, tests)))
         task = await _describe(options.instruction, ground, checkout, files)
         async with open_models(settings) as models:
             return await _attempt(options, ground, task, _Tools(settings, models, kept))

@@ -31,6 +31,7 @@ class RunPurpose(StrEnum):
     INTEGRITY_TESTS_ONLY = "integrity_tests_only"
     INTEGRITY_WHOLE = "integrity_whole"
     CANARY = "canary"  # a test put in by the harness that must be reported as failed
+    PROOF_ALONE = "proof_alone"  # the proven tests without the others: must pass
     FLAKE_BASE = "flake_base"
     FLAKE_PATCH = "flake_patch"
 
@@ -73,7 +74,7 @@ class Evidence:
     patch_tree: TreeSha
     tier: Tier
     reason: str  # one sentence: why this tier and no better
-    runner: str  # pytest, unittest, exit_code, none
+    runner: str  # a value of verify's Runner: pytest, jest, go, exit_code, none, ...
     command: str
     environment_digest: str
     runs: tuple[RunRecord, ...] = ()
@@ -83,3 +84,5 @@ class Evidence:
     flaky: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()  # expected ids that the report does not name
     notes: tuple[str, ...] = ()  # differences that a reader must see (integrity, restored files)
+    setup: str = ""  # the script that made the environment; empty: none was needed
+    report: str = ""  # where the command leaves JUnit XML, if somebody said so

@@ -147,14 +147,19 @@ COMPACT_GROWTH_SHARE: Final = 0.25  # not again before it has grown by as much: 
 ATTEMPTS_MAX: Final = 4  # at once, when asked for: best of 2 gains under 7 points for twice the money
 FRESH_ATTEMPT_SHARE: Final = 0.6  # of each bound at most used, else a second attempt would only be cut off
 VERIFY_ROUNDS: Final = 2  # red verification goes back to the work at most this often
+SECOND_LOOK_CHARACTERS: Final = 60_000  # of a change shown to a second reader: about 15,000 tokens
 FIRST_PROMPT_TREE_ENTRIES: Final = 200  # lines: two levels of most repositories, all of a small one
 FIRST_PROMPT_TREE_DEPTH: Final = 6  # deeper levels say little, whatever the room
 AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 
 # -- verification -----------------------------------------------------------------------------------------
 REPORT_BYTES: Final = 64 * MIB  # 100,000 tests with short messages
-WHOLE_SUITE_S: Final = 20.0  # a slower suite is repeated for the changed test files only, and run whole once
-SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite
+WHOLE_SUITE_S: Final = 3.0  # a slower suite is repeated for the changed test files only, and run whole once
+RUN_TESTS_WHOLE_S: Final = 60.0  # a slower suite is run in part when the model asks for all of it
+SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite on the base
+RUN_SLOWER: Final = 10.0  # times the base's time that a run with the change may take: hanging ends
+RUN_TIMEOUT_MIN_S: Final = 60.0  # but never less than this: a cold start on a busy host
+VERIFY_S: Final = 2_700  # one verification in all, the baseline not counted: three runs of the slowest suite
 BASELINE_RUNS: Final = 2  # tells flaky from stable
 FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2
 PASS_RUNS: Final = 3  # whole patch must pass in 3 of 3

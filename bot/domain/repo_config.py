@@ -5,6 +5,7 @@ none. The file is untrusted text: only YAML nodes are made of it, never objects,
 """
 
 import re
+from enum import StrEnum
 from typing import Any, Final
 
 import yaml
@@ -15,14 +16,37 @@ from bot.domain.limits import NETWORK_HOSTS, REPO_CONFIG_BYTES
 REPO_CONFIG_PATH: Final = ".github/pullwright.yml"
 """Read from the default branch only (law 6)."""
 
-_PLANNED: Final = frozenset(
-    ("lint", "environment", "review", "triggers", "protected", "budget", "model", "schedules")
-)
+_PLANNED: Final = frozenset(("lint", "environment", "review", "triggers", "budget", "model", "schedules"))
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
+_REPORT: Final = re.compile(r"[\w./*?-]+")
+_LISTS: Final = frozenset(("protected", "allow"))
 PRESETS: Final = ("python", "javascript", "rust", "go", "java", "ruby", "php")
 """Ecosystems whose registries `network` can name; which hosts these are, the worker's package managers say."""
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
+
+
+class GateRule(StrEnum):
+    """The rules of the gate (`bot/verify/gate`), by the names that the file may use."""
+
+    SCRATCH = "scratch"
+    CI = "ci"
+    INSTRUCTIONS = "instructions"
+    LOCK_FILES = "lock_files"
+    LINKS = "links"
+    MODES = "modes"
+    LARGE_FILES = "large_files"
+    BINARIES = "binaries"
+    CONFLICTS = "conflicts"
+    WHITE_SPACE = "white_space"
+    SECRETS = "secrets"
+    LICENCES = "licences"
+    SUPPRESSIONS = "suppressions"
+    DEBRIS = "debris"
+    SKIPPED_TESTS = "skipped_tests"
+    WEAKENED_TESTS = "weakened_tests"
+    LOOSENED_TESTS = "loosened_tests"
+    LOST_TESTS = "lost_tests"
 
 
 class ConfigFault(ValueError):
@@ -32,6 +56,9 @@ class ConfigFault(ValueError):
         place = f"{REPO_CONFIG_PATH}, line {line}" if line else REPO_CONFIG_PATH
         super().__init__(f"{place}: {message} {remedy}")
         self.message, self.remedy, self.line = message, remedy, line
+
+
+_ALWAYS: Final = ("links", "secrets", "conflicts")
 
 
 class RepoConfig(BaseModel):
@@ -61,6 +88,22 @@ class RepoConfig(BaseModel):
         description="Commands for bash that bring an older environment up to date when the lock files have changed, "
         "with the registries reachable. Left out, or when they fail: the set-up runs from nothing.",
     )
+    report: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where `test` leaves its machine report: the JUnit XML files, as a pattern below the root "
+        "(`target/surefire-reports/*.xml`), or `tap` when it prints TAP. Left out: known for the common runners.",
+    )
+    protected: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of paths that the agent must not change (`src/vendored/`, `*.sql`); a slash at the end "
+        "means everything below.",
+    )
+    allow: tuple[GateRule, ...] = Field(
+        default=(),
+        description="Rules of the gate that do not hold in this repository. Those about links, secrets and conflict "
+        "markers always hold.",
+    )
 
 
 def parse_repo_config(text: str) -> RepoConfig:
@@ -83,8 +126,26 @@ def parse_repo_config(text: str) -> RepoConfig:
             raise ConfigFault(
                 f"`{key}` stands here for the second time.", "Keep one of them.", _line(key_node)
             )
-        values[key] = _read_hosts(value_node) if key == "network" else _read_command(key, value_node)
+        values[key] = _read_value(key, value_node)
+    _check_report(values, root)
     return RepoConfig.model_validate(values)
+
+
+def _check_report(values: dict[str, Any], root: yaml.MappingNode) -> None:
+    """The pattern is put into a script: nothing in it may mean anything else to the shell."""
+    report = values.get("report")
+    if report is None:
+        return
+    line = next(_line(key) for key, _ in root.value if key.value == "report")
+    if "test" not in values:
+        raise ConfigFault("`report` stands without `test`.", "Name the command that leaves it.", line)
+    outside = report.startswith("/") or ".." in report.split("/")
+    if outside or not _REPORT.fullmatch(report):
+        raise ConfigFault(
+            "`report` is no pattern of files below the root.",
+            "Use letters, digits, `/ . _ -`, `*` and `**`.",
+            line,
+        )
 
 
 def repo_config_schema() -> dict[str, Any]:
@@ -124,6 +185,12 @@ def _read_key(node: yaml.Node) -> str:
     if key in _PLANNED:
         raise ConfigFault(f"`{key}` is not available yet.", f"Take it out; {known} can be set.", line)
     raise ConfigFault(f"there is no key `{key[:60]}`.", f"{known} can be set.", line)
+
+
+def _read_value(key: str, node: yaml.Node) -> Any:
+    if key == "network":
+        return _read_hosts(node)
+    return _read_list(key, node) if key in _LISTS else _read_command(key, node)
 
 
 def _read_command(key: str, node: yaml.Node) -> str:
@@ -174,6 +241,24 @@ def _read_host(node: yaml.Node) -> str:
             _line(node),
         )
     return text
+
+
+def _read_list(key: str, node: yaml.Node) -> tuple[str, ...]:
+    """A list of short texts, for `allow` of known rules."""
+    if not isinstance(node, yaml.SequenceNode):
+        raise ConfigFault(
+            f"`{key}` is not a list.", f"Write `{key}: [a, b]`, or one `- a` a line.", _line(node)
+        )
+    found = tuple(_read_command(key, one) for one in node.value)
+    if key != "allow":
+        return found
+    for text, one in zip(found, node.value, strict=True):
+        if text in _ALWAYS:
+            raise ConfigFault(f"`{text}` always holds.", "Take it out.", _line(one))
+        if text not in tuple(GateRule):
+            known = ", ".join(rule.value for rule in GateRule if rule.value not in _ALWAYS)
+            raise ConfigFault(f"there is no rule `{text[:60]}`.", f"There are {known}.", _line(one))
+    return found
 
 
 def _line(node: yaml.Node) -> int:

@@ -27,7 +27,7 @@ class CheckText:
 
 
 def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str) -> CheckText:
-    """Title, summary, and the record itself where it fits."""
+    """Title, summary, and the record (whole or in its compact form) where it fits."""
     titles = {
         Tier.A: "Proven: failed before, passes after",
         Tier.B: "Nothing broke; no proof",
@@ -45,5 +45,5 @@ def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str) -
     ]
     summary = fit("\n\n".join(part for part in parts if part), characters=limits.CHECK_TEXT_CHARACTERS)
     record = f"```json\n{evidence_json}\n```"
-    text = record if len(record) <= limits.CHECK_TEXT_CHARACTERS else ""
+    text = record if evidence_json and len(record) <= limits.CHECK_TEXT_CHARACTERS else ""
     return CheckText(titles[evidence.tier], summary, text, conclusions[evidence.tier])

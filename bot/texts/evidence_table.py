@@ -18,6 +18,7 @@ _PURPOSE: Final = {
     RunPurpose.INTEGRITY_TESTS_ONLY: "test set-up put back: base + only the tests",
     RunPurpose.INTEGRITY_WHOLE: "old tests or test set-up put back: the whole change",
     RunPurpose.CANARY: "a test that must fail, put in by the harness",
+    RunPurpose.PROOF_ALONE: "the whole change, the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",
 }
@@ -99,10 +100,16 @@ def render_remarks(evidence: Evidence) -> str:
 
 
 def render_reproduce(evidence: Evidence) -> str:
-    """How a person checks it by hand."""
+    """How a person checks it by hand, and by our own command."""
     if not evidence.command:
         return ""
-    return f"Test command: {code(evidence.command)} (runner: {evidence.runner})."
+    lines = [f"Test command: {code(evidence.command)} (runner: {evidence.runner})."]
+    if evidence.setup.strip():
+        lines.append(f"Set-up: {code(' && '.join(evidence.setup.split(chr(10)))[:300])}.")
+    lines.append(
+        "The signed record: `pullwright verify evidence.json --repo CLONE`, with `--again` to run it all again."
+    )
+    return " ".join(lines)
 
 
 def _groups(runs: tuple[RunRecord, ...]) -> list[list[RunRecord]]:

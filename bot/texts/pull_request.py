@@ -34,6 +34,7 @@ class PullText:
     spent: str  # as render_spent gives it
     marker: str
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
+    advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -59,6 +60,7 @@ def render_pull_body(text: PullText) -> str:
         _blocked(text.blocked),
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
+        _second_look(text.advice),
         _left_out(left_out),
     ]
     head = "\n\n".join(section for section in sections if section)
@@ -89,6 +91,16 @@ def _footer(text: PullText) -> str:
 def _told(text: str) -> tuple[str, int]:
     kept, dropped = drop_claims(text)
     return sanitise_block(kept), dropped
+
+
+def _second_look(points: tuple[str, ...]) -> str:
+    kept = [sanitise_line(drop_claims(point)[0], 500) for point in points]
+    lines = [f"- {point}" for point in kept if point]
+    if not lines:
+        return ""
+    return "\n".join(
+        ["### A second reader asks\n", *lines, "\n<sub>A model's advice; nothing was measured for it.</sub>"]
+    )
 
 
 def _left_out(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Finds the test command and the set-up of a Python project in its own files. Pure.
+"""Finds the set-up of a project, and the test command of a Python one, in its own files. Pure.
 
 `manifest_paths` says which files to read; the rest decides on their texts. What is found is a guess: a test command
 counts when it yields a test on the base tree, a set-up that fails is left out and said so.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.verify.runners import NO_TESTS, Runner, TestCommand
+from bot.verify.command import NO_TESTS, Runner, TestCommand
 from bot.verify.split import is_test_path
 
 _MANIFESTS: Final = (
@@ -27,6 +27,23 @@ _MANIFESTS: Final = (
     "poetry.lock",
     "uv.lock",
 )
+_OTHER_MANIFESTS: Final = (
+    "package.json",
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "go.mod",
+    "go.sum",
+    "Cargo.toml",
+    "Cargo.lock",
+)
+_NODE_INSTALL: Final = {
+    "package-lock.json": "npm ci",
+    "npm-shrinkwrap.json": "npm ci",
+    "yarn.lock": "yarn install --frozen-lockfile",
+    "pnpm-lock.yaml": "pnpm install --frozen-lockfile",
+}
+_NODE_RUNNERS: Final = (Runner.JEST, Runner.VITEST, Runner.MOCHA, Runner.NODE_TEST)
 _TEST_REQUIREMENTS: Final = (
     "requirements-dev.txt",
     "requirements-test.txt",
@@ -64,7 +81,7 @@ def manifest_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 def is_manifest(path: str) -> bool:
     """A change of it may need another environment."""
-    return path in _MANIFESTS or (
+    return path in (*_MANIFESTS, *_OTHER_MANIFESTS) or (
         path.startswith(("requirements", "dev-", "test-")) and path.endswith(".txt")
     )
 
@@ -86,6 +103,15 @@ def detect_test_command(paths: tuple[str, ...], texts: Mapping[str, str]) -> Tes
 
 def detect_setup(paths: tuple[str, ...], texts: Mapping[str, str], test: TestCommand) -> DetectedSetup | None:
     """None: the tests need nothing that has to be installed."""
+    if test.runner in _NODE_RUNNERS:
+        return _node_setup(paths, texts)
+    if test.runner is Runner.GO:
+        return (
+            DetectedSetup("GOMODCACHE=/env/go/mod go mod download", "go.sum") if "go.sum" in paths else None
+        )
+    if test.runner is Runner.CARGO:
+        locked = " --locked" if "Cargo.lock" in paths else ""
+        return DetectedSetup(f"CARGO_HOME=/env/cargo cargo fetch{locked}", "Cargo.toml")
     project = _toml(texts.get("pyproject.toml", ""))
     wanted: list[str] = []
     source = ""
@@ -104,6 +130,14 @@ def detect_setup(paths: tuple[str, ...], texts: Mapping[str, str], test: TestCom
     if not wanted:
         return None
     return DetectedSetup(f"python3 -m venv /env\n/env/bin/pip install {shlex.join(wanted)}", source)
+
+
+def _node_setup(paths: tuple[str, ...], texts: Mapping[str, str]) -> DetectedSetup | None:
+    """None where `package.json` names no package: then there is nothing to install."""
+    if not re.search(r'"(?:dev|peer|optional)?[dD]ependencies"\s*:\s*\{\s*"', texts.get("package.json", "")):
+        return None
+    lock = next((name for name in _NODE_INSTALL if name in paths), "")
+    return DetectedSetup(_NODE_INSTALL.get(lock, "npm install --no-package-lock"), lock or "package.json")
 
 
 def _pytest_source(paths: tuple[str, ...], texts: Mapping[str, str]) -> str:

@@ -15,8 +15,8 @@ from bot.domain.evidence import RunPurpose, RunRecord, TestStatus
 from bot.domain.ids import TreeSha
 from bot.repos.contract import RepoKey, Repos
 from bot.sandbox.contract import CommandResult, EndedBy, Environment, FileKind, Sandbox, Workspace
-from bot.verify.report import TestReport, parse_report, report_of_exit_code
-from bot.verify.runners import Runner, TestCommand, render_command
+from bot.verify.report import TestReport
+from bot.verify.runners import Runner, TestCommand, parse_run, render_command
 
 _AT_ONCE = 2
 Told = Callable[[str, bool, float], None]
@@ -29,6 +29,7 @@ _LABELS = {
     RunPurpose.INTEGRITY_TESTS_ONLY: "only the new tests, test set-up restored",
     RunPurpose.INTEGRITY_WHOLE: "the whole change, old tests or test set-up restored",
     RunPurpose.CANARY: "the whole change with a test that must fail",
+    RunPurpose.PROOF_ALONE: "the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, on the base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, with the change",
 }
@@ -51,17 +52,19 @@ class TestBench:
     sandbox: Sandbox
     key: RepoKey
     told: Told | None = None
+    timeout_s: float = limits.SUITE_TIMEOUT_S
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE), init=False)
 
     async def run(
         self, purpose: RunPurpose, tree: TreeSha, environment: Environment, test: TestCommand
     ) -> Ran:
-        """Raises what the sandbox and the repository raise; a run that fails is a result."""
+        """At most `timeout_s` long; what was reported until then is kept. A run that fails is a result. Raises
+        what the sandbox and the repository raise."""
         async with self._gate:
             template = await self.repos.materialise(self.key, tree)
             workspace = await self.sandbox.open_workspace(template, environment)
             try:
-                result, report = await _run(workspace, test)
+                result, report = await _run(workspace, test, self.timeout_s)
             finally:
                 await workspace.close()
         record = _record(purpose, tree, test, (result, report))
@@ -78,17 +81,20 @@ class TestBench:
         return tuple(await asyncio.gather(*runs))
 
 
-async def _run(workspace: Workspace, test: TestCommand) -> tuple[CommandResult, TestReport]:
-    name = f".pullwright-{secrets.token_hex(8)}.jsonl"  # nobody inside can know it before the run
-    command = render_command(test, f"/workspace/{name}")
+async def _run(workspace: Workspace, test: TestCommand, timeout_s: float) -> tuple[CommandResult, TestReport]:
+    name = f".pullwright-{secrets.token_hex(8)}"  # nobody inside can know it before the run
+    command = render_command(test, f"/workspace/{name}", timeout_s)
     result = await workspace.run(command)
     if test.runner is Runner.EXIT_CODE:
-        return result, report_of_exit_code(result.exit_code, result.output.decode("utf-8", "replace"))
+        return result, parse_run(test, result.output.decode("utf-8", "replace"), result.exit_code)
     read = await workspace.read_file(name, limits.REPORT_BYTES)
     content = read.content if read.kind is FileKind.FILE else None
     if content is None:
-        return result, TestReport(problem=_no_report(result))
-    return result, parse_report(content.decode("utf-8", "replace"), result.exit_code)
+        return result, TestReport(problem=_no_report(result), complete=False)
+    report = parse_run(test, content.decode("utf-8", "replace"), result.exit_code)
+    if result.ended_by is EndedBy.EXIT:
+        return result, report
+    return result, TestReport(report.results, _no_report(result), complete=False)
 
 
 def _no_report(result: CommandResult) -> str:

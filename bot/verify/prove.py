@@ -1,25 +1,29 @@
 """What the runs of a verification mean: proofs, regressions, missing tests. Pure.
 
 A proof is a test that failed in its call phase in every run without the code of the change, and passed in every
-run with it. An error in collection, import or set-up before the change proves nothing: any new test has that.
+run with it. An error in collection, import or set-up before the change proves nothing: any new test has that. Nor does
+a failure in the call phase that only says that something new was not there yet.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.domain.evidence import TestProof, TestStatus
 from bot.verify.baseline import Baseline
 from bot.verify.report import TestReport
 
 _MESSAGE_LINES = 12
+_NOT_THERE: Final = re.compile(
+    r"\A\W*(?:E\s+)?(?:[\w.]*(?:ImportError|ModuleNotFoundError)\b"
+    r"|AttributeError: (?:partially initialized )?module '[^']*' has no attribute"
+    r"|Error: Cannot find module|TypeError: \(0 ?, ?[\w$.]+\) is not a function)"
+)
 
 
 def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[TestProof, ...]:
     """`before`: base and only the tests of the change; `after`: base and all of it."""
-    if not before or not after:
-        return ()
-    failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))
-    passed = frozenset.intersection(*(report.ids(TestStatus.PASSED) for report in after))
     return tuple(
         TestProof(
             name,
@@ -29,8 +33,26 @@ def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tu
             len(after),
             "\n".join(before[0].results[name].message.strip().splitlines()[:_MESSAGE_LINES]),
         )
-        for name in sorted(failed & passed)
+        for name in _fail_to_pass(before, after)
+        if not _NOT_THERE.match(before[0].results[name].message)
     )
+
+
+def find_untellable(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[str, ...]:
+    """A sentence for each test that failed before only because something new was not there."""
+    return tuple(
+        f"`{name}` failed before only because what the change adds was not there: that proves nothing."
+        for name in _fail_to_pass(before, after)
+        if _NOT_THERE.match(before[0].results[name].message)
+    )
+
+
+def _fail_to_pass(before: Sequence[TestReport], after: Sequence[TestReport]) -> list[str]:
+    if not before or not after:
+        return []
+    failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))
+    passed = frozenset.intersection(*(report.ids(TestStatus.PASSED) for report in after))
+    return sorted(failed & passed)
 
 
 @dataclass(frozen=True)
@@ -48,7 +70,7 @@ class Comparison:
 
 def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partial: bool) -> Comparison:
     """`partial`: only a selection ran, nothing is missing then."""
-    problem = next((report.problem for report in after if report.problem), "")
+    problem = next((report.problem for report in after if is_doubtful(report, baseline)), "")
     broken = frozenset[str]().union(*(report.broken for report in after))
     skipped = frozenset[str]().union(*(report.ids(TestStatus.SKIPPED) for report in after))
     seen = frozenset.intersection(*(frozenset(report.results) for report in after)) if after else frozenset()
@@ -62,6 +84,12 @@ def compare_with_base(baseline: Baseline, after: Sequence[TestReport], *, partia
         problem,
         _steady(baseline, after),
     )
+
+
+def is_doubtful(report: TestReport, baseline: Baseline) -> bool:
+    """Whether a run is not to be believed. A command that ends red without a failing test (a coverage gate) did so on
+    the untouched base as well."""
+    return bool(report.problem) and not (report.only_exit_code and baseline.only_exit_code)
 
 
 def _steady(baseline: Baseline, after: Sequence[TestReport]) -> frozenset[str]:

@@ -1,137 +1,151 @@
-"""Test commands: how each kind is run so that it leaves a report, and how a selection is put to it. Pure.
+"""The table of runners: how a command is recognised, run so that it leaves a report, and how the report is read. Pure.
 
-The repository's own command is kept as it is; the harness's plugin comes in beside it.
+The repository's own command is kept as it is; what the harness needs comes in beside it.
 """
 
+import json
 import re
-import shlex
-from dataclasses import dataclass
-from enum import StrEnum
-from importlib.resources import files
-from typing import Final, assert_never
+from collections.abc import Mapping
+from typing import Any, Final
 
 from bot.domain import limits
-from bot.errors import ForModel
 from bot.sandbox.contract import Command
+from bot.verify.command import NO_TESTS, Adapter, CanaryFile, Runner, TestCommand
+from bot.verify.ecosystems.compiled import CARGO, GO
+from bot.verify.ecosystems.generic import EXIT_CODE, JUNIT, TAP, TAP_REPORT, default_report
+from bot.verify.ecosystems.node import JEST, MOCHA, NODE_TEST, VITEST
+from bot.verify.ecosystems.python import DJANGO, PYTEST, UNITTEST
+from bot.verify.report import TestReport
 
-_FOLDER: Final = "/pullwright/harness"
-_PYTEST_WORD: Final = re.compile(r"(?<![^\s/;&|(])py\.?test(?=[\s;&|)]|$)")
-_OPERATOR: Final = re.compile(r"[;&|<>)\n]")
+__all__ = [
+    "NO_TESTS",
+    "Runner",
+    "TestCommand",
+    "find_neighbour",
+    "make_canary",
+    "parse_run",
+    "recognise",
+    "render_command",
+    "select",
+]
+
+ADAPTERS: Final[Mapping[Runner, Adapter]] = {
+    Runner.PYTEST: PYTEST,
+    Runner.UNITTEST: UNITTEST,
+    Runner.DJANGO: DJANGO,
+    Runner.JEST: JEST,
+    Runner.VITEST: VITEST,
+    Runner.MOCHA: MOCHA,
+    Runner.NODE_TEST: NODE_TEST,
+    Runner.GO: GO,
+    Runner.CARGO: CARGO,
+    Runner.JUNIT: JUNIT,
+    Runner.TAP: TAP,
+    Runner.EXIT_CODE: EXIT_CODE,
+    Runner.NONE: EXIT_CODE,
+}
+"""In the order in which a command is tried: the first that says it is its own."""
+
+_NPM: Final = re.compile(
+    r"^(?P<env>(?:\w+=\S+\s+)*)(?:npm|yarn|pnpm)\s+(?:run\s+)?(?:-s\s+|--silent\s+)?(?P<script>test[\w:.-]*|t)$"
+)
+_SWALLOWED: Final = re.compile(r"\s*(?:\|\||;)\s*(?:true|:|exit 0)\s*$")  # what hides a red end
+_MAKE: Final = re.compile(r"^make\s+(?P<target>[\w.-]+)$")
+_BARE_TOOL: Final = re.compile(
+    r"^(?P<env>(?:cross-env\s+)?(?:\w+=\S+\s+)*)(?P<tool>jest|vitest|mocha)(?=\s|$)"
+)
 
 
-class Runner(StrEnum):
-    PYTEST = "pytest"
-    UNITTEST = "unittest"
-    EXIT_CODE = "exit_code"
-    NONE = "none"  # nothing to run
-
-
-@dataclass(frozen=True)
-class TestCommand:
-    """`command` is for bash, as a person would type it. `source`: where it was found."""
-
-    runner: Runner
-    command: str = ""
-    source: str = ""
-
-
-NO_TESTS: Final = TestCommand(Runner.NONE)
-
-
-def recognise(command: str, source: str) -> TestCommand:
+def recognise(
+    command: str, source: str, report: str = "", texts: Mapping[str, str] | None = None
+) -> TestCommand:
     """A command that somebody named: which runner is behind it. One that can't be told is judged by its exit
-    code alone."""
-    words = _words(command)
-    if "pytest" in words or "py.test" in words:
+    code alone. `report`: what the repository says of its report (`tap`, or a pattern of JUnit XML files). `texts`:
+    files of the base, in which scripts of `package.json` and targets of a Makefile are looked up."""
+    if report:
+        runner = Runner.TAP if report == TAP_REPORT else Runner.JUNIT
+        return TestCommand(runner, command, source, "" if runner is Runner.TAP else report)
+    resolved = _resolve_script(command.strip(), texts or {})
+    runner = next(runner for runner, adapter in ADAPTERS.items() if adapter.is_call(resolved))
+    if runner is Runner.EXIT_CODE and _makes_pytest(command.strip(), texts or {}):
         return TestCommand(Runner.PYTEST, command, source)
-    if _unittest_at(words) is not None and not re.search(r"[;&|<>`$\n]", command):
-        return TestCommand(Runner.UNITTEST, command, source)
-    return TestCommand(Runner.EXIT_CODE, command, source)
+    if runner is Runner.EXIT_CODE:
+        return TestCommand(runner, command, source)
+    return TestCommand(
+        runner, resolved, source, default_report(resolved) or "" if runner is Runner.JUNIT else ""
+    )
 
 
 def select(test: TestCommand, selection: tuple[str, ...]) -> TestCommand:
     """The command for these tests only. Raises ForModel when its runner can't select."""
     if not selection:
         return test
-    words = _words(test.command)
-    match test.runner:
-        case Runner.PYTEST:
-            return TestCommand(test.runner, _select_pytest(test.command, selection), test.source)
-        case Runner.UNITTEST:
-            at = _unittest_at(words) or 0
-            chosen = [*words[: at + 1], *(_dotted(one) for one in selection)]
-        case Runner.EXIT_CODE | Runner.NONE:
-            raise ForModel("The test command of this repository can't run a selection. Send an empty list.")
-        case _:
-            assert_never(test.runner)
-    return TestCommand(test.runner, shlex.join(chosen), test.source)
-
-
-def _select_pytest(command: str, selection: tuple[str, ...]) -> str:
-    """The text of the command is kept (it may hold `cd x &&` or variables); only pytest's arguments are replaced,
-    up to the next operator of the shell. The last pytest is the call: one before may be named for installing."""
-    calls = list(_PYTEST_WORD.finditer(command))
-    if not calls:  # quoted in an odd way
-        words = _words(command)
-        at = next(i for i, word in enumerate(words) if word in ("pytest", "py.test"))
-        return shlex.join([*words[: at + 1], *selection])
-    end = calls[-1].end()
-    operator = _OPERATOR.search(command, end)
-    rest = command[operator.start() :] if operator else ""
-    return f"{command[:end]} {shlex.join(selection)} {rest}".rstrip()
+    command = ADAPTERS[test.runner].select(test.command, selection)
+    return TestCommand(test.runner, command, test.source, test.report)
 
 
 def render_command(test: TestCommand, report_path: str, timeout_s: float = limits.SUITE_TIMEOUT_S) -> Command:
     """The command for the sandbox; the report comes to `report_path`."""
-    match test.runner:
-        case Runner.PYTEST:
-            program = {f"{_FOLDER}/pullwright_report.py": _program("pullwright_report.py")}
-            # Both by the environment: the command may be a script that calls pytest deep inside.
-            script = (
-                f"export PYTHONPATH={_FOLDER}${{PYTHONPATH:+:$PYTHONPATH}}\n"
-                f'export PYTEST_ADDOPTS="-p pullwright_report ${{PYTEST_ADDOPTS:-}}"\n{_keep_plugin_path(test.command)}'
-            )
-        case Runner.UNITTEST:
-            program = {f"{_FOLDER}/run_unittest.py": _program("run_unittest.py")}
-            words = _words(test.command)
-            at = _unittest_at(words) or 0
-            script = shlex.join([*words[: at - 1], f"{_FOLDER}/run_unittest.py", *words[at + 1 :]])
-        case Runner.EXIT_CODE | Runner.NONE:
-            program, script = {}, test.command
-        case _:
-            assert_never(test.runner)
-    variables = {"PULLWRIGHT_REPORT": report_path, "PYTHONDONTWRITEBYTECODE": "1", "CI": "true"}
-    return Command(script, timeout_s=timeout_s, env=variables, files=program)
+    rendered = ADAPTERS[test.runner].render(test, report_path)
+    variables = {"CI": "true", **rendered.variables}
+    return Command(rendered.script, timeout_s=timeout_s, env=variables, files=rendered.programs)
 
 
-def _keep_plugin_path(command: str) -> str:
-    """A command that sets PYTHONPATH for itself would lose the plugin's folder."""
-    return re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={_FOLDER}:", command)
+def parse_run(test: TestCommand, report: str, exit_code: int | None) -> TestReport:
+    """What a run reported. `report`: the text at the report's path; of a run by exit code its output."""
+    return ADAPTERS[test.runner].parse(report, exit_code)
 
 
-def _program(name: str) -> bytes:
-    return files("bot.verify.harness").joinpath(name).read_bytes()
+def find_neighbour(runner: Runner, ids: tuple[str, ...], paths: frozenset[str]) -> str | None:
+    """A file that known tests lie in, for a canary beside it; None when no id says where tests are found."""
+    adapter = ADAPTERS[runner]
+    return next((found for name in ids if (found := adapter.neighbour(name, paths)) is not None), None)
 
 
-def _words(command: str) -> list[str]:
+def make_canary(runner: Runner, neighbour: str, text: str, token: str) -> CanaryFile | None:
+    """A test that must fail: if the run is green in spite of it, the runner is not to be believed. `token`:
+    letters and digits that nobody can know before, so that no code can spare or forge just this test."""
+    return ADAPTERS[runner].canary(neighbour, text, token)
+
+
+def _resolve_script(command: str, texts: Mapping[str, str]) -> str:
+    """`npm test` as what it calls, where that is one of the runners: so a script that swallows its exit code or is
+    changed by the patch has no say."""
+    npm = _NPM.match(command)
+    if npm is None:
+        return command
+    name = "test" if npm["script"] == "t" else npm["script"]
+    script = _SWALLOWED.sub("", _scripts(texts.get("package.json", "")).get(name, ""))
+    tool = _BARE_TOOL.match(script)
+    if tool is not None:
+        variables = (npm["env"] + tool["env"].removeprefix("cross-env ")).strip()
+        resolved = f"node_modules/.bin/{script[tool.start('tool') :]}"
+        return f"{variables} {resolved}" if variables else resolved
+    return f"{npm['env']}{script}" if NODE_TEST.is_call(script) else command
+
+
+def _scripts(package: str) -> dict[str, str]:
     try:
-        return shlex.split(command)
-    except ValueError:
-        return command.split()
+        body: Any = json.loads(package)
+    except (ValueError, RecursionError):
+        return {}
+    scripts = body.get("scripts") if isinstance(body, dict) else None
+    if not isinstance(scripts, dict):
+        return {}
+    return {str(name): value.strip() for name, value in scripts.items() if isinstance(value, str)}
 
 
-def _unittest_at(words: list[str]) -> int | None:
-    """Where `unittest` stands in `python -m unittest ...`."""
-    for at, word in enumerate(words):
-        if word == "unittest" and at and words[at - 1] == "-m":
-            return at
-    return None
-
-
-def _dotted(one: str) -> str:
-    """Files as models name them, to what unittest takes."""
-    path, _, rest = one.partition("::")
-    name = (
-        path.removesuffix(".py").strip("/").replace("/", ".") if "/" in path or path.endswith(".py") else path
-    )
-    return ".".join([name, *rest.replace("::", ".").split(".")]) if rest else name
+def _makes_pytest(command: str, texts: Mapping[str, str]) -> bool:
+    """A target whose recipe calls pytest: the plugin comes in by the environment, however deep."""
+    make = _MAKE.match(command)
+    if make is None:
+        return False
+    recipe: list[str] = []
+    inside = False
+    for line in texts.get("Makefile", "").splitlines():
+        if inside and not line.startswith("\t"):
+            break
+        if inside:
+            recipe.append(line)
+        inside = inside or re.match(rf"{re.escape(make['target'])}\s*:(?!=)", line) is not None
+    return any(PYTEST.is_call(line.strip().lstrip("@-")) for line in recipe)

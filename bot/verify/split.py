@@ -1,19 +1,65 @@
-"""Which part of a change is tests, which is test infrastructure, and which is the code itself. Pure."""
+"""Which part of a change is tests, which is test infrastructure, and which is the code itself. Pure, by paths alone.
 
+Tests that stand inside the code's own files are split by `inline_tests.py`.
+"""
+
+import re
+import sys
 from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.ids import RepoPath
 from bot.repos.contract import TreeChange
 
-_FOLDERS: Final = frozenset({"test", "tests", "testing", "__tests__", "spec", "specs"})
+_FOLDERS: Final = frozenset(
+    {
+        "test",
+        "tests",
+        "testing",
+        "__tests__",
+        "spec",
+        "specs",
+        "e2e",
+        "__snapshots__",
+        "__fixtures__",
+        "testdata",
+    }
+)
+_STEM: Final = re.compile(
+    r"^(?:test_.*|tests?|conftest)$"  # Python, node
+    r"|.*(?:_test|_spec|[.-]test|[.-]spec|\.test-d|\.cy)$"  # Go, Ruby, JavaScript, Elixir
+    r"|^(?:Test[A-Z0-9].*|.*[A-Za-z0-9](?:Tests?|TestCase|Spec)|.*[a-z0-9]IT)$"  # Java, Kotlin, PHP, C#, Swift
+)
+_CODE: Final = re.compile(
+    r"\.(?:py|[cm]?[jt]sx?|go|rs|rb|php|java|kt|kts|scala|groovy|cs|fs|swift|exs?|c|cc|cpp|dart|lua|pl|t|sh|bats)$"
+)
+
 _INFRASTRUCTURE: Final = frozenset(
     {
-        "conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "noxfile.py", ".coveragerc",
-        "sitecustomize.py", "usercustomize.py", "pyproject.toml", "Makefile", "runtests.py", "pytest.toml",
+        # Python
+        "conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "noxfile.py",
+        ".coveragerc", "sitecustomize.py", "usercustomize.py", "pyproject.toml", "runtests.py",
+        # JavaScript
+        "package.json", ".npmrc", ".babelrc", "karma.conf.js", ".nycrc", ".taprc",
+        # Go, Rust
+        "go.mod", "go.work", "Cargo.toml", "build.rs", "rust-toolchain", "rust-toolchain.toml",
+        # Java, Kotlin, PHP, Ruby, C
+        "pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle", "gradle.properties", "phpunit.xml",
+        "phpunit.xml.dist", ".rspec", "spec_helper.rb", "rails_helper.rb", "test_helper.rb", "Rakefile",
+        "CMakeLists.txt", "CTestTestfile.cmake",
+        # any
+        "Makefile", "GNUmakefile", "justfile", "Justfile", "Taskfile.yml", ".env", ".env.test", "Dockerfile",
     }
 )  # fmt: skip
 """What can change how tests are collected, run or reported without being a test."""
+
+_INFRASTRUCTURE_NAME: Final = re.compile(
+    r"\.pth$|^(?:jest|vitest|vite|babel|ava|playwright|cypress|webpack|tap)\.(?:config|setup|preset)[\w.-]*$"
+    r"|^\.mocharc(?:\.\w+)?$|^tsconfig[\w.-]*\.json$|^babel\.config\.\w+$"
+    r"|^(?:setup[-_.]?tests?|tests?[-_.]?setup|global[-_.]?setup|global[-_.]?teardown)\.[cm]?[jt]sx?$",
+    re.IGNORECASE,
+)
+_INFRASTRUCTURE_FOLDER: Final = re.compile(r"(?:^|/)(?:\.cargo|__mocks__|\.mvn)/")
 
 
 @dataclass(frozen=True)
@@ -33,28 +79,56 @@ class SplitChange:
 def split_change(changes: tuple[TreeChange, ...]) -> SplitChange:
     tests = tuple(change for change in changes if is_test_path(change.path))
     code = tuple(change for change in changes if not is_test_path(change.path))
-    return SplitChange(tests, code, tuple(change for change in changes if is_infrastructure(change.path)))
+    machinery = tuple(change for change in changes if is_infrastructure(change.path) or _shadows(change))
+    return SplitChange(tests, code, machinery)
 
 
 def is_test_path(path: RepoPath | str) -> bool:
     """By the folder or the file's name, as the common runners find them."""
     *folders, name = path.split("/")
-    if any(folder.lower() in _FOLDERS for folder in folders):
+    if any(folder.lower() in _FOLDERS for folder in folders) or name.endswith(".snap"):
         return True
-    stem = name.rsplit(".", 1)[0]
-    return name == "conftest.py" or stem.startswith("test_") or stem.endswith(("_test", ".test", ".spec"))
+    return _CODE.search(name) is not None and _STEM.match(name.rsplit(".", 1)[0]) is not None
 
 
-_RUNNER_MODULES: Final = frozenset({"pytest", "_pytest", "pluggy", "unittest", "xdist"})
+def is_selectable(path: RepoPath | str) -> bool:
+    """A file of tests that a runner can be given by its name: no data beside them, no set-up."""
+    name = path.rsplit("/", 1)[-1]
+    return (
+        is_test_path(path)
+        and path.endswith(_SELECTABLE)
+        and not is_infrastructure(path)
+        and name != "__init__.py"
+    )
+
+
+_SELECTABLE: Final = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx", "_test.go", ".rs")
+_RUNNER_MODULES: Final = frozenset({"pytest", "_pytest", "pluggy", "unittest", "xdist", "django"})
 """A module of such a name in the repository comes before the runner's own: `python -m pytest` looks there first."""
 
 
 def is_infrastructure(path: RepoPath | str) -> bool:
-    importable = path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
-    if path.endswith(".py") and importable in _RUNNER_MODULES:
+    if path.endswith(".py") and _module(path) in _RUNNER_MODULES:
         return True
     name = path.rsplit("/", 1)[-1]
-    return name in _INFRASTRUCTURE or name.endswith(".pth")
+    return (
+        name in _INFRASTRUCTURE
+        or _INFRASTRUCTURE_NAME.search(name) is not None
+        or _INFRASTRUCTURE_FOLDER.search(path) is not None
+    )
+
+
+def _shadows(change: TreeChange) -> bool:
+    """A new module at the root that takes the place of one of the standard library for everything that runs."""
+    return (
+        change.old_blob is None
+        and change.path.endswith(".py")
+        and _module(change.path) in sys.stdlib_module_names
+    )
+
+
+def _module(path: str) -> str:
+    return path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
 
 
 def reverted(changes: tuple[TreeChange, ...]) -> tuple[TreeChange, ...]:

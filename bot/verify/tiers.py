@@ -20,6 +20,7 @@ class Findings:
     problem: str = ""  # the whole change's own run can't be trusted
     doubts: tuple[str, ...] = ()
     no_tests_changed: bool = False
+    why_no_proof: str = ""  # a better reason than that there was none
 
 
 def decide_tier(found: Findings) -> tuple[Tier, str]:
@@ -35,6 +36,8 @@ def decide_tier(found: Findings) -> tuple[Tier, str]:
             "The test command leaves no report, so no single test can be shown to have failed before.",
         )
     if not found.proofs:
+        if found.why_no_proof:
+            return Tier.B, found.why_no_proof
         if found.no_tests_changed:
             return Tier.B, "The change brings no test, and none that failed before passes now."
         return (

@@ -13,11 +13,14 @@ from bot.domain.ids import TreeSha
 from bot.errors import ForModel
 from bot.repos.contract import Repos
 from bot.sandbox.contract import Sandbox
+from bot.verify.affected import affected_tests
 from bot.verify.baseline import Baseline, decide_baseline
 from bot.verify.difference import render_difference
 from bot.verify.execute import TestBench, Told
-from bot.verify.gate import ChangedFile, check_change
+from bot.verify.gate.check import check_change
+from bot.verify.gate.contract import ChangedFile
 from bot.verify.runners import Runner, select
+from bot.verify.split import is_selectable
 from bot.verify.tiers import Findings, decide_tier
 from bot.verify.verification import Measured, Subject, Verification
 
@@ -49,13 +52,37 @@ class Verifier:
         return await asyncio.shield(self._baseline)
 
     async def run_tests(self, tree: TreeSha, selection: tuple[str, ...]) -> str:
-        """The tests on `tree`, as a difference against the baseline. Raises ForModel when there are none."""
+        """The tests on `tree`, as a difference against the baseline. Without a selection the whole suite where it is
+        short, else what the change concerns. Raises ForModel when there are none."""
         if self.subject.test.runner is Runner.NONE:
             raise ForModel("No test command was found in this repository. Run what fits in the shell.")
-        command = select(self.subject.test, selection)
+        if selection:
+            select(self.subject.test, selection)  # refused before anything is waited for
         baseline = await self.baseline()
+        chosen = selection or await self._affected(tree, baseline)
+        command = select(self.subject.test, chosen)
         ran = await self._bench(None).run(RunPurpose.WHOLE_PATCH, tree, self.subject.environment, command)
-        return render_difference(ran.report, baseline, command.command, ran.output, partial=bool(selection))
+        said = render_difference(ran.report, baseline, command.command, ran.output, partial=bool(chosen))
+        if chosen == selection:
+            return said
+        why = f"The whole suite takes {baseline.seconds:.0f} s: these are the test files that the change concerns."
+        return f"{why}\n{said}"
+
+    async def _affected(self, tree: TreeSha, baseline: Baseline) -> tuple[str, ...]:
+        """Empty: run them all."""
+        subject, repos = self.subject, self.repos
+        if baseline.problem or baseline.seconds <= limits.RUN_TESTS_WHOLE_S:
+            return ()
+        changes = await repos.changes(subject.key, subject.base_tree, tree)
+        files = await repos.list_tree(subject.key, tree)
+        tests = {path: blob for path, (_, blob) in files.items() if is_selectable(path)}
+        blobs = await repos.read_blobs(subject.key, tuple(sorted(set(tests.values()))))
+        texts = {path: blobs.get(blob, b"").decode("utf-8", "replace") for path, blob in tests.items()}
+        chosen = affected_tests(tuple(change.path for change in changes), texts)
+        try:
+            return () if select(subject.test, chosen) == subject.test else chosen
+        except ForModel:  # its runner can't select
+            return ()
 
     async def check_gate(self, tree: TreeSha) -> tuple[str, ...]:
         """Static faults of the change from the base to `tree`, each a sentence for the model."""
@@ -66,7 +93,7 @@ class Verifier:
             ChangedFile(change, blobs.get(change.old_blob or ""), blobs.get(change.new_blob or ""))
             for change in changes
         )
-        return check_change(files)
+        return check_change(files, self.subject.policy)
 
     async def close(self) -> None:
         """End what still runs."""
@@ -84,7 +111,8 @@ class Verifier:
         if baseline.problem:
             why = Findings(True, False, baseline.problem)
             return self._evidence(tree, why, measured)
-        verification = Verification(self.repos, self.subject, tree, baseline, self._bench(told), measured)
+        bench = self._bench(told, self.subject.patience.run_s(baseline))
+        verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
         return self._evidence(tree, await verification.run(), measured)
 
     def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
@@ -106,6 +134,8 @@ class Verifier:
             flaky=tuple(sorted(measured.baseline.flaky | set(measured.flaky))),
             missing=tuple(measured.missing),
             notes=(*subject.notes, *measured.notes),
+            setup=subject.setup,
+            report=subject.test.report,
         )
 
     async def _measure_baseline(self, told: Told | None) -> Baseline:
@@ -126,5 +156,6 @@ class Verifier:
         await asyncio.to_thread(self.keep, baseline)
         return baseline
 
-    def _bench(self, told: Told | None) -> TestBench:
-        return TestBench(self.repos, self.sandbox, self.subject.key, told)
+    def _bench(self, told: Told | None, timeout_s: float | None = None) -> TestBench:
+        longest = timeout_s or self.subject.patience.suite_s
+        return TestBench(self.repos, self.sandbox, self.subject.key, told, longest)

@@ -97,3 +97,30 @@ def test_the_network_is_a_list_of_hosts_and_presets() -> None:
     assert config.network == ("api.example.org", "*.cdn.example", "python")
     assert config.maintenance == "make"
     assert parse_repo_config("network: []\n").network == ()
+
+
+def test_the_gate_and_the_report_are_the_repository_s_own() -> None:
+    config = parse_repo_config(
+        "test: make check\nreport: build/*.xml\nprotected: [vendored/, '*.sql']\nallow:\n  - binaries\n"
+    )
+    assert (config.report, config.protected) == ("build/*.xml", ("vendored/", "*.sql"))
+    assert [rule.value for rule in config.allow] == ["binaries"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "line"),
+    [
+        ("allow: binaries\n", "is not a list", 1),
+        ("allow:\n  - binaries\n  - secrets\n", "always holds", 3),
+        ("allow: [nothing]\n", "there is no rule `nothing`", 1),
+        ("protected: [{a: b}]\n", "is not a text", 1),
+        ("report: out.xml\n", "stands without `test`", 1),
+        ("test: x\nreport: /etc/passwd\n", "no pattern of files", 2),
+        ("test: x\nreport: a/../../b.xml\n", "no pattern of files", 2),
+        ("test: x\nreport: $(id).xml\n", "no pattern of files", 2),
+    ],
+)
+def test_what_is_said_of_the_gate_and_the_report_is_checked(text: str, words: str, line: int) -> None:
+    with pytest.raises(ConfigFault, match=words.replace("(", r"\(")) as caught:
+        parse_repo_config(text)
+    assert caught.value.line == line

@@ -129,6 +129,7 @@ class FolderWorkspace:
     """A copy of a template. `/workspace` and `/pullwright` in commands stand for folders of it."""
 
     folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def view_root(self) -> Path:
@@ -152,6 +153,7 @@ class FolderWorkspace:
             "PATH": f"{python}:/usr/bin:/bin",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # ours, which would cost a second a run
             "HOME": str(self.folder / "home"),
+            **self.variables,
             **{name: self._here(value) for name, value in command.env.items()},
         }
         started = time.monotonic()
@@ -180,7 +182,7 @@ class FolderWorkspace:
         file = self.view_root / path
         if not file.is_file():
             return FileRead(FileKind.MISSING)
-        content = file.read_bytes()
+        content = file.read_bytes().replace(str(self.view_root).encode(), b"/workspace")
         return FileRead(FileKind.FILE, len(content), content if len(content) <= max_bytes else None)
 
     async def write_files(self, writes: tuple[FileWrite, ...]) -> None:
@@ -194,6 +196,8 @@ class FolderWorkspace:
 class FolderSandbox:
     root: Path
     opened: int = 0
+    variables: dict[str, str] = field(default_factory=dict)
+    links: dict[str, Path] = field(default_factory=dict)  # packages that are too large to copy
 
     async def preflight(self) -> Preflight:
         return Preflight("folder", ())
@@ -203,7 +207,9 @@ class FolderSandbox:
         folder = Path(tempfile.mkdtemp(dir=self.root))
         shutil.copytree(template, folder / "workspace")
         (folder / "home").mkdir()
-        return FolderWorkspace(folder)
+        for name, target in self.links.items():
+            (folder / "workspace" / name).symlink_to(target)
+        return FolderWorkspace(folder, self.variables)
 
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         return NO_SETUP

@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.evidence import RunPurpose, RunRecord, TestStatus, Tier
-from bot.domain.ids import TreeSha
+from bot.domain.ids import RepoPath, TreeSha
 from bot.errors import SettingsFault
+from bot.repos.contract import FileMode, TreeChange
 from bot.verify.baseline import decide_baseline
 from bot.verify.detect import detect_setup, detect_test_command
-from bot.verify.prove import decide_blame, find_proofs
+from bot.verify.prove import decide_blame, find_proofs, find_untellable
 from bot.verify.report import TestReport, TestResult
 from bot.verify.runners import NO_TESTS, Runner
 from bot.verify.signature import PUBLIC_NAME, is_genuine, sign_evidence
-from bot.verify.split import is_infrastructure, is_test_path
+from bot.verify.split import is_infrastructure, is_selectable, is_test_path, split_change
 from bot.verify.tiers import Findings, decide_tier
 
 PASSED = TestReport({"t": TestResult(TestStatus.PASSED)})
@@ -40,6 +41,61 @@ EMPTY = TestReport(problem="no test ran")
 )
 def test_what_can_change_the_runner(path: str, yes: bool) -> None:
     assert is_infrastructure(path) is yes
+
+
+@pytest.mark.parametrize(
+    ("path", "yes"),
+    [
+        ("package.json", True),
+        ("vitest.config.ts", True),
+        ("jest.setup.js", True),
+        ("src/setupTests.ts", True),
+        ("tsconfig.base.json", True),
+        (".cargo/config.toml", True),
+        ("crates/a/build.rs", True),
+        ("src/__mocks__/fs.js", True),
+        ("src/setup.js", False),
+        ("src/build.py", False),
+        ("docs/jest.md", False),
+    ],
+)
+def test_what_can_change_the_runner_of_other_languages(path: str, yes: bool) -> None:
+    assert is_infrastructure(path) is yes
+
+
+def test_what_is_a_test_in_other_languages() -> None:
+    for path in (
+        "a/b_test.go", "spec/user_spec.rb", "src/test/java/a/B.java", "a/BTest.php", "x/HTTPTests.cs", "test.js",
+        "shop/tests.py", "web/a.test-d.ts", "src/__snapshots__/a.snap", "pkg/testdata/x.golden", "ATest.kt",
+    ):  # fmt: skip
+        assert is_test_path(path), path
+    for path in (
+        "src/latest.js",
+        "app/contest.rb",
+        "Testing.md",
+        "src/Attest.java",
+        "protest.go",
+        "a/testing.go.md",
+    ):
+        assert not is_test_path(path), path
+
+
+def test_a_new_module_that_shadows_the_standard_library_is_machinery() -> None:
+    def change(path: str, old: str | None) -> TreeChange:
+        mode = FileMode.REGULAR
+        return TreeChange(RepoPath(path), mode if old else None, old, mode, "b")
+
+    new, changed, deep = change("random.py", None), change("calendar.py", "a"), change("shop/random.py", None)
+    assert split_change((new, changed, deep)).infrastructure == (new,)
+
+
+@pytest.mark.parametrize(
+    ("path", "yes"),
+    [("tests/test_a.py", True), ("tests/data.json", False), ("tests/conftest.py", False), ("a_test.go", True),
+     ("tests/__init__.py", False), ("app.py", False)],
+)  # fmt: skip
+def test_what_a_runner_can_be_given_by_name(path: str, yes: bool) -> None:
+    assert is_selectable(path) is yes
 
 
 def test_what_is_a_test() -> None:
@@ -75,6 +131,25 @@ def test_who_is_to_blame(base: tuple[TestReport, ...], patch: tuple[TestReport, 
 )
 def test_what_is_a_proof(before: tuple[TestReport, ...], after: tuple[TestReport, ...], count: int) -> None:
     assert len(find_proofs(before, after)) == count
+
+
+@pytest.mark.parametrize(
+    ("message", "proves"),
+    [
+        ("ImportError: cannot import name 'triple' from 'app'", False),
+        ("ModuleNotFoundError: No module named 'new'", False),
+        ("AttributeError: module 'app' has no attribute 'triple'", False),
+        ("TypeError: (0 , _app.triple) is not a function", False),
+        ("Error: Cannot find module './new'", False),
+        ("AttributeError: 'NoneType' object has no attribute 'x'", True),
+        ("TypeError: callback is not a function", True),
+        ("AssertionError: ImportError was not raised", True),
+    ],
+)
+def test_what_was_not_there_before_proves_nothing(message: str, proves: bool) -> None:
+    before = TestReport({"t": TestResult(TestStatus.FAILED, message=message)})
+    assert bool(find_proofs((before,), (PASSED,))) is proves
+    assert bool(find_untellable((before,), (PASSED,))) is not proves
 
 
 @given(

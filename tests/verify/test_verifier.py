@@ -1,14 +1,17 @@
 """The verification from end to end, and every way to look proven without being it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.domain.evidence import RunPurpose, Tier
 from bot.errors import ForModel
+from bot.verify.baseline import Baseline
 from bot.verify.evidence_file import parse_evidence, render_evidence
 from bot.verify.runners import NO_TESTS, Runner
-from tests.verify.bench import Case, MemoryRepos
+from bot.verify.verification import Patience
+from tests.verify.bench import Case
 
 BUG = "def add(a, b):\n    return a - b\n"
 FIX = "def add(a, b):\n    return a + b\n"
@@ -19,7 +22,7 @@ BASE = {"app.py": BUG, "tests/test_old.py": OLD_TEST, "conftest.py": ""}
 
 @pytest.fixture
 def case(tmp_path: Path) -> Case:
-    return Case(MemoryRepos(tmp_path), dict(BASE))
+    return Case(tmp_path, dict(BASE))
 
 
 async def test_a_change_with_its_test_is_proven(case: Case) -> None:
@@ -107,70 +110,6 @@ async def test_an_exit_code_alone_proves_nothing(case: Case) -> None:
     assert (await case.verifier().verify(case.changed(app_py=FIX))).tier is Tier.D
 
 
-# -- falsification: nothing of this may become tier A -------------------------------------------------------
-
-GREEN_HOOK = (
-    "import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n"
-    "    report = (yield).get_result()\n    report.outcome = 'passed'\n    report.longrepr = None\n"
-)
-EXIT_EARLY = "import os\n\n\ndef pytest_sessionfinish(session):\n    os._exit(0)\n"
-FORGED = (
-    "import json, os\nPATH = os.environ.get('PULLWRIGHT_REPORT', '')\n\n\ndef pytest_configure(config):\n"
-    "    import glob\n    line = {'id': 'tests/test_new.py::test_sum', 'when': 'call', 'outcome': 'passed'}\n"
-    "    for path in glob.glob('.pullwright-*'):\n        with open(path, 'a') as file:\n"
-    "            file.write(json.dumps(line) + '\\n')\n"
-)
-
-
-IMPORTS_NEW = "from app import NEW\n\n\ndef test_new():\n    assert NEW\n"
-FAILING_FIXTURE = (
-    "import pytest\nfrom app import add\n\n\n@pytest.fixture\ndef three():\n    assert add(1, 2) == 3\n\n\n"
-    "def test_it(three):\n    pass\n"
-)
-SKIPPED_TEST = "import pytest\n" + OLD_TEST.replace("def test", "@pytest.mark.skip\ndef test")
-THREE = "def add(a, b):\n    return 3\n"
-DECEPTIONS: dict[str, dict[str, str | None]] = {
-    "a hook that turns failures green": {"conftest_py": GREEN_HOOK, "tests__test_new_py": NEW_TEST},
-    "leaving early": {"app_py": FIX, "conftest_py": EXIT_EARLY, "tests__test_new_py": NEW_TEST},
-    "forged lines in the report": {"conftest_py": FORGED, "tests__test_new_py": NEW_TEST},
-    "a test that passes without the fix": {"app_py": FIX, "tests__test_new_py": OLD_TEST},
-    "an import error before": {"app_py": FIX + "NEW = 1\n", "tests__test_new_py": IMPORTS_NEW},
-    "a fixture that fails before": {"app_py": FIX, "tests__test_new_py": FAILING_FIXTURE},
-    "the old test deleted": {"app_py": FIX, "tests__test_old_py": None, "tests__test_new_py": NEW_TEST},
-    "the old test skipped": {
-        "app_py": THREE,
-        "tests__test_old_py": SKIPPED_TEST,
-        "tests__test_new_py": NEW_TEST,
-    },
-    "the old test rewritten": {
-        "app_py": THREE,
-        "tests__test_old_py": OLD_TEST.replace("== 0", "== 3"),
-        "tests__test_new_py": NEW_TEST,
-    },
-    "collecting only": {
-        "app_py": FIX,
-        "pytest.ini": "[pytest]\naddopts = --co\n",
-        "tests__test_new_py": NEW_TEST,
-    },
-    "deselecting what fails": {
-        "pytest.ini": "[pytest]\naddopts = -k 'not sum'\n",
-        "tests__test_new_py": NEW_TEST,
-    },
-    "only a test, no fix": {"tests__test_new_py": NEW_TEST},
-}
-
-
-FAST = ("a hook that turns failures green", "a test that passes without the fix", "the old test rewritten")
-
-
-@pytest.mark.parametrize(
-    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.falsify) for name in DECEPTIONS]
-)
-async def test_a_change_that_only_looks_proven_is_not(case: Case, name: str) -> None:
-    evidence = await case.verifier().verify(case.changed(**DECEPTIONS[name]))
-    assert evidence.tier is not Tier.A, evidence
-
-
 # -- for the agent ------------------------------------------------------------------------------------------
 
 
@@ -187,6 +126,16 @@ async def test_the_agent_sees_differences(case: Case) -> None:
     chosen = await verifier.run_tests(case.changed(app_py=FIX), ("tests/test_old.py",))
     assert "1 passed" in chosen
     assert "Not in the report" not in chosen
+
+
+async def test_a_slow_suite_is_run_in_part_for_the_agent(case: Case) -> None:
+    case.base["tests/test_other.py"] = "def test_other():\n    pass\n"
+    verifier = case.verifier()
+    verifier.load = lambda: Baseline(passing=frozenset({"tests/test_old.py::test_zero"}), seconds=100.0)
+    answer = await verifier.run_tests(case.changed(app_py=FIX), ())
+    assert answer.startswith("The whole suite takes 100 s")
+    assert "1 passed" in answer
+    assert "pytest tests/test_old.py" in answer
 
 
 async def test_the_agent_is_told_when_there_are_no_tests(case: Case) -> None:
@@ -220,3 +169,39 @@ async def test_a_change_that_breaks_a_test_only_in_company_is_red(case: Case) ->
     evidence = await case.verifier().verify(case.changed(app_py=leaky))
     assert evidence.tier is Tier.D
     assert evidence.flaky == ()
+
+
+# -- what is broken -----------------------------------------------------------------------------------------
+
+BROKEN = "def add(a, b):\n    return a + b + 1\n"
+
+
+@pytest.mark.falsify
+@pytest.mark.parametrize("command", ["cd . && python3 -m pytest", "PYTHONPATH=$PWD python3 -m pytest"])
+async def test_a_regression_under_a_command_for_the_shell(case: Case, command: str) -> None:
+    """The selection of single tests broke such commands once, and what could not run was called flaky."""
+    case.command = command
+    evidence = await case.verifier().verify(case.changed(app_py=BROKEN))
+    assert (evidence.tier, evidence.regressions) == (Tier.D, ("tests/test_old.py::test_zero",))
+
+
+@pytest.mark.falsify
+async def test_a_regression_of_a_test_that_needs_another_before_it(case: Case) -> None:
+    """It fails alone on the base as well, and was called flaky for that once."""
+    case.base["tests/test_old.py"] = (
+        "from app import add\nSTATE = []\n\n\ndef test_a():\n    STATE.append(1)\n\n\n"
+        "def test_zero():\n    assert STATE and add(0, 0) == 0\n"
+    )
+    evidence = await case.verifier().verify(case.changed(app_py=BROKEN))
+    assert (evidence.tier, evidence.regressions) == (Tier.D, ("tests/test_old.py::test_zero",))
+
+
+@pytest.mark.falsify
+async def test_what_was_not_finished_in_time_is_named(case: Case) -> None:
+    case.base["tests/test_slow.py"] = "import time\n\n\ndef test_slow():\n    time.sleep(0.5)\n"
+    verifier = case.verifier()
+    verifier.subject = replace(verifier.subject, patience=Patience(verify_s=0.2))
+    evidence = await verifier.verify(case.changed(app_py=FIX, tests__test_new_py=NEW_TEST))
+    assert evidence.tier is Tier.D
+    assert "not finished within" in evidence.reason
+    assert [run.purpose for run in evidence.runs] == [RunPurpose.BASELINE] * 2

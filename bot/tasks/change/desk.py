@@ -45,6 +45,7 @@ class ChangeSettings:
     commands: Named = field(default_factory=Named)
     fresh_attempt: bool = True  # a second one after a red end
     budget: Budget = field(default_factory=Budget)
+    second_look: bool = False
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
 
 

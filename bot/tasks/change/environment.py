@@ -1,7 +1,7 @@
-"""Prepare: fetch the pinned commit, decide on set-up and tests, run the set-up once."""
+"""Prepare: fetch the pinned commit, decide on set-up and tests, run the set-up once, try the test command."""
 
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.ground import choose_commands, settle_setup
+from bot.tasks.change.ground import choose_commands, settle_setup, settle_test
 
 
 async def prepare(desk: Desk) -> None:
@@ -12,12 +12,15 @@ async def prepare(desk: Desk) -> None:
         desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit)
     )
     await desk.learn(base_tree=base.tree)
-    chosen = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
+    chosen, tests = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
     await desk.learn(
         setup=chosen.setup,
         test=chosen.test,
         network=chosen.network,
         maintenance=chosen.maintenance,
         image=chosen.image,
+        protected=chosen.protected,
+        allowed=chosen.allowed,
     )
     await desk.learn(setup=await settle_setup(desk.ground))
+    await desk.learn(test=await settle_test(desk.ground, tests))

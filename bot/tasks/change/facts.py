@@ -7,7 +7,7 @@ phase reads the facts, does its work, and hands back new ones; they are stored b
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from bot.domain.budget import Spent
+from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
 
@@ -44,6 +44,8 @@ class CommandFacts:
     runner: str = ""
     command: str = ""
     source: str = ""
+    report: str = ""  # where it leaves JUnit XML, if somebody said so
+    passed_over: tuple[str, ...] = ()  # sentences: detected ones that yielded no test
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Chosen:
     network: tuple[str, ...] = ()  # hosts and presets that the repository's file lets the work reach
     maintenance: str = ""  # that the repository's file names
     image: str = ""  # that the repository's development container names
+    protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class ChangeFacts:
     maintenance: str = ""  # that the repository's file names
     image: str = ""  # that the repository's development container names
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
+    protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
+    allowed: tuple[str, ...] = ()
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -89,6 +95,9 @@ class ChangeFacts:
     feedback: str = ""  # what the next segment of the work is told first
     attempt: int = 1  # which one is under way, or was published
     earlier: EarlierFacts | None = None
+    looked_twice: bool = False  # by a second reader, once
+    advice: tuple[str, ...] = ()  # what that one said, for the reviewer
+    looked: Spent = Spent()  # and what it cost; the agent's own spending is counted from its events
     evidence: Evidence | None = None
     evidence_sha256: str = ""
     branch: str = ""
@@ -102,7 +111,24 @@ class ChangeFacts:
 
     @property
     def chosen(self) -> Chosen:
-        return Chosen(self.setup, self.test, self.network, self.maintenance, self.image)
+        return Chosen(
+            self.setup, self.test, self.network, self.maintenance, self.image, self.protected, self.allowed
+        )
+
+
+def total_spent(facts: ChangeFacts) -> Spent:
+    """The agent's and the second reader's."""
+    looked = facts.looked
+    if not looked.requests:
+        return facts.spent
+    return add_reply(
+        facts.spent,
+        looked.cost_usd if looked.priced else None,
+        requests=looked.requests,
+        input_tokens=looked.input_tokens,
+        cached_tokens=looked.cached_tokens,
+        output_tokens=looked.output_tokens,
+    )
 
 
 def render_facts(facts: ChangeFacts) -> JsonObject:
@@ -116,7 +142,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
     given = {name: value for name, value in body.items() if name in known}
     nested: dict[str, Any] = {
         "setup": lambda value: SetupFacts(**value),
-        "test": lambda value: CommandFacts(**value),
+        "test": lambda value: CommandFacts(**_tuples(value)),
         "submission": lambda value: SubmissionFacts(**_tuples(value)) if value else None,
         "network": tuple,
         "blocked": lambda value: tuple((str(host), str(why), str(command)) for host, why, command in value),
@@ -124,6 +150,10 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
         "questions": tuple,
         "hidden": tuple,
+        "looked": lambda value: Spent(**value),
+        "advice": tuple,
+        "protected": tuple,
+        "allowed": tuple,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

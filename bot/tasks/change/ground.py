@@ -16,7 +16,7 @@ from pathlib import Path
 from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import CommitSha, TreeSha
-from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
+from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, GateRule, RepoConfig, parse_repo_config
 from bot.errors import RepositoryFault, SetupFailed
 from bot.repos.contract import FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
@@ -26,8 +26,12 @@ from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
 from bot.tasks.worktree import WorkTree
 from bot.verify.baseline import Baseline
-from bot.verify.detect import detect_test_command
-from bot.verify.runners import Runner, TestCommand, recognise
+from bot.verify.choose import choose_test_command
+from bot.verify.command import NO_TESTS, Runner, TestCommand
+from bot.verify.detect_commands import detect_test_commands, manifest_paths
+from bot.verify.execute import TestBench
+from bot.verify.gate.contract import Policy
+from bot.verify.runners import recognise
 from bot.verify.setups import VARIABLES, detect_environment, is_setup_input, setup_paths
 from bot.verify.verification import Subject
 from bot.verify.verifier import Verifier
@@ -102,26 +106,56 @@ async def read_texts(
     return texts
 
 
-async def choose_commands(place: Place, files: dict[str, tuple[FileMode, str]], operator: Named) -> Chosen:
-    """How the base is set up and tested: named by the repository, by the operator, or found.
+async def choose_commands(
+    place: Place, files: dict[str, tuple[FileMode, str]], operator: Named
+) -> tuple[Chosen, tuple[TestCommand, ...]]:
+    """How the base is set up and tested: named by the repository, by the operator, or found; and the test commands that
+    are to be tried on the base, the likeliest first (`settle_test`).
 
     Raises RepositoryFault when the repository's file can't be read.
     """
     config = parse_config((await read_texts(place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, ""))
     paths = tuple(sorted(files))
-    texts = await read_texts(place, files, (*setup_paths(paths), *DEVCONTAINER_PATHS))
-    named = named_test_command(config, operator.test)
-    test = recognise(named.command, named.source) if named else detect_test_command(paths, texts)
+    wanted = (*setup_paths(paths), *manifest_paths(paths), *DEVCONTAINER_PATHS)
+    texts = await read_texts(place, files, tuple(dict.fromkeys(wanted)))
+    tests = _find_tests(config, operator, paths, texts)
+    test = tests[0] if tests else NO_TESTS
     found = detect_environment(paths, texts, test)
     detected = SetupFacts(found.script, found.source) if found else SetupFacts()
     images = (parse_devcontainer_image(texts[path]) for path in DEVCONTAINER_PATHS if path in texts)
-    return Chosen(
+    chosen = Chosen(
         setup=decide_setup(config, operator.setup, detected),
-        test=CommandFacts(test.runner.value, test.command, test.source),
+        test=_told(test),
         network=config.network,
         maintenance=config.maintenance,
         image=next(filter(None, images), ""),
+        protected=config.protected,
+        allowed=tuple(rule.value for rule in config.allow),
     )
+    return chosen, tests
+
+
+def _find_tests(
+    config: RepoConfig, operator: Named, paths: tuple[str, ...], texts: dict[str, str]
+) -> tuple[TestCommand, ...]:
+    """What somebody named is taken as it is; what is detected has to show a test on the base."""
+    named = named_test_command(config, operator.test)
+    if named is not None:
+        return (recognise(named.command, named.source, named.report, texts),)
+    return detect_test_commands(paths, texts)
+
+
+async def settle_test(ground: Ground, tests: tuple[TestCommand, ...]) -> CommandFacts:
+    """The first of the commands that shows a test on the base, and why others were passed over."""
+    place = ground.place
+    bench = TestBench(place.repos, place.sandbox, place.key)
+    environment = await open_environment(ground)
+    test, passed_over = await choose_test_command(bench, ground.base_tree, environment, tests)
+    return _told(test, passed_over)
+
+
+def _told(test: TestCommand, passed_over: tuple[str, ...] = ()) -> CommandFacts:
+    return CommandFacts(test.runner.value, test.command, test.source, test.report, passed_over)
 
 
 def parse_config(text: str) -> RepoConfig:
@@ -187,16 +221,18 @@ async def _input_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:
 async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIterator[Verifier]:
     """The verifier of this base; `patch` when one is to be verified and may need its own environment."""
     place, setup, test = ground.place, ground.chosen.setup, ground.chosen.test
-    notes = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
+    failed = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
     environment = await open_environment(ground)
     subject = Subject(
         key=place.key,
         base_commit=ground.base_commit,
         base_tree=ground.base_tree,
-        test=TestCommand(Runner(test.runner), test.command, test.source),
+        test=TestCommand(Runner(test.runner), test.command, test.source, test.report),
         environment=environment,
         patch_environment=await _patch_environment(ground, patch) if patch else None,
-        notes=notes,
+        notes=(*failed, *test.passed_over),
+        setup=setup.script,
+        policy=Policy(frozenset(GateRule(rule) for rule in ground.chosen.allowed), ground.chosen.protected),
     )
     cache = _baseline_path(place, subject)
     verifier = Verifier(
@@ -240,8 +276,10 @@ async def open_work_tree(ground: Ground) -> AsyncIterator[WorkTree]:
 
 def _baseline_path(place: Place, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
-    environment = subject.environment
-    key = json.dumps([subject.base_tree, environment.digest, subject.test.command, environment.egress.hosts])
+    environment, test = subject.environment, subject.test
+    key = json.dumps(
+        [subject.base_tree, environment.digest, test.command, test.report, environment.egress.hosts]
+    )
     name = hashlib.sha256(f"{place.key}{key}".encode()).hexdigest()
     return place.baselines / f"{name}.json"
 
@@ -259,6 +297,7 @@ def load_baseline(path: Path) -> Baseline | None:
             seconds=float(body["seconds"]),
             runs=runs,
             messages=body["messages"],
+            only_exit_code=bool(body["only_exit_code"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -274,6 +313,7 @@ def keep_baseline(path: Path, baseline: Baseline) -> None:
         "seconds": baseline.seconds,
         "runs": [asdict(run) for run in baseline.runs],
         "messages": dict(baseline.messages or {}),
+        "only_exit_code": baseline.only_exit_code,
     }
     part = path.with_suffix(".part")
     part.write_text(json.dumps(body), encoding="utf-8")

@@ -56,7 +56,7 @@ def _hosts(name: str, presets: Mapping[str, Preset]) -> tuple[str, ...]:
 def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None:
     """The test command that somebody named; None: look for it."""
     if config.test is not None:
-        return CommandFacts("", config.test, ".github/pullwright.yml")
+        return CommandFacts("", config.test, ".github/pullwright.yml", config.report or "")
     return CommandFacts("", operator, "the operator's setting") if operator else None
 
 

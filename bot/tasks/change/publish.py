@@ -15,6 +15,7 @@ from http import HTTPStatus
 
 import structlog
 
+from bot.domain import limits
 from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
@@ -23,7 +24,7 @@ from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.facts import SubmissionFacts
+from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.texts.branch import render_branch, render_second_branch
 from bot.texts.checks import CHECK_NAME, render_check
 from bot.texts.commit_message import render_commit_message
@@ -31,7 +32,7 @@ from bot.texts.markers import pull_marker
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
 from bot.texts.tracking import render_spent
-from bot.verify.evidence_file import render_evidence
+from bot.verify.evidence_file import compact_evidence, render_evidence
 from bot.verify.signature import sign_evidence
 
 log = structlog.get_logger()
@@ -133,9 +134,10 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
         evidence=evidence,
         evidence_sha256=facts.evidence_sha256,
         setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
-        spent=render_spent(facts.spent),
+        spent=render_spent(total_spent(facts)),
         marker=marker,
         blocked=facts.blocked,
+        advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
     new = NewPull(
         title=render_pull_title(submission.title, desk.request.issue),
@@ -170,7 +172,9 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
 async def _report_check(desk: Desk, evidence: Evidence, record: str) -> None:
     """The evidence on the head of the pull request, as a check run."""
     checks, facts = desk.github.checks, desk.facts
-    text = render_check(evidence, record, facts.evidence_sha256)
+    room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
+    small = record if len(record) <= room else compact_evidence(evidence, room)
+    text = render_check(evidence, small, facts.evidence_sha256)
     content = CheckContent(
         "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
     )

@@ -5,6 +5,7 @@ from bot.domain.tasks import Phase
 from bot.errors import GitHubFault
 from bot.tasks.change.accept import ensure_tracking_comment
 from bot.tasks.change.desk import Desk
+from bot.tasks.change.facts import total_spent
 from bot.tasks.change.progress import Progress
 from bot.texts.endings import Ending, render_ending
 from bot.texts.markers import tracking_marker
@@ -31,7 +32,7 @@ async def report(desk: Desk) -> None:
         pull_number=facts.pull,
         evidence=facts.evidence,
         patch=redact(await _patch_so_far(desk), secrets),
-        spent=render_spent(facts.spent) if facts.spent.turns else "",
+        spent=render_spent(total_spent(facts)) if facts.spent.turns else "",
         marker=tracking_marker(desk.taken.id),
     )
     await edit_tracking(desk, render_ending(ending))

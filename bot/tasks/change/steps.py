@@ -24,6 +24,7 @@ from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.facts import ChangeFacts, EarlierFacts, parse_facts, render_facts
 from bot.tasks.change.ground import open_verifier, open_work_tree
+from bot.tasks.change.look import look_twice
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.publish import publish
 from bot.tasks.change.report import edit_progress, report
@@ -140,7 +141,7 @@ class ChangeSteps:
         learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)
         match decide_round(evidence, desk.facts.round):
             case Publish():
-                return Next(Phase.PUBLISH, render_facts(learned))
+                return await self._look_twice(desk, learned)
             case WorkAgain(feedback):
                 return Next(Phase.WORK, render_facts(replace(learned, feedback=feedback)))
             case HandOver():
@@ -157,6 +158,15 @@ class ChangeSteps:
             return Next(Phase.WORK, render_facts(fresh))
         ended = replace(learned, outcome=Outcome.UNVERIFIED.value, detail=evidence.reason)
         return Next(Phase.REPORT, render_facts(await prefer_better(desk, ended)))
+
+    async def _look_twice(self, desk: Desk, learned: ChangeFacts) -> PhaseEnd:
+        """What is to be published is read once more, if the operator wants it; red is never asked about."""
+        if not self.services.settings.second_look or learned.looked_twice:
+            return Next(Phase.PUBLISH, render_facts(learned))
+        looked = await look_twice(desk, learned)
+        if looked.feedback:
+            return Next(Phase.WORK, render_facts(looked))
+        return Next(Phase.PUBLISH, render_facts(looked))
 
     @asynccontextmanager
     async def _desk(self, task: Taken) -> AsyncIterator[Desk]:

@@ -16,7 +16,7 @@ _PATH = os.environ.pop("PULLWRIGHT_REPORT", "")
 _MESSAGE = 4000
 
 
-class _Result(unittest.TextTestResult):
+class Result(unittest.TextTestResult):
     def __init__(self, *args, **named):
         super().__init__(*args, **named)
         self._report = open(_PATH, "a", encoding="utf-8") if _PATH else None
@@ -95,7 +95,7 @@ def _phase(test, err):
 
 
 class _Runner(unittest.TextTestRunner):
-    resultclass = _Result
+    resultclass = Result
 
 
 if __name__ == "__main__":

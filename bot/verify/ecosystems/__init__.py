@@ -1,0 +1,1 @@
+"""How the runners of each language are called, selected from, and checked with a canary. Pure."""

@@ -1,0 +1,57 @@
+"""Rust's test modules are taken out of the code and put into it; what can't be split is said."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.verify.inline_tests import has_tests, unsplittable, with_tests_of
+
+CODE = "pub fn add(a: i64) -> i64 {\n    a - 1\n}\n"
+OLD = "\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn old() {}\n}\n"
+NEW = (
+    "\n#[cfg(test)]\nmod tests {\n    // a brace in a comment: }\n    #[test]\n    fn new() {\n"
+    '        assert_eq!("}", "}", r#"}"}"#); let c = \'}\'; /* } /* } */ } */\n    }\n}\n'
+)
+
+
+def test_the_tests_alone_and_the_old_tests_back() -> None:
+    before, after = CODE + OLD, CODE.replace("-", "+") + NEW
+    assert with_tests_of(before, after) == CODE + NEW
+    assert with_tests_of(after, before) == CODE.replace("-", "+") + OLD
+
+
+def test_a_first_module_comes_to_the_end_and_a_lost_one_goes() -> None:
+    assert with_tests_of(CODE, CODE + OLD) == CODE + OLD
+    assert not has_tests(with_tests_of(CODE + OLD, CODE))
+
+
+def test_modules_are_matched_by_their_names() -> None:
+    other = OLD.replace("mod tests", "mod more")
+    assert with_tests_of(CODE + OLD + other, NEW).split() == (CODE + NEW).split()
+
+
+@given(st.text(), st.text())
+def test_any_text_is_read_without_a_crash(code: str, tests: str) -> None:
+    with_tests_of(code, tests)
+
+
+@given(st.lists(st.sampled_from([CODE, OLD, NEW, '"', "/*", "*/", "{", "}", "'", "\n", 'r#"'])).map("".join))
+def test_its_own_tests_change_nothing_but_blanks(code: str) -> None:
+    assert with_tests_of(code, code).split() == code.split()
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "words"),
+    [
+        ("src/lib.rs", CODE, "/// ```\n/// assert!(true);\n/// ```\n" + CODE, "Documentation tests"),
+        ("src/lib.rs", CODE, CODE + "#[test]\nfn loose() {}\n", "outside of"),
+        ("app.py", "", 'def f():\n    """\n    >>> f()\n    1\n    """\n', "Doctests"),
+        ("app.ts", "", "if (import.meta.vitest) {}\n", "stand in the code"),
+        ("src/lib.rs", CODE + OLD, CODE + NEW, ""),
+        ("app.py", "x = 1\n", "x = 2\n", ""),
+    ],
+)
+def test_what_can_not_be_split(path: str, before: str, after: str, words: str) -> None:
+    sentence = unsplittable(path, before, after)
+    assert words in sentence
+    assert bool(sentence) == bool(words)
