@@ -369,7 +369,10 @@ class LocalSettings(HostSettings):
 class ProofSettings(LocalSettings):
     """The settings of `pullwright verify --again`: no model is asked, so none has to be there."""
 
-    recording: Path | None = None
+    @field_validator("recording")
+    @classmethod
+    def _a_model_can_be_asked(cls, value: Path | None, _info: ValidationInfo) -> Path | None:
+        return value
 
 
 def split_commas(value: Any) -> Any:
