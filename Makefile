@@ -34,8 +34,8 @@ recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and rec
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 	@$(PY) -m pytest -n 2 $(ARGS)
 
-crash: $(VENV)/.dev-stamp  ## processes killed at every point
-	@$(PY) -m pytest -n 2 -m crash $(ARGS)
+crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=)
+	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 -m crash $(ARGS)
 
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 	@$(PY) -m pytest -n 2 -m chaos $(ARGS)

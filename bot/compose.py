@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -41,15 +42,24 @@ from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
-from bot.tasks.ledger import Ledger
+from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.refuser import GitHubDesk
-from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
-from bot.tasks.workers import new_worker_id
+from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
+from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
 
 _THREADS = 16  # blocking calls at once: four tasks with a few each, intake, heartbeats
+
+
+@dataclass(frozen=True)
+class WorkerTimes:
+    """How long a worker waits for others and for itself. Only tests have others than these."""
+
+    life: LifeTimes = field(default_factory=LifeTimes)
+    intervals: Intervals = field(default_factory=Intervals)
+    ledger: LedgerTimes = field(default_factory=LedgerTimes)
 
 
 class SystemClock:
@@ -74,7 +84,7 @@ def build_webhook(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) -> AsyncIterator[Worker]:
     """A worker that is ready to run. Raises SettingsFault, SandboxUnavailable (never a weaker sandbox)."""
     async with AsyncExitStack() as stack:
         sandbox = build_sandbox(settings)
@@ -99,7 +109,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             clock=SystemClock(),
             tasks=Tasks(database),
             events=Events(database),
-            ledger=Ledger(Effects(database), executor, time.time),
+            ledger=Ledger(Effects(database), executor, time.time, times.ledger),
             executor=executor,
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
@@ -111,6 +121,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 settings.data_dir / "workers",
                 AdmissionLimits(settings.fleet_tasks, settings.repository_tasks, settings.installation_tasks),
                 settings.allowances,
+                times=times.life,
+                intervals=times.intervals,
             ),
             WorkerParts(
                 database=database,

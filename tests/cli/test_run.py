@@ -15,7 +15,7 @@ from bot.cli.run_view import JsonView
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
 from tests.stories.model import Say, StoryModel, Turn, edit, submit
-from tests.stories.test_stories import FIX, GOOD
+from tests.stories.registry import FIX, GOOD
 from tests.stories.world import BUG, FILES
 
 WHO = b"Ada <ada@example.org>"

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -135,12 +135,14 @@ class World:
 @contextmanager
 def story(
     tmp_path: Path,
-    turns: list[Turn],
+    turns: Sequence[Turn],
     files: dict[str, str] | None = None,
     clock: Callable[[], float] = time.time,
+    worker: bool = True,
     **settings: str,
 ) -> Iterator[World]:
-    """Everything is up and the issue is open when it is entered. `clock`: the hub's; the bot has the true one."""
+    """Everything is up and the issue is open when it is entered. `clock`: the hub's; the bot has the true one.
+    `worker` False: the caller starts its own."""
     private, public = make_key()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
@@ -172,7 +174,8 @@ def story(
         with Supervisor(cwd=tmp_path) as supervisor:
             world = World(hub, model, supervisor, data_dir, environment, issue, database)
             supervisor.start("receiver", ["serve"], environment, data_dir / "receiver.log")
-            world.start_worker()
+            if worker:
+                world.start_worker()
             ready = data_dir / "receiver.json"
             supervisor.wait_until(ready.exists, "the receiver", _PATIENCE_S)
             url = json.loads(ready.read_text())["url"]
