@@ -37,6 +37,7 @@ from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.migrations import migrate
+from bot.store.received import Received
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
@@ -45,6 +46,7 @@ from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
+from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.webhook.receiver import build_receiver
 
@@ -132,6 +134,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 refuser=github,
                 executor=executor,
                 now=time.time,
+                sweep=Sweep(forge, Received(database), settings.handle, time.time),
             ),
         )
 

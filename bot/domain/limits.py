@@ -17,6 +17,16 @@ WEBHOOK_BUFFER_BYTES: Final = (
 )  # all bodies being read, before their signature is known: ten of the largest
 WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 
+INBOX_UNDECIDED: Final = 20_000  # stored and not decided: hours of work; more is refused and swept up later
+SWEEP_S: Final = 180.0  # between two looks at what GitHub sent in vain
+SWEEP_BACK_S: Final = 3 * 86_400.0  # GitHub redelivers what is at most three days old
+SWEEP_REDELIVERIES: Final = 100  # of one pass: GitHub sends them at once
+REDELIVERIES: Final = 8  # of one delivery: the last one two hours after the first
+REDELIVERY_PAUSE_S: Final = 30.0  # after the first attempt, then twice as long each time
+SCAN_S: Final = 1_800.0  # between two looks at the newest comments: one request for each repository
+SCAN_SETTLE_S: Final = 120.0  # younger comments are left to their webhooks
+SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requests in an hour
+
 # -- the repository's own file ----------------------------------------------------------------------------
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
 

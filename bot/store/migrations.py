@@ -16,6 +16,7 @@ from bot.store.database import Database
 from bot.store.schema import (
     delivery,
     effect,
+    mark,
     metadata,
     schema_version,
     spending,
@@ -38,7 +39,12 @@ def _spending(connection: Connection) -> None:
     metadata.create_all(connection, [spending])
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending)
+def _mark(connection: Connection) -> None:
+    """Until when comments were looked for that no delivery brought."""
+    metadata.create_all(connection, [mark])
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending, _mark)
 
 
 def migrate(database: Database) -> int:

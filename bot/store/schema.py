@@ -116,4 +116,11 @@ worker = Table(
     Column("beat_at", Float, nullable=False),
 )
 
+mark = Table(
+    "mark",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", Float, nullable=False),  # until when something was looked at
+)
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
