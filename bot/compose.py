@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import random
 import secrets
 import socket
@@ -39,6 +40,7 @@ from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.received import Received
 from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
@@ -113,6 +115,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             events=Events(database),
             ledger=Ledger(Effects(database), executor, time.time, times.ledger),
             executor=executor,
+            work_trees=WorkTrees(database),
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
@@ -219,7 +222,19 @@ async def _change_settings(settings: Settings) -> ChangeSettings:
         commands=Named(settings.setup_command, settings.test_command),
         budget=budget_of(settings),
         secrets=settings.literal_secrets,
+        host=_name_of(settings.data_dir),
     )
+
+
+def _name_of(data_dir: Path) -> str:
+    """The data directory's own, given at its first use: two hosts may use one path for two directories."""
+    place, token = data_dir / "host-id", secrets.token_hex(8)
+    part = data_dir / f"host-id.{token}"
+    part.write_text(token)
+    with contextlib.suppress(FileExistsError):
+        place.hardlink_to(part)  # whole, and only the first one
+    part.unlink()
+    return place.read_text()
 
 
 def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:

@@ -177,6 +177,7 @@ TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
+CARRY_BYTES: Final = 8 * MIB  # of one packed state of the work, in the database: a change has kilobytes
 HEARTBEAT_S: Final = 5.0
 WORKER_DEAD_S: Final = 30.0
 SELF_FENCE_S: Final = 20.0  # a worker that could not renew for so long stops itself before others take over

@@ -22,6 +22,7 @@ from bot.store.schema import (
     spending,
     task,
     task_event,
+    work_tree,
     worker,
 )
 
@@ -44,7 +45,12 @@ def _mark(connection: Connection) -> None:
     metadata.create_all(connection, [mark])
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending, _mark)
+def _work_tree(connection: Connection) -> None:
+    """The work of unfinished tasks, for other machines."""
+    metadata.create_all(connection, [work_tree])
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending, _mark, _work_tree)
 
 
 def migrate(database: Database) -> int:

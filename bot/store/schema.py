@@ -116,6 +116,15 @@ worker = Table(
     Column("beat_at", Float, nullable=False),
 )
 
+work_tree = Table(
+    "work_tree",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("tree", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # what it changes in its base, packed
+)
+
 mark = Table(
     "mark",
     metadata,

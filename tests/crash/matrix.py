@@ -150,7 +150,9 @@ class Stage:
         deadline = time.monotonic() + _PATIENCE_S
         while not (found := seen()):
             if self.worker.is_dead:
-                assert self.worker.process.exitcode == -signal.SIGKILL, f"it ended by itself\n{self.log()}"
+                # Fenced on a machine that was too busy to beat: whoever supervises it starts it again.
+                died = self.worker.fenced_itself or self.worker.process.exitcode == -signal.SIGKILL
+                assert died, f"it ended by itself\n{self.log()}"
                 self._replace()
             elif self.worker.is_frozen:
                 self.frozen = self.worker

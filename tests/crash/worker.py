@@ -40,7 +40,7 @@ _LASTING = re.compile(
     re.IGNORECASE,
 )
 _TIMES = WorkerTimes(
-    LifeTimes(beat_s=0.2, fence_s=1.5, dead_s=2.5),
+    LifeTimes(beat_s=0.2, fence_s=8.0, dead_s=11.0),
     Intervals(intake_s=0.05, admission_s=0.05, care_s=0.2, hand_over_s=3.0),
     LedgerTimes(settle_s=0.5),
 )

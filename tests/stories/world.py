@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -170,8 +170,9 @@ def story(
             "OPENAI_BASE_URL": model.url,
             **settings,
         }
-        database = Database(f"sqlite:///{data_dir / 'pullwright.db'}")
-        with Supervisor(cwd=tmp_path) as supervisor:
+        own = f"sqlite:///{data_dir / 'pullwright.db'}"
+        database = Database(settings.get("PULLWRIGHT_DATABASE_URL") or own)
+        with closing(database), Supervisor(cwd=tmp_path) as supervisor:
             world = World(hub, model, supervisor, data_dir, environment, issue, database)
             supervisor.start("receiver", ["serve"], environment, data_dir / "receiver.log")
             if worker:
@@ -181,4 +182,3 @@ def story(
             url = json.loads(ready.read_text())["url"]
             seed.set_webhook(app["app_id"], f"{url}/webhook", "a secret of the story")
             yield world
-        database.close()

@@ -23,6 +23,7 @@ from bot.repos.contract import FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import EgressPolicy, Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
+from bot.store.work_trees import WorkTrees
 from bot.tasks.change.facts import ChangeFacts, render_facts
 from bot.tasks.change.ground import Ground, Named, Place, list_files, read_texts
 from bot.tasks.ledger import Ledger
@@ -42,6 +43,7 @@ class ChangeSettings:
     commands: Named = field(default_factory=Named)
     budget: Budget = field(default_factory=Budget)
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
+    host: str = ""  # names the data directory
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Services:
     events: Events
     ledger: Ledger
     executor: Executor
+    work_trees: WorkTrees
 
 
 @dataclass
