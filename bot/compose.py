@@ -46,6 +46,7 @@ from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger, LedgerTimes
+from bot.tasks.metrics import WorkerMetrics
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
 from bot.tasks.sweep import Sweep
@@ -101,6 +102,9 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             )
         )
         stack.callback(forge.close)
+        metrics = WorkerMetrics(database, time.time)
+        if settings.metrics_port:
+            stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         model = await stack.enter_async_context(open_model(settings))
@@ -138,6 +142,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 executor=executor,
                 now=time.time,
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
+                observe_phase=metrics.observe_phase,
             ),
         )
 

@@ -217,6 +217,11 @@ class Settings(HostSettings):
     host: str = Field("127.0.0.1", description="Address that the webhook receiver listens on.")
     port: int = Field(8080, description="Port that the webhook receiver listens on.", ge=0, le=65535)
 
+    metrics_port: int = Field(
+        0, description="Port of the worker's metrics for Prometheus (`/metrics`); 0: none.", ge=0, le=65535
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of the worker's metrics.")
+
     fleet_tasks: int = Field(
         limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
     )

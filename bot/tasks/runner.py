@@ -22,6 +22,7 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.allowance import Allowances
+from bot.domain.tasks import Phase
 from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
@@ -83,6 +84,7 @@ class WorkerParts:
     executor: Executor
     now: Callable[[], float]
     sweep: Sweep | None = None
+    observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
 
 
 class WorkerEnd(StrEnum):
@@ -99,7 +101,14 @@ class Worker:
         tasks = Tasks(database)
         self._tasks, self._workers = tasks, Workers(database)
         self._books = Bookkeeping(
-            tasks, Events(database), parts.steps, pool, settings.id, now, attempts=settings.attempts
+            tasks,
+            Events(database),
+            parts.steps,
+            pool,
+            settings.id,
+            now,
+            attempts=settings.attempts,
+            observe_phase=parts.observe_phase,
         )
         self._intake = Intake(
             Deliveries(database, settings.allowances),

@@ -5,6 +5,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 """
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -95,7 +96,8 @@ class Desk:
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""
-        work = functools.partial(function, *arguments, **named)
+        # With what is bound for the log here (the task's id), in whatever thread it runs.
+        work = functools.partial(contextvars.copy_context().run, function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self.services.executor, work)
 
     async def learn(self, **changes: Any) -> None:
