@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
+.PHONY: help demo recording test test-postgres crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -34,8 +34,13 @@ recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and rec
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 	@$(PY) -m pytest -n 2 $(ARGS)
 
-crash: $(VENV)/.dev-stamp  ## processes killed at every point
-	@$(PY) -m pytest -n 2 -m crash $(ARGS)
+crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=)
+	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 -m crash $(ARGS)
+
+# What speaks to the database, on PostgreSQL; a server of its own is made from installed binaries and goes again.
+test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreSQL (its own server, or TEST_POSTGRES_URL)
+	@$(PY) -m tests.postgres pytest -n 2 -m "(not hostile and not falsify and not chaos and not smallmodel) or postgres" \
+		tests/store tests/tasks tests/postgres $(ARGS)
 
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 	@$(PY) -m pytest -n 2 -m chaos $(ARGS)

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import secrets
@@ -12,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -40,21 +42,34 @@ from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.migrations import migrate
+from bot.store.received import Received
 from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named, SetupMeans
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
-from bot.tasks.ledger import Ledger
+from bot.tasks.ledger import Ledger, LedgerTimes
+from bot.tasks.metrics import WorkerMetrics
 from bot.tasks.refuser import GitHubDesk
-from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
-from bot.tasks.workers import new_worker_id
+from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
+from bot.tasks.sweep import Sweep
+from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.vault import unseal_setup_secrets
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
 
 _THREADS = 16  # blocking calls at once: four tasks with a few each, intake, heartbeats
+
+
+@dataclass(frozen=True)
+class WorkerTimes:
+    """How long a worker waits for others and for itself. Only tests have others than these."""
+
+    life: LifeTimes = field(default_factory=LifeTimes)
+    intervals: Intervals = field(default_factory=Intervals)
+    ledger: LedgerTimes = field(default_factory=LedgerTimes)
 
 
 class SystemClock:
@@ -79,7 +94,7 @@ def build_webhook(settings: Settings) -> FastAPI:
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) -> AsyncIterator[Worker]:
     """A worker that is ready to run. Raises SettingsFault, SandboxUnavailable (never a weaker sandbox)."""
     async with AsyncExitStack() as stack:
         sandbox = build_sandbox(settings)
@@ -92,6 +107,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             )
         )
         stack.callback(forge.close)
+        metrics = WorkerMetrics(database, time.time)
+        if settings.metrics_port:
+            stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         models = await stack.enter_async_context(open_models(settings))
@@ -104,8 +122,9 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             clock=SystemClock(),
             tasks=Tasks(database),
             events=Events(database),
-            ledger=Ledger(Effects(database), executor, time.time),
+            ledger=Ledger(Effects(database), executor, time.time, times.ledger),
             executor=executor,
+            work_trees=WorkTrees(database),
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
@@ -116,6 +135,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 settings.data_dir / "workers",
                 AdmissionLimits(settings.fleet_tasks, settings.repository_tasks, settings.installation_tasks),
                 settings.allowances,
+                times=times.life,
+                intervals=times.intervals,
             ),
             WorkerParts(
                 database=database,
@@ -125,6 +146,8 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
                 refuser=github,
                 executor=executor,
                 now=time.time,
+                sweep=Sweep(forge, Received(database), settings.handle, time.time),
+                observe_phase=metrics.observe_phase,
             ),
         )
 
@@ -254,7 +277,19 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
+        host=_name_of(settings.data_dir),
     )
+
+
+def _name_of(data_dir: Path) -> str:
+    """The data directory's own, given at its first use: two hosts may use one path for two directories."""
+    place, token = data_dir / "host-id", secrets.token_hex(8)
+    part = data_dir / f"host-id.{token}"
+    part.write_text(token)
+    with contextlib.suppress(FileExistsError):
+        place.hardlink_to(part)  # whole, and only the first one
+    part.unlink()
+    return place.read_text()
 
 
 def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:

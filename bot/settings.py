@@ -261,6 +261,11 @@ class Settings(HostSettings):
         description="Have the finished change read once more by the model in a fresh context, as advice: it may send "
         "the change back once or add a word for the reviewer, never change what was measured. One request for a task.",
     )
+    metrics_port: int = Field(
+        0, description="Port of the worker's metrics for Prometheus (`/metrics`); 0: none.", ge=0, le=65535
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address of the worker's metrics.")
+
     fleet_tasks: int = Field(
         limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
     )

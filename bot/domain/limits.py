@@ -15,6 +15,16 @@ INBOX_WAITING: Final = 2_000  # deliveries before the writer: a second's worth; 
 WEBHOOK_BUFFER_BYTES: Final = 256 * MIB  # all bodies being read, not yet known as signed: ten of the largest
 WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 
+INBOX_UNDECIDED: Final = 20_000  # stored and not decided: hours of work; more is refused and swept up later
+SWEEP_S: Final = 180.0  # between two looks at what GitHub sent in vain
+SWEEP_BACK_S: Final = 3 * 86_400.0  # GitHub redelivers what is at most three days old
+SWEEP_REDELIVERIES: Final = 100  # of one pass: GitHub sends them at once
+REDELIVERIES: Final = 8  # of one delivery: the last one two hours after the first
+REDELIVERY_PAUSE_S: Final = 30.0  # after the first attempt, then twice as long each time
+SCAN_S: Final = 1_800.0  # between two looks at the newest comments: one request for each repository
+SCAN_SETTLE_S: Final = 120.0  # younger comments are left to their webhooks
+SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requests in an hour
+
 # -- the repository's own file ----------------------------------------------------------------------------
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
 
@@ -173,6 +183,7 @@ TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
+CARRY_BYTES: Final = 8 * MIB  # of one packed state of the work, in the database: a change has kilobytes
 HEARTBEAT_S: Final = 5.0  # one small write; five of them may be lost before WORKER_DEAD_S
 WORKER_DEAD_S: Final = 30.0  # six heartbeats
 SELF_FENCE_S: Final = 20.0  # a worker that could not renew for so long stops itself before others take over

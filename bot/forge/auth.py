@@ -1,6 +1,7 @@
 """Who we are to GitHub: the App by a short-lived JWT, an installation by a token for one repository.
 
-Tokens carry only the permissions that their use needs and reach only one repository. They are opaque: no
+Tokens carry only the permissions that their use needs and reach only one repository; the one that looks for comments
+reaches all of an installation's and may only read. They are opaque: no
 length, no alphabet is assumed. They are kept in memory only, and are neither logged nor put into an error.
 
 Races: several threads want the same token (one lock for each, so one is minted); a token ends while it is
@@ -36,6 +37,11 @@ API_PERMISSIONS: Final[Mapping[str, str]] = {
     "pull_requests": "write",
 }
 PUSH_PERMISSIONS: Final[Mapping[str, str]] = {"contents": "write", "metadata": "read"}
+LOOK_PERMISSIONS: Final[Mapping[str, str]] = {
+    "issues": "read",
+    "metadata": "read",
+    "pull_requests": "read",
+}
 FETCH_PERMISSIONS: Final[Mapping[str, str]] = {"contents": "read", "metadata": "read"}
 
 
@@ -99,7 +105,7 @@ class _Kept:
     until: float  # by our clock
 
 
-_Scope = tuple[InstallationId, RepositoryId, tuple[tuple[str, str], ...]]
+_Scope = tuple[InstallationId, RepositoryId | None, tuple[tuple[str, str], ...]]
 
 
 class Tokens:
@@ -112,10 +118,10 @@ class Tokens:
         self._kept: dict[_Scope, _Kept] = {}
 
     def token(
-        self, installation: InstallationId, repository: RepositoryId, permissions: Mapping[str, str]
+        self, installation: InstallationId, repository: RepositoryId | None, permissions: Mapping[str, str]
     ) -> str:
-        """A token that is good for at least five more minutes. Raises GitHubFault (not installed there any
-        more, permissions not granted) and RetryLater."""
+        """A token that is good for at least five more minutes; `repository` None: for all of them. Raises
+        GitHubFault (not installed there any more, permissions not granted) and RetryLater."""
         scope = (installation, repository, tuple(sorted(permissions.items())))
         with self._guard:
             lock = self._locks.setdefault(scope, threading.Lock())
@@ -144,7 +150,10 @@ class Tokens:
         request = Request(
             "POST",
             f"/app/installations/{installation}/access_tokens",
-            body={"repository_ids": [repository], "permissions": dict(permissions)},
+            body={
+                **({} if repository is None else {"repository_ids": [repository]}),
+                "permissions": dict(permissions),
+            },
             repeatable=True,  # a token that nobody uses ends by itself
         )
         answer = self._app.send(request)

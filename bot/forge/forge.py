@@ -22,6 +22,7 @@ from bot.forge.answers import Request
 from bot.forge.auth import (
     API_PERMISSIONS,
     FETCH_PERMISSIONS,
+    LOOK_PERMISSIONS,
     PUSH_PERMISSIONS,
     AppChannel,
     AppKey,
@@ -29,6 +30,7 @@ from bot.forge.auth import (
 )
 from bot.forge.checks import Checks
 from bot.forge.client import Names, Place, RepositoryClient, as_object
+from bot.forge.deliveries import HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
@@ -118,6 +120,15 @@ class Forge:
         """The git server refused one of them: the next ones are minted."""
         for permissions in (FETCH_PERMISSIONS, PUSH_PERMISSIONS):
             self._tokens.forget(installation, repository, permissions)
+
+    def deliveries(self) -> HookDeliveries:
+        """What GitHub remembers of its webhooks to us."""
+        return HookDeliveries(self._app)
+
+    def mentions(self, installation: InstallationId) -> Mentions:
+        """The newest comments of all repositories of an installation. Close it."""
+        token = self._tokens.token
+        return Mentions(installation, self._wire(lambda: token(installation, None, LOOK_PERMISSIONS)))
 
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""

@@ -164,6 +164,8 @@ def _endpoint(hub: Hub, routes: Mapping[str, Route]) -> Callable[[Request], Any]
 def _answer(call: Call, route: Route | None) -> Response:
     fault = call.hub.faults.take(call.method, call.path)
     reply = Reply() if fault is not None and fault.takes_the_place else _perform(call, route)
+    if fault is not None:
+        fault.happens()
     if fault is not None and fault.replaces_the_answer:
         reply = Reply(dict(fault.body), fault.status or 200, dict(fault.headers))
     with call.hub.lock:

@@ -1,7 +1,8 @@
 """Faults on order: the next matching request fails as GitHub fails on a bad day.
 
 A fault takes the place of the request, or comes after it was carried out (`performed`): the second kind is what
-makes a blind retry write twice. Besides a status it can be a connection that breaks off, or only slowness.
+makes a blind retry write twice. Besides a status it can be a connection that breaks off, or only slowness. It can
+also be the moment at which something else happens: a process is killed before or after its n-th write.
 """
 
 import re
@@ -16,11 +17,16 @@ from starlette.types import Receive, Scope, Send
 _BREAKS_OFF_OF = 1_000  # bytes that the broken answer promises
 
 
+def _nothing() -> None:
+    """What happens by default."""
+
+
 @dataclass
 class Fault:
-    """`path`: a regular expression, searched in the request's path. `status` 0 and no `drop`: only slow."""
+    """`path`: a regular expression, searched in the request's path. `status` 0 and no `drop`: only slow.
+    `passes`: so many matching requests go through first."""
 
-    method: str  # "*" for any
+    method: str  # "*" for any, "writes" for any that may change something
     path: str
     status: int = 0
     body: Mapping[str, object] = field(default_factory=lambda: {"message": "Server Error"})
@@ -29,6 +35,8 @@ class Fault:
     performed: bool = False
     drop: bool = False  # the connection ends in the middle of the answer
     delay_s: float = 0.0
+    passes: int = 0
+    happens: Callable[[], None] = _nothing  # after the request was carried out, if it is; before the answer
 
     @property
     def takes_the_place(self) -> bool:
@@ -77,7 +85,16 @@ class Faults:
     def _find(self, method: str, path: str) -> Fault | None:
         with self._lock:
             for fault in self._ordered:
-                if fault.times > 0 and fault.method in ("*", method) and re.search(fault.path, path):
-                    fault.times -= 1
-                    return fault
+                if fault.times <= 0 or not _matches(fault, method, path):
+                    continue
+                if fault.passes > 0:
+                    fault.passes -= 1
+                    continue
+                fault.times -= 1
+                return fault
         return None
+
+
+def _matches(fault: Fault, method: str, path: str) -> bool:
+    named = fault.method in ("*", method) or (fault.method == "writes" and method not in ("GET", "HEAD"))
+    return named and re.search(fault.path, path) is not None

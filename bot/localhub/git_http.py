@@ -113,6 +113,8 @@ def _with_faults(hub: Hub, request: Request, answer: Callable[[], Response]) -> 
     fault = hub.faults.take(request.method, request.url.path)
     if fault is None or not fault.takes_the_place:
         whole = answer()
+    if fault is not None:
+        fault.happens()
     if fault is None or not fault.replaces_the_answer:
         return whole
     return BrokenOff() if fault.drop else Response(b"", fault.status, dict(fault.headers))

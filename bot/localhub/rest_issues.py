@@ -68,6 +68,23 @@ def list_comments(call: Call) -> Reply:
     return Reply(call.page(found, lambda c: comment(call.hub, call.repository, thread, c)))
 
 
+def list_repository_comments(call: Call) -> Reply:
+    """Of all threads. `since` as above; sorted by time of creation or update."""
+    query = call.query
+    found = [
+        (thread, c)
+        for thread in call.repository.threads.values()
+        for c in thread.comments
+        if c.updated_at >= query.get("since", "")
+    ]
+    by_update = query.get("sort") == "updated"
+    found.sort(
+        key=lambda one: (one[1].updated_at if by_update else one[1].created_at, one[1].id),
+        reverse=query.get("direction", "desc") != "asc",
+    )
+    return Reply(call.page(found, lambda one: comment(call.hub, call.repository, *one)))
+
+
 def create_comment(call: Call) -> Reply:
     thread = call.thread()
     body = call.json().get("body")
@@ -197,6 +214,7 @@ _ISSUE = _REPO + "/issues/{number:int}"
 ROUTES = (
     Route("GET", _REPO + "/issues", list_issues, _ISSUES_READ),
     Route("POST", _REPO + "/issues", create_issue, _ISSUES_WRITE),
+    Route("GET", _REPO + "/issues/comments", list_repository_comments, _ISSUES_READ),
     Route("GET", _COMMENT, get_comment, _READ),
     Route("PATCH", _COMMENT, edit_comment, _WRITE),
     Route("DELETE", _COMMENT, delete_comment, _WRITE),

@@ -17,8 +17,11 @@ Races, and how each is closed:
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,6 +38,8 @@ from bot.store.events import insert_event
 from bot.store.schema import delivery, task
 from bot.store.spending import fetch_cost_before
 from bot.store.tasks import STEERING, insert_task, wake_task
+
+_COUNT_EVERY_S: Final = 1.0  # what waits for the intake: a second's worth is no matter
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ class Inbox:
     """The receiver's side. Use as an async context manager; `store` returns when the row is on disk."""
 
     database: Database
+    most_undecided: int = limits.INBOX_UNDECIDED
+    ticks: Callable[[], float] = time.monotonic
+    _undecided: int = field(default=0, init=False)
+    _counted_at: float = field(default=float("-inf"), init=False)
     _waiting: list[tuple[Delivery, "asyncio.Future[Stored]"]] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _writer: "asyncio.Task[None] | None" = field(default=None, init=False)
@@ -107,10 +116,17 @@ class Inbox:
             raise Bug("the inbox is not open")
         if len(self._waiting) >= limits.INBOX_WAITING:
             raise RetryLater("too many deliveries wait for the disk", 1.0)
+        if not self._has_room():
+            raise RetryLater("too many deliveries wait to be decided", 60.0)
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((received, future))
         self._wake.set()
         return await future
+
+    def _has_room(self) -> bool:
+        """Whether the intake keeps up: no more waits than can be decided in hours. What is refused is swept up when
+        there is room again. The count is a second old at most; later one delivery goes through and has it counted."""
+        return self._undecided < self.most_undecided or self.ticks() - self._counted_at >= _COUNT_EVERY_S
 
     def check(self) -> None:
         """Could a delivery be stored now? Blocking. Raises RetryLater, Bug (the table is not there)."""
@@ -118,6 +134,13 @@ class Inbox:
             raise RetryLater("the inbox is not open", 1.0)
         with self.database.read() as connection:
             connection.execute(sa.select(delivery.c.id).limit(1)).first()
+
+    def _store_and_count(self, batch: list[Delivery]) -> set[DeliveryId]:
+        known = store_batch(self.database, batch)
+        if self.ticks() - self._counted_at >= _COUNT_EVERY_S:
+            self._undecided = _count_undecided(self.database, self.most_undecided)
+            self._counted_at = self.ticks()
+        return known
 
     async def _write_batches(self) -> None:
         while self._waiting or not self._closing:
@@ -131,7 +154,7 @@ class Inbox:
 
     async def _write(self, batch: list[tuple[Delivery, "asyncio.Future[Stored]"]]) -> None:
         try:
-            known = await asyncio.to_thread(store_batch, self.database, [one for one, _ in batch])
+            known = await asyncio.to_thread(self._store_and_count, [one for one, _ in batch])
         except Exception as error:  # noqa: BLE001 - handed to every request that waits
             for _, future in batch:
                 if not future.done():
@@ -141,6 +164,13 @@ class Inbox:
             if not future.done():
                 future.set_result(Stored.KNOWN if one.id in known else Stored.NEW)
                 known.add(one.id)  # the same id twice in one batch
+
+
+def _count_undecided(database: Database, most: int) -> int:
+    """How many deliveries wait for the intake; `most` when there are more."""
+    some = sa.select(delivery.c.id).where(delivery.c.state == "stored").limit(most).subquery()
+    with database.read() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
 
 def store_batch(database: Database, batch: list[Delivery]) -> set[DeliveryId]:

@@ -16,11 +16,13 @@ from bot.store.database import Database
 from bot.store.schema import (
     delivery,
     effect,
+    mark,
     metadata,
     schema_version,
     spending,
     task,
     task_event,
+    work_tree,
     worker,
 )
 
@@ -38,7 +40,17 @@ def _spending(connection: Connection) -> None:
     metadata.create_all(connection, [spending])
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending)
+def _mark(connection: Connection) -> None:
+    """Until when comments were looked for that no delivery brought."""
+    metadata.create_all(connection, [mark])
+
+
+def _work_tree(connection: Connection) -> None:
+    """The work of unfinished tasks, for other machines."""
+    metadata.create_all(connection, [work_tree])
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending, _mark, _work_tree)
 
 
 def migrate(database: Database) -> int:

@@ -116,4 +116,20 @@ worker = Table(
     Column("beat_at", Float, nullable=False),
 )
 
+work_tree = Table(
+    "work_tree",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("tree", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # what it changes in its base, packed
+)
+
+mark = Table(
+    "mark",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", Float, nullable=False),  # until when something was looked at
+)
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))

@@ -23,7 +23,7 @@ from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
-from bot.store.schema import task, task_event
+from bot.store.schema import task, task_event, work_tree
 from bot.store.spending import charge
 
 JsonObject = dict[str, Any]
@@ -190,15 +190,18 @@ class Tasks:
             )
 
     def finish(self, taken: Taken, outcome: Outcome, detail: str, now: float) -> None:
-        """The end, with its name. Raises Superseded."""
-        self._fenced(
-            taken,
-            status=TaskStatus.FINISHED.value,
-            outcome=outcome.value,
-            detail=storable(detail)[:2000],
-            finished_at=now,
-            worker="",
-        )
+        """The end, with its name; nobody goes on with its work. Raises Superseded."""
+        values = {
+            "status": TaskStatus.FINISHED.value,
+            "outcome": outcome.value,
+            "detail": storable(detail)[:2000],
+            "finished_at": now,
+            "worker": "",
+        }
+        with self._database.write() as connection:
+            fence(connection, taken.id, taken.epoch)
+            connection.execute(task.update().where(task.c.id == taken.id).values(**values))
+            connection.execute(work_tree.delete().where(work_tree.c.task == taken.id))
 
     def release(self, worker: str) -> tuple[TaskId, ...]:
         """Hand over what a worker holds (SIGTERM, or its death): admitted, held by nobody, its epoch raised

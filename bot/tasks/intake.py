@@ -87,6 +87,10 @@ class Intake:
         return started
 
     async def _decide_one(self, delivery: Delivery) -> bool:
+        with structlog.contextvars.bound_contextvars(delivery=delivery.id):
+            return await self._decide_in_context(delivery)
+
+    async def _decide_in_context(self, delivery: Delivery) -> bool:
         self._first_tried.setdefault(delivery.id, self.now())
         try:
             # Off the loop: any stranger may send 64 KB of Markdown that takes seconds to parse.

@@ -4,7 +4,8 @@ Start: lock file, heartbeat's row, engine, then the loops. Loops survive their f
 logged and tried again. End by SIGTERM: the loops stop, runs hand their tasks over, the row goes. End by
 fencing: runs are cancelled, nothing is written, the caller ends the process with an error.
 
-Only the leading worker (the first of the living by name) decides deliveries, reaps and reconciles. All admit.
+Only the leading worker (the first of the living by name) decides deliveries, sweeps up lost ones,
+reaps and reconciles. All admit.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.allowance import Allowances
-from bot.errors import RetryLater
+from bot.domain.tasks import Phase
+from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.events import Events
@@ -31,6 +33,7 @@ from bot.tasks.admission import Admission
 from bot.tasks.engine import Engine
 from bot.tasks.intake import Intake, Permissions, Refuser
 from bot.tasks.reconcile import Reconciler
+from bot.tasks.sweep import Sweep
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
 from bot.tasks.workflow import Bookkeeping, Steps
 
@@ -49,6 +52,8 @@ class Intervals:
     admission_s: float = 0.5
     care_s: float = 5.0  # reaper and reconciler: as often as hearts beat
     hand_over_s: float = limits.HAND_OVER_S
+    sweep_s: float = limits.SWEEP_S
+    scan_s: float = limits.SCAN_S
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class WorkerParts:
     refuser: Refuser
     executor: Executor
     now: Callable[[], float]
+    sweep: Sweep | None = None
+    observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
 
 
 class WorkerEnd(StrEnum):
@@ -94,7 +101,14 @@ class Worker:
         tasks = Tasks(database)
         self._tasks, self._workers = tasks, Workers(database)
         self._books = Bookkeeping(
-            tasks, Events(database), parts.steps, pool, settings.id, now, attempts=settings.attempts
+            tasks,
+            Events(database),
+            parts.steps,
+            pool,
+            settings.id,
+            now,
+            attempts=settings.attempts,
+            observe_phase=parts.observe_phase,
         )
         self._intake = Intake(
             Deliveries(database, settings.allowances),
@@ -140,6 +154,8 @@ class Worker:
             ("reconcile", self._reconcile, intervals.care_s, None),
             ("intake", self._take_in, intervals.intake_s, None),
             ("admission", self._admit, intervals.admission_s, self._arrived),
+            ("sweep", self._redeliver, intervals.sweep_s, None),
+            ("scan", self._look_for_comments, intervals.scan_s, None),
         )
         return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
 
@@ -155,6 +171,22 @@ class Worker:
     async def _take_in(self) -> None:
         if await self._leads() and await self._intake.decide_waiting():
             self._arrived.set()
+
+    async def _redeliver(self) -> None:
+        if self._parts.sweep is not None:
+            await self._sweep(self._parts.sweep.redeliver)
+
+    async def _look_for_comments(self) -> None:
+        if self._parts.sweep is not None:
+            await self._sweep(self._parts.sweep.look_for_comments)
+
+    async def _sweep(self, one_pass: Callable[[], int]) -> None:
+        if not await self._leads():
+            return
+        try:
+            await self._call(one_pass)
+        except GitHubFault as fault:
+            log.warning("nothing could be swept up", why=str(fault))
 
     async def _leads(self) -> bool:
         """Asked before every pass, so that two leaders overlap for one pass at most."""

@@ -17,6 +17,9 @@ Races, and how each is closed:
 """
 
 import asyncio
+import contextvars
+import functools
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -128,6 +131,10 @@ def decide_outcome(error: Exception) -> tuple[Outcome, str]:
 # -- one execution -------------------------------------------------------------------------------------------
 
 
+def _nothing(_phase: Phase, _seconds: float) -> None:
+    """Nobody measures."""
+
+
 @dataclass(frozen=True)
 class Bookkeeping:
     """What every execution of this worker's process uses. `now`: seconds since the epoch."""
@@ -140,6 +147,7 @@ class Bookkeeping:
     now: Callable[[], float]
     attempts: int = limits.TASK_ATTEMPTS
     deferrals: int = limits.TASK_DEFERRALS
+    observe_phase: Callable[[Phase, float], None] = _nothing
 
     def open_execution(self, run: RunId) -> "TaskExecution":
         """For `Engine.launch`."""
@@ -150,11 +158,16 @@ class Bookkeeping:
         loop = asyncio.get_running_loop()
         for _ in range(2):
             try:
-                return await loop.run_in_executor(self.executor, function, *arguments)
+                return await loop.run_in_executor(self.executor, _in_context(function), *arguments)
             except RetryLater as error:
                 log.warning("the database is busy", why=str(error))
                 await asyncio.sleep(error.after_s)
-        return await loop.run_in_executor(self.executor, function, *arguments)
+        return await loop.run_in_executor(self.executor, _in_context(function), *arguments)
+
+
+def _in_context(function: Callable[..., T]) -> Callable[..., T]:
+    """With the names that are bound for the log here, in whatever thread it runs."""
+    return functools.partial(contextvars.copy_context().run, function)
 
 
 class TaskExecution:
@@ -194,7 +207,8 @@ class TaskExecution:
     async def _do(self, action: Callable[[], Coroutine[Any, Any, StepAnswer]]) -> StepAnswer:
         """`action`, with nothing let out but cancelling. A row that stays RUNNING is found by `reconcile`."""
         try:
-            return await action()
+            with structlog.contextvars.bound_contextvars(task=self._run.task, segment=self._run.segment):
+                return await action()
         except Superseded:
             return StepAnswer(False, "superseded")
         except RetryLater as error:
@@ -213,6 +227,7 @@ class TaskExecution:
             over = await self._find_ending(taken)
             if over is not None:
                 return await self._fail(taken, *over)
+        begun = time.monotonic()
         try:
             end: PhaseEnd = await self._cancellable(self._books.steps.run_phase(taken, taken.phase))
         except RetryLater as error:
@@ -223,6 +238,8 @@ class TaskExecution:
             if not isinstance(error, ForPerson):
                 log.exception("a phase failed", task=taken.id, phase=taken.phase)
             return await self._fail(taken, *decide_outcome(error))
+        finally:
+            self._books.observe_phase(taken.phase, time.monotonic() - begun)
         return await self._record(taken, end)
 
     async def _take(self) -> Taken:

@@ -5,6 +5,7 @@ products, editable-install metadata) is not the model's work: it is measured onc
 left out of every later snapshot as long as it is unchanged.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.domain.ids import RepoPath, TreeSha
@@ -16,15 +17,24 @@ _STAT_FILES = 40
 """More files than that are an accident; the sum tells it."""
 
 
+Keep = Callable[[TreeSha, tuple[TreeChange, ...]], Awaitable[None]]
+
+
+async def keep_nowhere(_tree: TreeSha, _changes: tuple[TreeChange, ...]) -> None:
+    """The cache of objects is enough."""
+
+
 @dataclass
 class WorkTree:
-    """One open workspace at most; `close` it in a `finally`."""
+    """One open workspace at most; `close` it in a `finally`. `keep` is told of every state that is taken, with what
+    it changes in the base, before anybody hears of it."""
 
     repos: Repos
     sandbox: Sandbox
     key: RepoKey
     base: TreeSha
     environment: Environment
+    keep: Keep = keep_nowhere
     left_out: tuple[str, ...] = ()  # sentences of the last snapshot: special files, unsafe names
     blocked: dict[str, BlockedHost] = field(default_factory=dict, init=False)  # by host, of closed workspaces
     _workspace: Workspace | None = field(default=None, init=False)
@@ -53,8 +63,11 @@ class WorkTree:
         changes = tuple(
             change for change in await self._differences(self.base, walked) if not _same(change, products)
         )
-        self._at = await self.repos.derive(self.key, self.base, changes)
-        return self._at
+        tree = await self.repos.derive(self.key, self.base, changes)
+        if tree not in (self._at, self.base):
+            await self.keep(tree, changes)
+        self._at = tree
+        return tree
 
     async def fork(self) -> Workspace:
         """See the agent's `Snapshots`."""

@@ -10,8 +10,8 @@
 | body over WEBHOOK_BODY_BYTES | 413 before it is read to the end |
 | body slower than WEBHOOK_READ_S | 408 |
 | database busy, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
-| GET /healthz | 200 while the process answers |
-| GET /readyz | 200 when the inbox could store, else 503 |
+| GET /healthz, /health | 200 while the process answers |
+| GET /readyz, /ready | 200 when the inbox could store, else 503 |
 
 Must never: answer 2xx before the commit (law 1), or log a body.
 """
@@ -72,8 +72,8 @@ def build_receiver(
         return JSONResponse({"ready": True})
 
     app.add_route("/webhook", receive, methods=["POST"])
-    app.add_route("/healthz", health, methods=["GET"])
-    app.add_route("/readyz", ready, methods=["GET"])
+    for path, page in (("/healthz", health), ("/health", health), ("/readyz", ready), ("/ready", ready)):
+        app.add_route(path, page, methods=["GET"])
     return app
 
 

@@ -17,7 +17,7 @@ from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
 from tests.model_server.seen import Seen
 from tests.stories.model import Say, StoryModel, Turn, edit, submit
-from tests.stories.test_stories import FIX, GOOD, TEST
+from tests.stories.registry import FIX, GOOD, TEST
 from tests.stories.world import BUG, FILES
 
 WHO = b"Ada <ada@example.org>"

@@ -37,7 +37,7 @@ class Operation:
 
 
 class Description:
-    """The 93 operations; compiled validators are kept, because a full pull request has a hundred schemas."""
+    """The 94 operations; compiled validators are kept, because a full pull request has a hundred schemas."""
 
     def __init__(self) -> None:
         self._api = load("api.json.gz")

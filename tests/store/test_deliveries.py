@@ -186,3 +186,20 @@ def _migrate(url: str, barrier: Any) -> None:
     with contextlib.closing(Database(url)) as database:
         barrier.wait()
         assert migrate(database) == len(MIGRATIONS)
+
+
+async def test_more_than_the_intake_can_decide_is_refused_until_there_is_room_again(
+    database: Database,
+) -> None:
+    time = 0.0
+    async with Inbox(database, most_undecided=3, ticks=lambda: time) as inbox:
+        for n in range(3):
+            time += 2.0
+            await inbox.store(received(f"d{n}"))
+        with pytest.raises(RetryLater, match="wait to be decided"):
+            await inbox.store(received("d3"))
+        for one in Deliveries(database).waiting(2):
+            Deliveries(database).ignore(one.id, Ignored.NO_MENTION, 1.0)
+        time += 2.0
+        assert await inbox.store(received("d3")) is Stored.NEW
+        assert await inbox.store(received("d4")) is Stored.NEW

@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.domain.ids import TaskId
+from bot.domain.ids import TaskId, TreeSha
+from bot.domain.outcomes import Outcome
 from bot.errors import Bug, SettingsFault, Superseded
 from bot.store.database import Database
 from bot.store.effects import Effect, Effects, EffectState
@@ -10,6 +11,7 @@ from bot.store.events import Events
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import schema_version
 from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.work_trees import WorkTrees
 from bot.store.workers import Workers
 from tests.store.requests import request
 
@@ -99,3 +101,18 @@ def test_migrating_twice_changes_nothing_and_a_newer_database_is_refused(databas
         connection.execute(schema_version.insert().values(version=99))
     with pytest.raises(SettingsFault, match="schema version 99"):
         migrate(database)
+
+
+def test_the_newest_states_of_the_work_are_kept_until_the_task_ends(database: Database) -> None:
+    with database.write() as connection:
+        insert_task(connection, request(1), 0.0)
+    Tasks(database).admit(AdmissionLimits(1, 1, 1), 0.0)
+    taken = Tasks(database).take(TASK, "w1")
+    trees = WorkTrees(database)
+    for name in ("a", "b", "c", "d", "b"):
+        trees.keep(taken.id, taken.epoch, TreeSha(name), name.encode())
+    assert trees.load(taken.id) == {"c": b"c", "d": b"d", "b": b"b"}
+    with pytest.raises(Superseded):
+        trees.keep(taken.id, taken.epoch - 1, TreeSha("e"), b"e")
+    Tasks(database).finish(taken, Outcome.PROVEN, "", 3.0)
+    assert trees.load(taken.id) == {}

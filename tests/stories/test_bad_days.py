@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.domain import limits
-from tests.stories.test_stories import GOOD
+from tests.stories.registry import GOOD
 from tests.stories.world import NAME, World, story
 
 pytestmark = pytest.mark.chaos  # each is the whole application with a fault: `make chaos`

@@ -20,7 +20,7 @@ from bot.store.tasks import Tasks, TaskView
 from bot.webhook.signature import sign
 from tests.repos.odd import FILE, LINK, SUBMODULE, Content, build_repository
 from tests.repos.test_odd_repositories import POINTER
-from tests.stories.test_stories import GOOD
+from tests.stories.registry import GOOD
 from tests.stories.world import FILES, NAME, World, story
 from tests.tasks.payloads import comment_payload
 

@@ -15,12 +15,8 @@ from bot.verify.evidence_file import parse_evidence
 from bot.verify.signature import is_genuine
 from tests.model_server.seen import Seen
 from tests.stories.model import Call, Say, Turn, edit, shell, submit, write
-from tests.stories.world import BUG, FILES, NEW_TEST, OLD_TEST, story
-
-FIX = edit("app.py", "a - b", "a + b")
-TEST = edit("tests/test_app.py", OLD_TEST[-50:], OLD_TEST[-50:] + NEW_TEST[len(OLD_TEST) :])
-RUN_TESTS = Call("run_tests", {"selection": []})
-GOOD: list[Turn] = [shell("cat app.py"), FIX, TEST, RUN_TESTS, submit()]
+from tests.stories.registry import FIX, GOOD, RUN_TESTS, TEST
+from tests.stories.world import BUG, FILES, OLD_TEST, story
 
 
 def test_a_comment_becomes_a_proven_pull_request(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,9 +139,11 @@ def story(
     turns: Sequence[Turn] | Callable[[Seen], Turn],
     files: dict[str, str] | None = None,
     clock: Callable[[], float] = time.time,
+    worker: bool = True,
     **settings: str,
 ) -> Iterator[World]:
-    """Everything is up and the issue is open when it is entered. `clock`: the hub's; the bot has the true one."""
+    """Everything is up and the issue is open when it is entered. `clock`: the hub's; the bot has the true one.
+    `worker` False: the caller starts its own."""
     private, public = make_key()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
@@ -169,15 +171,16 @@ def story(
             "OPENAI_BASE_URL": model.url,
             **settings,
         }
-        database = Database(f"sqlite:///{data_dir / 'pullwright.db'}")
-        with Supervisor(cwd=tmp_path) as supervisor:
+        own = f"sqlite:///{data_dir / 'pullwright.db'}"
+        database = Database(settings.get("PULLWRIGHT_DATABASE_URL") or own)
+        with closing(database), Supervisor(cwd=tmp_path) as supervisor:
             world = World(hub, model, supervisor, data_dir, environment, issue, database)
             supervisor.start("receiver", ["serve"], environment, data_dir / "receiver.log")
-            world.start_worker()
+            if worker:
+                world.start_worker()
             ready = data_dir / "receiver.json"
             supervisor.wait_until(ready.exists, "the receiver", _PATIENCE_S)
             url = json.loads(ready.read_text())["url"]
             seed.set_webhook(app["app_id"], f"{url}/webhook", "a secret of the story")
             yield world
-        database.close()
         assert model.complaints == [], "every request of a story would be taken by a strict server"

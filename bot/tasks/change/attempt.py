@@ -34,6 +34,7 @@ from bot.llm.features import features_for
 from bot.tasks.change.ground import Ground, open_verifier, open_work_tree
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.work import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
+from bot.tasks.worktree import Keep, keep_nowhere
 
 _OUTCOME_OF_TIER = {
     Tier.A: Outcome.PROVEN,
@@ -60,6 +61,7 @@ class AttemptTools:
     observer: AttemptObserver
     clock: Clock
     budget: Budget
+    keep: Keep = keep_nowhere  # where states of the work are kept beside the cache
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ async def run_attempt(ground: Ground, task: AgentTask, tools: AttemptTools) -> A
 async def _work(
     ground: Ground, task: AgentTask, tools: AttemptTools, feedback: Feedback | None
 ) -> Finished | Waiting | Deferred | Exhausted:
-    async with open_verifier(ground) as verifier, open_work_tree(ground) as work:
+    async with open_verifier(ground) as verifier, open_work_tree(ground, tools.keep) as work:
         deps = Deps(
             model=tools.model,
             events=tools.events,

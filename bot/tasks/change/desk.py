@@ -5,6 +5,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 """
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
@@ -24,6 +25,7 @@ from bot.repos.contract import FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
+from bot.store.work_trees import WorkTrees
 from bot.tasks.change.facts import ChangeFacts, render_facts
 from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
@@ -47,6 +49,7 @@ class ChangeSettings:
     budget: Budget = field(default_factory=Budget)
     second_look: bool = False
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
+    host: str = ""  # names the data directory
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Services:
     events: Events
     ledger: Ledger
     executor: Executor
+    work_trees: WorkTrees
 
 
 @dataclass
@@ -125,7 +129,8 @@ class Desk:
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""
-        work = functools.partial(function, *arguments, **named)
+        # With what is bound for the log here (the task's id), in whatever thread it runs.
+        work = functools.partial(contextvars.copy_context().run, function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self.services.executor, work)
 
     async def learn(self, **changes: Any) -> None:

@@ -11,7 +11,7 @@ async def prepare(desk: Desk) -> None:
     base = await desk.with_remote(
         desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit)
     )
-    await desk.learn(base_tree=base.tree)
+    await desk.learn(base_tree=base.tree, host=services.settings.host)
     chosen, tests = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
     await desk.learn(
         setup=chosen.setup,

@@ -77,6 +77,7 @@ class ChangeFacts:
 
     base_commit: CommitSha = CommitSha("")
     base_tree: TreeSha = TreeSha("")
+    host: str = ""  # the data directory that has these objects
     comment: int = 0  # the tracking comment
     comment_url: str = ""
     setup: SetupFacts = SetupFacts()

@@ -1,8 +1,8 @@
 """What a change stands on: one base of one repository, its set-up and its tests. Knows neither GitHub nor a database.
 
 Everything here can be had again from the same values: an environment is found by its key, a template by its tree, a
-baseline by what it was measured on. So a phase that goes on after a crash just asks again. (On the same host: the
-cache of objects is in the data directory.)
+baseline by what it was measured on. So a phase that goes on after a crash just asks again. On another host
+the objects have to be brought there first: `carry.py`.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
-from bot.tasks.worktree import WorkTree
+from bot.tasks.worktree import Keep, WorkTree, keep_nowhere
 from bot.verify.baseline import Baseline
 from bot.verify.choose import choose_test_command
 from bot.verify.command import NO_TESTS, Runner, TestCommand
@@ -257,14 +257,14 @@ async def _patch_environment(ground: Ground, patch: TreeSha) -> Environment | No
 
 
 @asynccontextmanager
-async def open_work_tree(ground: Ground) -> AsyncIterator[WorkTree]:
+async def open_work_tree(ground: Ground, keep: Keep = keep_nowhere) -> AsyncIterator[WorkTree]:
     """The agent's work tree; what it wrote and was not taken is gone afterwards."""
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
         place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
     )
-    work = WorkTree(place.repos, place.sandbox, place.key, ground.base_tree, environment)
+    work = WorkTree(place.repos, place.sandbox, place.key, ground.base_tree, environment, keep)
     try:
         yield work
     finally:

@@ -9,17 +9,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+import structlog
+
 from bot.agent.contract import Deferred
 from bot.agent.contract import Waiting as Asked
 from bot.domain.evidence import Evidence
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
+from bot.errors import ForPerson
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
 from bot.tasks.change.ask import ask
 from bot.tasks.change.attempt import AttemptTools
 from bot.tasks.change.attempts import decide_fresh
+from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.facts import ChangeFacts, EarlierFacts, parse_facts, render_facts
@@ -35,6 +39,8 @@ from bot.tasks.change.side_by_side import Numbered, run_side_by_side
 from bot.tasks.change.work import describe_task, keep_end, keep_submission, learn_last, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True)
 class ChangeSteps:
@@ -46,6 +52,8 @@ class ChangeSteps:
         """See `workflow.Steps`. Phases are noted with their times, for people who watch."""
         async with self._desk(task) as desk:
             await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "begun"})
+            if phase not in (Phase.ACCEPT, Phase.PREPARE):
+                await bring_here(desk)
             end = await self._run(desk, phase)
             await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "ended"})
             return end
@@ -56,6 +64,11 @@ class ChangeSteps:
             await desk.learn(outcome=outcome.value, detail=detail)
             if task.phase is Phase.WORK:
                 await learn_last(desk)
+            try:
+                await bring_here(desk)
+            except ForPerson as fault:  # people are told even so, without the work so far
+                log.warning("the work so far is not here", task=task.id, why=str(fault))
+                desk.facts = replace(desk.facts, tree=TreeSha(""))
             await report(desk)
 
     async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:
@@ -87,7 +100,7 @@ class ChangeSteps:
         ground = desk.ground
         async with (
             open_verifier(ground) as verifier,
-            open_work_tree(ground) as work,
+            open_work_tree(ground, keep_for(desk)) as work,
             _progress(desk) as progress,
         ):
             end = await keep_end(desk, await run_agent(desk, work, verifier, progress))
@@ -114,7 +127,12 @@ class ChangeSteps:
             def open_tools(number: int) -> AttemptTools:
                 observer = Numbered(progress, number)
                 return AttemptTools(
-                    desk.model, desk.log_of(number), observer, self.services.clock, desk.budget
+                    desk.model,
+                    desk.log_of(number),
+                    observer,
+                    self.services.clock,
+                    desk.budget,
+                    keep_for(desk),
                 )
 
             best = await run_side_by_side(desk.ground, task, open_tools, desk.request.attempts)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.stories.model import shell, submit
-from tests.stories.test_stories import FIX, TEST
+from tests.stories.registry import FIX, TEST
 from tests.stories.world import story
 
 LOOK = shell("git diff --stat; git status --short; git remote; git log --oneline | wc -l")

@@ -1,0 +1,35 @@
+"""The newest states of a task's work, so that another machine can go on with it. Content is the caller's business."""
+
+import sqlalchemy as sa
+
+from bot.domain.ids import TaskId, TreeSha
+from bot.store.database import Database
+from bot.store.schema import work_tree
+from bot.store.tasks import fence
+
+_KEPT = 3  # the last recorded one is among them: at most one more was taken before a death
+
+
+class WorkTrees:
+    """Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def keep(self, task: TaskId, epoch: int, tree: TreeSha, content: bytes) -> None:
+        """As the newest one; older ones go. Raises Superseded."""
+        with self._database.write() as connection:
+            fence(connection, task, epoch)
+            of_task = work_tree.c.task == task
+            newest = connection.execute(sa.select(sa.func.max(work_tree.c.seq)).where(of_task)).scalar() or 0
+            connection.execute(work_tree.delete().where(of_task, work_tree.c.tree == tree))
+            connection.execute(work_tree.delete().where(of_task, work_tree.c.seq <= newest + 1 - _KEPT))
+            connection.execute(
+                work_tree.insert().values(task=task, seq=newest + 1, tree=tree, content=content)
+            )
+
+    def load(self, task: TaskId) -> dict[TreeSha, bytes]:
+        """Oldest first."""
+        query = sa.select(work_tree).where(work_tree.c.task == task).order_by(work_tree.c.seq)
+        with self._database.read() as connection:
+            return {TreeSha(row.tree): row.content for row in connection.execute(query)}

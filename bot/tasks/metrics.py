@@ -1,0 +1,124 @@
+"""Metrics for Prometheus, on a port of their own that only the loopback has unless the operator says otherwise.
+
+What the tables say (queue, ends, effects, cost) is read from them when somebody asks: every worker answers the same,
+and a restart loses nothing. What only this process knows (how long its phases take) is counted here.
+
+Must never: name a repository, a person or a task: labels are words of closed sets.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Thread
+from typing import Final
+from wsgiref.simple_server import WSGIServer
+
+import structlog
+from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bot.domain import limits
+from bot.domain.tasks import Phase
+from bot.errors import Bug, RetryLater
+from bot.store.database import Database
+from bot.store.measures import Measures, fetch_measures
+
+_PHASE_BUCKETS_S: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600)
+
+log = structlog.get_logger()
+
+
+class WorkerMetrics:
+    """One for the worker's process. `now`: seconds since the epoch."""
+
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Tables(database, now))
+        self._phases = Histogram(
+            "pullwright_phase_seconds",
+            "How long the phases of tasks took in this worker, whatever came of them.",
+            ["phase"],
+            buckets=_PHASE_BUCKETS_S,
+            registry=self.registry,
+        )
+
+    def observe_phase(self, phase: Phase, seconds: float) -> None:
+        self._phases.labels(phase.value).observe(seconds)
+
+    def serve(self, host: str, port: int) -> "Served":
+        """Answer `GET /metrics` from a thread until the block is left; port 0: any. Raises OSError."""
+        return Served(*start_http_server(port, host, self.registry))
+
+
+@dataclass(frozen=True)
+class Served:
+    """Somebody who answers. A context manager."""
+
+    server: WSGIServer
+    thread: Thread
+
+    @property
+    def port(self) -> int:
+        return self.server.server_port
+
+    def __enter__(self) -> "Served":
+        log.info("metrics", host=self.server.server_name, port=self.port)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class _Tables(Collector):
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self._database, self._now = database, now
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: the database is not asked before somebody asks us."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """A database that is away is a metric of its own, never an error page."""
+        now = self._now()
+        try:
+            found = fetch_measures(self._database, now, now - limits.WORKER_DEAD_S)
+        except (RetryLater, Bug) as fault:
+            log.warning("metrics without the database", why=str(fault))
+            yield _gauge("pullwright_database_up", "Whether the database answered.", 0.0)
+            return
+        yield _gauge("pullwright_database_up", "Whether the database answered.", 1.0)
+        yield from _render(found)
+
+
+def _render(found: Measures) -> Iterator[Metric]:
+    yield _by("pullwright_tasks", "Tasks that are kept, by state.", "status", found.tasks)
+    yield _by("pullwright_task_outcomes", "Finished tasks that are kept, by end.", "outcome", found.outcomes)
+    yield _by(
+        "pullwright_effects",
+        "Effects on GitHub, by state; `sending` lost its answer.",
+        "state",
+        found.effects,
+    )
+    for name, help_text, value in (
+        ("oldest_queued_seconds", "Age of the oldest task that waits to be admitted.", found.oldest_queued_s),
+        ("deliveries_undecided", "Deliveries that the intake has not decided.", found.undecided),
+        ("oldest_undecided_seconds", "Age of the oldest of them.", found.oldest_undecided_s),
+        ("delivery_lag_seconds", "From received to decided, mean of five minutes.", found.delivery_lag_s),
+        ("workers", "Workers that beat lately.", found.workers),
+        ("model_tokens", "Tokens that tasks have cost, of those that are kept.", found.tokens),
+        ("model_money_usd", "US dollars that tasks have cost, where prices are known.", found.money_usd),
+    ):
+        yield _gauge(f"pullwright_{name}", help_text, float(value))
+
+
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help_text, value=value)
+
+
+def _by(name: str, help_text: str, label: str, values: dict[str, int]) -> Metric:
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for word, number in sorted(values.items()):
+        family.add_metric([word], float(number))
+    return family

@@ -1,0 +1,257 @@
+"""One story told again and again in one world, with another misfortune each time.
+
+All tellings share the hub, the receiver, the database and whatever lives of the worker: each has an issue of its
+own. A worker that died is replaced, and the replacement tells the next one as well.
+"""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+
+from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.tasks import Phase, TaskStatus
+from bot.store.deliveries import Deliveries
+from bot.store.effects import EffectState
+from bot.store.schema import effect
+from bot.store.tasks import Tasks, TaskView
+from tests.crash.worker import Worker
+from tests.stories.registry import Story
+from tests.stories.world import World, story
+
+WRITES = "/api/v3/repos/|/git-receive-pack$"
+_PATIENCE_S = 90.0
+
+
+class Misfortune(StrEnum):
+    """What happens at the n-th write to the hub, or at the n-th lasting commit."""
+
+    KILLED_BEFORE_WRITE = "killed before a write"
+    KILLED_AFTER_WRITE = "killed after a write"
+    KILLED_BEFORE_COMMIT = "killed before a commit"
+    KILLED_AFTER_COMMIT = "killed after a commit"
+    TWO_OWNERS_AT_WRITE = "two owners at a write"
+    TWO_OWNERS_AT_COMMIT = "two owners at a commit"
+    BAD_GATEWAY = "502 after a write was carried out"
+    DROPPED = "the connection breaks off after a write was carried out"
+
+    @property
+    def at_commits(self) -> bool:
+        return self in (
+            Misfortune.KILLED_BEFORE_COMMIT,
+            Misfortune.KILLED_AFTER_COMMIT,
+            Misfortune.TWO_OWNERS_AT_COMMIT,
+        )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many points one undisturbed telling has."""
+
+    writes: int
+    commits: int
+
+    def points(self, misfortune: Misfortune) -> range:
+        return range(1, 1 + (self.commits if misfortune.at_commits else self.writes))
+
+
+@dataclass
+class Stage:
+    """A world, and the worker that lives now."""
+
+    world: World
+    story: Story
+    worker: Worker
+    frozen: Worker | None = None
+    deaths: int = 0
+
+    # -- telling --------------------------------------------------------------------------------------------
+    def measure(self) -> Size:
+        """An undisturbed telling."""
+        seen, writes = self.worker.seen, self._writes()
+        self.tell()
+        return Size(self._writes() - writes, self.worker.seen - seen)
+
+    def tell_with(self, misfortune: Misfortune, n: int) -> None:
+        """Raises AssertionError when anything is not there exactly once, or the task does not end."""
+        self.deaths = 0
+        match misfortune:
+            case Misfortune.KILLED_BEFORE_WRITE:
+                self._order(n, performed=False, happens=lambda: self._send(signal.SIGKILL))
+            case Misfortune.KILLED_AFTER_WRITE:
+                self._order(n, performed=True, happens=lambda: self._send(signal.SIGKILL))
+            case Misfortune.TWO_OWNERS_AT_WRITE:
+                self._order(n, performed=True, happens=lambda: self._send(signal.SIGSTOP))
+            case Misfortune.BAD_GATEWAY:
+                self._order(n, performed=True, status=502)
+            case Misfortune.DROPPED:
+                self._order(n, performed=True)
+            case Misfortune.KILLED_BEFORE_COMMIT:
+                self.worker.meet(signal.SIGKILL, n, after=False)
+            case Misfortune.KILLED_AFTER_COMMIT:
+                self.worker.meet(signal.SIGKILL, n, after=True)
+            case Misfortune.TWO_OWNERS_AT_COMMIT:
+                self.worker.meet(signal.SIGSTOP, n, after=True)  # before it: the file would stay locked
+            case _:
+                assert_never(misfortune)
+        try:
+            self.tell()
+        finally:
+            self.worker.meet(signal.SIGKILL, 0, after=False)
+            self.world.hub.seed.clear_faults()
+
+    def tell(self) -> None:
+        world, told = self.world, self.story
+        world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
+        paid = len(world.model.requests)
+        told.arrange(world)
+        asked = world.comment(told.asks, "@agent fix this")
+        task = TaskId(f"t-{asked}")
+        if told.outcome is None:
+            self.wait("a refusal", lambda: self._all_decided() and Tasks(world.database).find(task) is None)
+        else:
+            if told.reply:
+                self.wait("the question", lambda: self._rests(task))
+                world.comment("ada", told.reply)
+            view = self.wait("the end", lambda: self._finished(task))
+            assert view.outcome == told.outcome, f"{view.outcome}: {view.detail}"
+        self._wake_the_frozen()
+        self.wait("a verdict on every delivery", self._all_decided)
+        self._expect_one_of_everything(asked, task)
+        turns = len(told.turns) if told.outcome else 0
+        assert len(world.model.requests) - paid <= turns + self.deaths, "a recorded turn was paid again"
+
+    # -- what is expected -----------------------------------------------------------------------------------
+    def _expect_one_of_everything(self, asked: int, task: TaskId) -> None:
+        world, told = self.world, self.story
+        pulls = [p for p in world.pulls() if f"Fixes #{world.issue}\n" in p["issue"]["body"] + "\n"]
+        assert len(pulls) == told.pulls, f"{len(pulls)} pull requests"
+        branches = [ref for ref in world.branches() if f"/agent/{world.issue}-" in ref]
+        assert len(branches) == told.pulls, f"branches {branches}"
+        assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
+        assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
+        if told.outcome is not None:
+            assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
+        with world.database.read() as connection:
+            states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()
+            assert set(states) <= {EffectState.DONE.value}, "an effect is open though the task is over"
+
+    # -- seeing ---------------------------------------------------------------------------------------------
+    def wait(self, what: str, seen: Callable[[], Any]) -> Any:
+        """Until `seen`; a worker that dies is replaced, one that is frozen gets a rival."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while not (found := seen()):
+            if self.worker.is_dead:
+                # Fenced on a machine that was too busy to beat: whoever supervises it starts it again.
+                died = self.worker.fenced_itself or self.worker.process.exitcode == -signal.SIGKILL
+                assert died, f"it ended by itself\n{self.log()}"
+                self._replace()
+            elif self.worker.is_frozen:
+                self.frozen = self.worker
+                self._replace(host="another")
+            elif self.frozen is not None and self._has_passed_on():
+                self._wake_the_frozen()
+            assert time.monotonic() < deadline, f"{what} did not come\n{self.log()}"
+            time.sleep(0.03)
+        return found
+
+    def log(self) -> str:
+        return "\n".join((self.world.data_dir / "worker.log").read_text().splitlines()[-25:])
+
+    def _finished(self, task: TaskId) -> TaskView | None:
+        view = Tasks(self.world.database).find(task)
+        return view if view is not None and view.status is TaskStatus.FINISHED else None
+
+    def _rests(self, task: TaskId) -> bool:
+        view = Tasks(self.world.database).find(task)
+        return view is not None and (view.status, view.phase) == (TaskStatus.WAITING, Phase.ASK)
+
+    def _all_decided(self) -> bool:
+        deliveries = Deliveries(self.world.database)
+        sent = list(self.world.hub.hub.courier.deliveries)
+        return self.world.hub.seed.wait_idle() and all(
+            deliveries.handled(DeliveryId(str(one.guid))) for one in sent[-12:]
+        )
+
+    def _writes(self) -> int:
+        requests = list(self.world.hub.hub.requests)
+        return sum(1 for one in requests if one.method not in ("GET", "HEAD") and _is_write(one.path))
+
+    # -- processes ------------------------------------------------------------------------------------------
+    def _order(self, n: int, **fault: Any) -> None:
+        if "status" not in fault:
+            fault["drop"] = True
+        self.world.hub.seed.order_fault(method="writes", path=WRITES, passes=n - 1, **fault)
+
+    def _send(self, number: signal.Signals) -> None:
+        os.kill(self.worker.pid, number)
+
+    def _replace(self, host: str = "") -> None:
+        self.deaths += 1
+        self.worker = start_worker(self.world, self.world.data_dir / host if host else self.world.data_dir)
+
+    def begin_again(self) -> None:
+        """After a telling that went wrong: the next one is not to suffer from it."""
+        self.end()
+        self.frozen = None
+        self.worker = start_worker(self.world, self.world.data_dir)
+
+    def end(self) -> None:
+        for worker in filter(None, (self.worker, self.frozen)):
+            worker.end()
+
+    def _has_passed_on(self) -> bool:
+        """Whether the frozen one was declared dead."""
+        with self.world.database.read() as connection:
+            living = connection.execute(sa.text("select count(*) from worker")).scalar()
+        return living == 1
+
+    def _wake_the_frozen(self) -> None:
+        if self.frozen is not None and self.frozen.is_frozen:
+            os.kill(self.frozen.pid, signal.SIGCONT)
+            self.frozen.process.join(20)
+            assert self.frozen.fenced_itself, f"it goes on beside the other\n{self.log()}"
+        self.frozen = None
+
+
+def _is_write(path: str) -> bool:
+    return "/api/v3/repos/" in path or path.endswith("/git-receive-pack")
+
+
+def start_worker(world: World, data_dir: Path) -> Worker:
+    """Ready when it returns. Another `data_dir` is another host."""
+    data_dir.mkdir(exist_ok=True)
+    settings = {**world.settings, "PULLWRIGHT_DATA_DIR": str(data_dir)}
+    worker = Worker(settings, data_dir / "worker.json", world.data_dir / "worker.log")
+    deadline = time.monotonic() + _PATIENCE_S
+    while not worker.ready.exists():
+        assert not worker.is_dead, (world.data_dir / "worker.log").read_text()[-3000:]
+        assert time.monotonic() < deadline, "no worker"
+        time.sleep(0.02)
+    return worker
+
+
+@contextmanager
+def stage(tmp_path: Path, told: Story) -> Iterator[Stage]:
+    url = f"sqlite:///{tmp_path / 'data' / 'pullwright.db'}"
+    with story(tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url) as world:
+        made = Stage(world, told, start_worker(world, world.data_dir))
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def chosen(points: range, sample: int, seed: str) -> list[int]:
+    """All of them, or a seeded sample."""
+    if not sample or sample >= len(points):
+        return list(points)
+    return sorted(random.Random(seed).sample(points, sample))

@@ -1,0 +1,73 @@
+"""What an operator's Prometheus sees: numbers of the tables, and this worker's phases."""
+
+import time
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+from prometheus_client import generate_latest
+
+from bot.domain.ids import DeliveryId
+from bot.domain.outcomes import Outcome
+from bot.domain.tasks import Phase
+from bot.store.database import Database
+from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.workers import Workers
+from bot.tasks.metrics import WorkerMetrics
+from tests.store.requests import request
+
+NOW = 1_000.0
+
+
+@pytest.fixture
+def busy(database: Database) -> Database:
+    """One task has ended, one waits, one delivery is not decided; one worker beats."""
+    for comment, at in ((1, 900.0), (2, 940.0), (3, 970.0)):
+        name = DeliveryId(f"d-{comment}")
+        store_batch(database, [Delivery(name, "issue_comment", b"{}", at)])
+        if comment < 3:
+            Deliveries(database).accept(name, request(comment, issue=comment), at + 2.0)
+    tasks = Tasks(database)
+    (first,) = tasks.admit(AdmissionLimits(1, 1, 1), NOW)
+    tasks.finish(tasks.take(first.task, "w"), Outcome.PROVEN, "", NOW)
+    Workers(database).register("w", NOW)
+    Workers(database).register("dead", NOW - 500.0)
+    return database
+
+
+def test_the_tables_are_told_as_they_are_when_somebody_asks(busy: Database) -> None:
+    told = generate_latest(WorkerMetrics(busy, lambda: NOW).registry).decode()
+    for line in (
+        "pullwright_database_up 1.0",
+        'pullwright_tasks{status="finished"} 1.0',
+        'pullwright_tasks{status="queued"} 1.0',
+        'pullwright_task_outcomes{outcome="proven"} 1.0',
+        "pullwright_oldest_queued_seconds 58.0",
+        "pullwright_deliveries_undecided 1.0",
+        "pullwright_oldest_undecided_seconds 30.0",
+        "pullwright_delivery_lag_seconds 2.0",
+        "pullwright_workers 1.0",
+    ):
+        assert line in told.splitlines()
+
+
+def test_an_empty_service_has_metrics_too(database: Database) -> None:
+    told = generate_latest(WorkerMetrics(database, lambda: NOW).registry).decode()
+    assert "pullwright_oldest_queued_seconds 0.0" in told.splitlines()
+
+
+def test_a_database_that_is_away_is_told_and_no_error(busy: Database) -> None:
+    metrics = WorkerMetrics(busy, lambda: NOW)
+    with busy.write() as connection:
+        connection.exec_driver_sql("alter table effect rename to elsewhere")
+    assert "pullwright_database_up 0.0" in generate_latest(metrics.registry).decode().splitlines()
+
+
+def test_phases_are_counted_and_served_on_the_loopback(database: Database) -> None:
+    metrics = WorkerMetrics(database, time.time)
+    metrics.observe_phase(Phase.WORK, 3.0)
+    served = metrics.serve("127.0.0.1", 0)
+    direct = build_opener(ProxyHandler({}))
+    with served, direct.open(f"http://127.0.0.1:{served.port}/metrics", timeout=5) as answer:
+        told = answer.read().decode()
+    assert 'pullwright_phase_seconds_bucket{le="5.0",phase="work"} 1.0' in told.splitlines()
