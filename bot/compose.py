@@ -37,10 +37,12 @@ from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.tasks import AdmissionLimits, Tasks
+from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
+from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
@@ -90,6 +92,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         model = await stack.enter_async_context(open_model(settings))
+        models = {settings.model: model}
+        for name in settings.models if settings.recording is None else ():
+            named = settings.model_copy(update={"model": name})
+            models[name] = await stack.enter_async_context(open_model(named))
         services = Services(
             settings=await _change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", sandbox.owner_uid),
@@ -101,6 +107,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             events=Events(database),
             ledger=Ledger(Effects(database), executor, time.time),
             executor=executor,
+            models=models,
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
@@ -115,11 +122,13 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             WorkerParts(
                 database=database,
                 engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
-                steps=ChangeSteps(services),
+                steps=KindSteps(ChangeSteps(services), AnswerSteps(services)),
                 permissions=github,
                 refuser=github,
+                answerer=github,
                 executor=executor,
                 now=time.time,
+                models=tuple(models),
             ),
         )
 

@@ -57,6 +57,10 @@ class HostSettings(BaseSettings):
         description="Any OpenAI-compatible server; empty: OpenAI's own.",
     )
     model: str = Field("gpt-5", description="The model's name at that server.")
+    models: CommaList = Field(
+        (),
+        description="Other models of that server that people may name with `--model`, separated by commas.",
+    )
     wire: Wire = Field(
         Wire.AUTO,
         description="`responses`, `chat` (Chat Completions), or `auto`: as the model's family is known, and "
@@ -122,7 +126,7 @@ class HostSettings(BaseSettings):
         limits.AGENT_MINUTES, description="Minutes of work for one task, verification not counted.", gt=0
     )
 
-    @field_validator("toolchains", "egress_hosts", mode="before")
+    @field_validator("toolchains", "egress_hosts", "models", mode="before")
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return split_commas(value)

@@ -201,6 +201,7 @@ class Mode(StrEnum):
 
     CHANGE = "change"
     REVIEW = "review"  # findings in place of edits
+    ANSWER = "answer"  # words in place of edits
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.localhub import actions_threads as act
+from bot.localhub.actions_checks import press_button
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.faults import Fault
 from bot.localhub.gitstore import GitStore, Signature
@@ -229,6 +230,19 @@ class Seed:
         with self.hub.lock:
             record = self._repo(full_name)
             act.set_state(self.hub, record, record.threads[number], Actor(self._person(login)), "closed")
+
+    def label(self, full_name: str, number: int, login: str, name: str) -> None:
+        """Put a label on as a person; it is made when it is new."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            act.add_labels(self.hub, record, record.threads[number], Actor(self._person(login)), [name])
+
+    def press_button(self, full_name: str, check_run_id: int, login: str, identifier: str) -> None:
+        """Click one of a check run's actions as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            run = record.check_runs[check_run_id]
+            press_button(self.hub, record, run, Actor(self._person(login)), identifier)
 
     # -- bad days -------------------------------------------------------------------------------------------
     def order_fault(self, **fault: Any) -> None:

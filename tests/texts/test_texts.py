@@ -7,18 +7,26 @@ from syrupy.assertion import SnapshotAssertion
 
 from bot.domain import limits
 from bot.domain.budget import Spent
+from bot.domain.commands import AVAILABLE
 from bot.domain.evidence import Evidence, Tier
+from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
-from bot.domain.tasks import Phase
+from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
+from bot.domain.triggers import RefusedRequest
+from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message
 from bot.texts.endings import Ending, render_ending
 from bot.texts.markers import refusal_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
+from bot.texts.replies import TaskState, render_help, render_status
 from bot.texts.tracking import TrackingState, render_spent, render_tracking
 from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
 
+REFUSED = RefusedRequest(
+    Refusal.UNKNOWN_COMMAND, InstallationId(1), RepositoryRef(RepositoryId(1), "o/r", "main"), 7, 9, "eve"
+)
 PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = '```'\n+a = 1\n"
 
 
@@ -82,9 +90,43 @@ def test_a_patch_can_not_end_its_block() -> None:
 
 @pytest.mark.parametrize("refusal", Refusal)
 def test_every_refusal_is_short(refusal: Refusal, snapshot: SnapshotAssertion) -> None:
-    text = render_refusal(refusal, "eve", "agent", "review")
+    word, near = ("--modle", "model") if refusal is Refusal.BAD_FLAG else ("sotp", "stop")
+    refused = replace(REFUSED, refusal=refusal, word=word, near=near)
+    text = render_refusal(refused, "agent")
     assert len(text) < 300
     assert "@" not in text
+    assert text == snapshot
+
+
+def test_a_refusal_says_what_a_flag_needs_and_repeats_no_mention() -> None:
+    refused = replace(REFUSED, refusal=Refusal.BAD_FLAG, word="--budget", wanted="an amount")
+    assert render_refusal(refused, "agent") == "eve: `--budget` needs an amount."
+    unknown = replace(REFUSED, word="`@everyone`")
+    assert render_refusal(unknown, "agent").startswith("eve: I know no command `` `@everyone` ``.")
+
+
+def test_help_lists_every_word_that_leads_to_something(snapshot: SnapshotAssertion) -> None:
+    text = render_help("agent", ("gpt-5", "small"))
+    assert all(f"`{word}`" in text for word in AVAILABLE)
+    assert "rebase" not in text
+    assert text == snapshot
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [(TaskStatus.QUEUED, Phase.ACCEPT), (TaskStatus.RUNNING, Phase.VERIFY), (TaskStatus.WAITING, Phase.WORK)],
+)
+def test_status(status: TaskStatus, phase: Phase, snapshot: SnapshotAssertion) -> None:
+    spent = Spent(turns=3, input_tokens=12_000, output_tokens=900, cost_usd=0.034, seconds=200)
+    plan = (("Look", "completed"), ("Mend it", "in_progress"))
+    assert render_status(TaskState(status, phase, plan, spent, 300.0, "http://hub/1")) == snapshot
+
+
+def test_an_answer_is_the_models_words_without_claims(snapshot: SnapshotAssertion) -> None:
+    words = "`worked` subtracts clock times (`app.py:3`). All tests pass. Ask @everyone."
+    text = render_answer(Answer(words, "ada", "c" * 40, "6 model replies.", tracking_marker(TASK)))
+    assert "tests pass" not in text
+    assert "@everyone" not in text
     assert text == snapshot
 
 

@@ -14,7 +14,7 @@ async def accept(desk: Desk) -> None:
         comment = await ensure_tracking_comment(desk)
         await desk.learn(comment=comment["id"], comment_url=comment["url"])
     if not desk.facts.base_commit:
-        branch = desk.request.repository.default_branch
+        branch = desk.request.base_branch
         await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
 
 

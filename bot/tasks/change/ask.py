@@ -16,7 +16,7 @@ from bot.texts.tracking import render_questions, render_spent
 
 async def ask(desk: Desk) -> bool:
     """Post the questions; True when the answer is there already and the work may go on."""
-    if await _is_answered(desk):
+    if await has_unheard(desk):
         return True
     facts, secrets = desk.facts, desk.services.settings.secrets
     spent = render_spent(facts.spent) if facts.spent.turns else ""
@@ -25,8 +25,8 @@ async def ask(desk: Desk) -> bool:
     return False
 
 
-async def _is_answered(desk: Desk) -> bool:
-    """Whether people said something that the agent has not heard."""
+async def has_unheard(desk: Desk) -> bool:
+    """Whether people said something that the agent has not heard yet."""
     load, task = desk.services.events.load, desk.taken.id
     said = await desk.call(load, task, 0, (STEERING,))
     heard = [

@@ -6,7 +6,7 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,6 +58,7 @@ class Services:
     events: Events
     ledger: Ledger
     executor: Executor
+    models: Mapping[str, Model] = field(default_factory=dict)  # that people may name, by name
 
 
 @dataclass
@@ -73,6 +74,12 @@ class Desk:
     @property
     def request(self) -> TaskRequest:
         return self.taken.request
+
+    @property
+    def model(self) -> Model:
+        """The one that the request names, which the intake has checked; else the operator's."""
+        services = self.services
+        return services.models.get(self.request.model, services.model)
 
     @property
     def key(self) -> RepoKey:

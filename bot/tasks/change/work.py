@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -21,6 +21,7 @@ from bot.agent.contract import (
     Exhausted,
     Feedback,
     Finished,
+    Mode,
     Observer,
     RepositoryFacts,
     Submission,
@@ -36,6 +37,7 @@ from bot.domain import limits
 from bot.domain.budget import Budget
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
+from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
@@ -80,9 +82,9 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
-    features = features_for(services.model.name)
+    features = features_for(desk.model.name)
     deps = Deps(
-        model=services.model,
+        model=desk.model,
         events=TaskEventLog(services.events, taken.id, taken.epoch, services.executor, services.clock.now),
         inbox=TaskInbox(services.events, taken.id, services.executor),
         observer=observer,
@@ -90,7 +92,9 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         tests=TreeTests(work, verifier),
         snapshots=work,
         gate=TreeGate(verifier),
-        budget=decide_budget(services.settings.budget, features.budget),
+        budget=limit_budget(
+            decide_budget(services.settings.budget, features.budget), desk.request.budget_usd
+        ),
         window=features.window,
     )
     async with baseline_beside(verifier):
@@ -121,6 +125,14 @@ def decide_budget(operator: Budget, family: Budget) -> Budget:
         money_usd=min(operator.money_usd, family.money_usd),
         minutes=min(operator.minutes, family.minutes),
     )
+
+
+def limit_budget(budget: Budget, usd: float) -> Budget:
+    """No more than the person allows (`--budget`; 0: not said). Tokens count where no price is known."""
+    if not usd:
+        return budget
+    tokens = max(1, int(usd * limits.TOKENS_PER_USD))
+    return replace(budget, money_usd=min(budget.money_usd, usd), tokens=min(budget.tokens, tokens))
 
 
 async def _tell_repairs(desk: Desk, deps: Deps) -> None:
@@ -166,8 +178,10 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
         thread=comments,
         regions=regions,
+        mode=Mode.ANSWER if request.kind is TaskKind.ANSWER else Mode.CHANGE,
         facts=(
             f"Default branch: {request.repository.default_branch}",
+            *([f"The work starts from `{request.base}` and goes there."] if request.base else ()),
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
         ),
     )
