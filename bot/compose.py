@@ -45,6 +45,7 @@ from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger
 from bot.tasks.refuser import GitHubDesk
+from bot.tasks.review.steps import ReviewSteps
 from bot.tasks.runner import Worker, WorkerParts, WorkerSettings
 from bot.tasks.workers import new_worker_id
 from bot.webhook.receiver import build_receiver
@@ -122,7 +123,7 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             WorkerParts(
                 database=database,
                 engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
-                steps=KindSteps(ChangeSteps(services), AnswerSteps(services)),
+                steps=KindSteps(ChangeSteps(services), AnswerSteps(services), ReviewSteps(services)),
                 permissions=github,
                 refuser=github,
                 answerer=github,

@@ -48,7 +48,7 @@ ANSWERS: Final = frozenset({CommandWord.ASK, CommandWord.EXPLAIN, CommandWord.PL
 CONTROLS: Final = frozenset(
     {CommandWord.STOP, CommandWord.STATUS, CommandWord.RETRY, CommandWord.GO, CommandWord.HELP}
 )
-AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS
+AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW}
 """The words that lead to something today. The others are known, and refused by name: a person who writes `rebase`
 must not get a change instead."""
 _ALONE: Final = frozenset({CommandWord.STATUS, CommandWord.GO, CommandWord.CONFIG, CommandWord.HELP})

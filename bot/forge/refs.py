@@ -36,6 +36,17 @@ class Refs:
             raise RetryLater(f"GitHub's answer does not name the commit of `{branch}`.", 1.0)
         return CommitSha(sha)
 
+    def fetch_merge_base(self, base: CommitSha, head: CommitSha) -> CommitSha:
+        """The commit from which `head` left `base`: a pull request's diff begins there. Raises GitHubFault (404: they
+        have none in common), RetryLater."""
+        query = {"per_page": "1"}  # of the commits between, which nobody needs here
+        found = self._client.get(f"/compare/{quoted(base)}...{quoted(head)}", query)
+        commit = found.get("merge_base_commit") if isinstance(found, dict) else None
+        sha = str(commit.get("sha") or "") if isinstance(commit, dict) else ""
+        if not _SHA.fullmatch(sha):
+            raise RetryLater("GitHub's answer names no merge base.", 1.0)
+        return CommitSha(sha)
+
     def fetch_head(self, branch: str) -> CommitSha:
         """As `find_branch`, for a branch that must be there. Raises GitHubFault; without a status when it is
         only the branch that is not there: the repository is, and we may see it."""

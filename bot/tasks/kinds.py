@@ -5,7 +5,6 @@ from typing import assert_never
 
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskKind
-from bot.errors import Bug
 from bot.store.tasks import Taken
 from bot.tasks.workflow import PhaseEnd, Steps
 
@@ -16,6 +15,7 @@ class KindSteps:
 
     change: Steps
     answer: Steps
+    review: Steps
 
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
@@ -32,6 +32,6 @@ class KindSteps:
             case TaskKind.ANSWER:
                 return self.answer
             case TaskKind.REVIEW:
-                raise Bug("no request for a review is accepted yet")
+                return self.review
             case _:
                 assert_never(kind)

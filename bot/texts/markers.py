@@ -16,6 +16,16 @@ def tracking_marker(task: TaskId) -> str:
     return f"<!-- pullwright:task:{task} -->"
 
 
+def review_marker(task: TaskId) -> str:
+    """In a review's text."""
+    return f"<!-- pullwright:review:{task} -->"
+
+
+def finding_marker(fingerprint: str) -> str:
+    """In each finding's text: what was said is not said again."""
+    return f"<!-- pullwright:finding:{fingerprint} -->"
+
+
 def pull_marker(task: TaskId) -> str:
     """In the pull request's text."""
     return f"<!-- pullwright:pull:{task} -->"

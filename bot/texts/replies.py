@@ -36,9 +36,9 @@ def render_help(handle: str, models: tuple[str, ...]) -> str:
             "",
             f"Flags: `--model` ({named}), `--base` (a branch to start from), `--budget` (US dollars at most).",
             "",
-            f"The label `{handle}:fix` asks for a change too. While I work, a further comment that mentions me changes "
-            "the task, and closing the issue ends it. People with write access can ask; what others ask for waits "
-            "until one of them says `go`.",
+            f"The label `{handle}:fix` asks for a change too, `{handle}:review` for a review. While I work, a further "
+            "comment that mentions me changes the task, and closing the issue ends it. People with write access can "
+            "ask; what others ask for waits until one of them says `go`.",
         ]
     )
 

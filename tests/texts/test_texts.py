@@ -9,6 +9,7 @@ from bot.domain import limits
 from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE
 from bot.domain.evidence import Evidence, Tier
+from bot.domain.findings import Anchored, Arranged, Finding, Priority, Side, fingerprint
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
 from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
@@ -17,10 +18,18 @@ from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message
 from bot.texts.endings import Ending, render_ending
-from bot.texts.markers import refusal_marker, tracking_marker
+from bot.texts.markers import refusal_marker, review_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
 from bot.texts.replies import TaskState, render_help, render_status
+from bot.texts.reviews import (
+    ReviewText,
+    decide_conclusion,
+    find_fingerprints,
+    render_finding,
+    render_review,
+    render_review_check,
+)
 from bot.texts.tracking import TrackingState, render_spent, render_tracking
 from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
 
@@ -181,3 +190,54 @@ def test_one_refusal_for_a_person_an_issue_and_a_reason() -> None:
     assert (
         len({marker, refusal_marker(8, "eve", Refusal.LOCKED), refusal_marker(7, "bob", Refusal.LOCKED)}) == 3
     )
+
+
+FOUND = Finding(
+    "app.py", 3, 3, Priority.P1, "Empty list divides by zero @bob", "`mean([])` raises. All tests pass."
+)
+LOOSE = replace(FOUND, path="old.py", priority=Priority.P2, title="Nobody calls it", suggestion="")
+REVIEW = ReviewText(
+    Outcome.FINDINGS, "a" * 40, "b" * 40, Arranged((Anchored(FOUND, Side.RIGHT),), (LOOSE,), 0, 2), 1,
+    "I read `mean`. The tests pass.", ("Tests run in the environment of the base.",), "", "6 model replies.",
+    review_marker(TASK),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome.CLEAN, Outcome.FINDINGS, Outcome.STALE, Outcome.OUT_OF_MONEY],
+    ids=lambda one: one.value,
+)
+def test_a_review(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
+    arranged = Arranged() if outcome is Outcome.CLEAN else REVIEW.arranged
+    text = replace(REVIEW, outcome=outcome, arranged=arranged, told_before=int(outcome is Outcome.FINDINGS))
+    body, check = render_review(text), render_review_check(text, "http://hub/review/1")
+    assert "tests pass" not in body
+    assert "@bob" not in body
+    assert REVIEW.marker in body
+    assert (body, check) == snapshot
+
+
+def test_a_finding_is_one_paragraph_with_a_suggestion_that_can_be_committed(
+    snapshot: SnapshotAssertion,
+) -> None:
+    text = render_finding(replace(FOUND, suggestion="x = '```'", reproduction="$ python -c 'mean([])'"))
+    assert "````suggestion\nx = '```'\n````" in text
+    assert "tests pass" not in text
+    assert text == snapshot
+
+
+def test_what_was_said_is_found_again() -> None:
+    said = (render_finding(FOUND), render_review(REVIEW), "nothing")
+    assert find_fingerprints(said) == {fingerprint(FOUND), fingerprint(LOOSE)}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("worst", [None, Priority.P0, Priority.P3])
+def test_only_a_clean_review_is_green(outcome: Outcome, worst: Priority | None) -> None:
+    assert (decide_conclusion(outcome, worst) == "success") == (outcome is Outcome.CLEAN)
+
+
+def test_four_ends_of_a_review_look_different() -> None:
+    outcomes = (Outcome.CLEAN, Outcome.FINDINGS, Outcome.BLOCKED, Outcome.STALE)
+    assert len({decide_conclusion(one, Priority.P0) for one in outcomes}) == 4

@@ -16,7 +16,7 @@ from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
 from bot.domain.budget import Budget
 from bot.domain.tasks import TaskRequest
-from bot.errors import TokenRefused
+from bot.errors import Bug, TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.repos.contract import FileMode, Remote, RepoKey, Repos
@@ -110,6 +110,12 @@ class Desk:
             spent, now = self.facts.spent, self.services.clock.now()
             cost = Cost(spent.tokens, spent.cost_usd)
             await self.call(self.services.tasks.charge, self.taken, cost, now)
+
+    async def learn_review(self, **changes: Any) -> None:
+        """As `learn`, about the review."""
+        if self.facts.review is None:
+            raise Bug("there is no review to learn about")
+        await self.learn(review=replace(self.facts.review, **changes))
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

@@ -47,6 +47,21 @@ class CommandFacts:
 
 
 @dataclass(frozen=True)
+class ReviewFacts:
+    """What a review knows beside the rest: the pinned head, the base branch and its tip, the check run on the head,
+    and what was found (findings as plain JSON)."""
+
+    head_commit: CommitSha
+    base_branch: str
+    tip_commit: CommitSha
+    head_tree: TreeSha = TreeSha("")
+    rules_tree: TreeSha = TreeSha("")  # of the tip: AGENTS.md and the repository's file
+    check: int = 0
+    findings: tuple[JsonObject, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -70,6 +85,7 @@ class ChangeFacts:
     pull_url: str = ""
     hidden: tuple[str, ...] = ()  # what people could not see in the issue and was kept from the model
     questions: tuple[str, ...] = ()  # asked, for the phase ASK
+    review: ReviewFacts | None = None  # of a review only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -91,6 +107,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "plan": lambda value: tuple((str(step), str(status)) for step, status in value),
         "questions": tuple,
         "hidden": tuple,
+        "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
     }
     return ChangeFacts(**{name: nested.get(name, _same)(value) for name, value in given.items()})

@@ -7,7 +7,7 @@ tree is `tasks/worktree.py`; tests and gate are the verifier's.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import structlog
@@ -78,7 +78,13 @@ class TreeGate:
         return await self.verifier.check_gate(tree)
 
 
-async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Observer) -> End:
+async def run_agent(
+    desk: Desk,
+    work: WorkTree,
+    verifier: Verifier,
+    observer: Observer,
+    describe: Callable[[Desk], Awaitable[AgentTask]] | None = None,
+) -> End:
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
@@ -98,7 +104,7 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         window=features.window,
     )
     async with baseline_beside(verifier):
-        task = await describe_task(desk)
+        task = await (describe or describe_task)(desk)
         await _tell_hidden(desk, find_removed(task))
         end = await run(task, deps, feedback)
         await _tell_repairs(desk, deps)
