@@ -61,6 +61,7 @@ class TaskRequest:
     model: str = ""  # flags; empty and 0: as the operator set it
     base: str = ""
     budget_usd: float = 0.0
+    head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
 
     @property
     def base_branch(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bot.domain.auto_review import AutoReview
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.flags import FlagFault
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
@@ -27,6 +28,7 @@ from bot.domain.payloads import (
     PullRequestPayload,
     Sent,
 )
+from bot.domain.repo_config import Moment
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, render_active_key
 
 
@@ -122,12 +124,17 @@ class Pressed:
     at: str
 
 
-Decision = TaskRequest | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+Decision = TaskRequest | AutoReview | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
 
+_MOMENTS: Final = {
+    "opened": Moment.OPENED,
+    "ready_for_review": Moment.READY,
+    "synchronize": Moment.PUSHED,
+}
 _ACTIONS: Final = {
     "issue_comment": frozenset({"created"}),
     "issues": frozenset({"opened", "labeled", "closed", "deleted", "transferred"}),
-    "pull_request": frozenset({"opened", "labeled", "closed"}),
+    "pull_request": frozenset({"opened", "labeled", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
@@ -215,7 +222,29 @@ def _decide_pull(payload: PullRequestPayload, handle: str) -> Decision:
         return Closed(RepositoryId(payload.repository.id), pull.number, payload.sender.login)
     if payload.action == "labeled":
         return _decide_label(payload, pull, handle)
-    return _decide_opened(payload, pull, handle)
+    decision: Decision = IgnoredDelivery(Ignored.NO_MENTION)
+    if payload.action == "opened":
+        decision = _decide_opened(payload, pull, handle)
+    asks = not isinstance(decision, IgnoredDelivery) or decision.reason is not Ignored.NO_MENTION
+    return decision if asks else _decide_moment(payload)
+
+
+def _decide_moment(payload: PullRequestPayload) -> AutoReview | IgnoredDelivery:
+    """Whether the repository wants it is asked later. One task for each head: a push makes a new one."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    pull, moment = payload.pull_request, _MOMENTS[payload.action]
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        kind=TaskKind.REVIEW,
+        word=CommandWord.REVIEW,
+        cause=f"p{payload.repository.id}-{pull.number}-{hashlib.sha256(pull.head.sha.encode()).hexdigest()[:12]}",
+        head=pull.head.sha,
+        requested_at=str(pull.updated_at),
+    )
+    author = pull.user.login if pull.user else ""
+    labels = tuple(label.name for label in pull.labels)
+    return AutoReview(asked, moment, author, bool(pull.draft), pull.base.ref, labels)
 
 
 def _decide_opened(payload: IssuesPayload | PullRequestPayload, issue: IssuePart, handle: str) -> Decision:

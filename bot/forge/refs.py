@@ -1,5 +1,6 @@
 """Branches: where they stand. Reading only; what is pushed goes over git (`repos/`)."""
 
+import base64
 import re
 from http import HTTPStatus
 from typing import Final
@@ -35,6 +36,14 @@ class Refs:
         if found.get("ref") != f"refs/heads/{branch}" or not _SHA.fullmatch(sha):
             raise RetryLater(f"GitHub's answer does not name the commit of `{branch}`.", 1.0)
         return CommitSha(sha)
+
+    def find_file(self, path: str, branch: str) -> bytes | None:
+        """A file's content on a branch, up to a megabyte (GitHub gives no more here); None: there is none. Raises
+        GitHubFault, RetryLater."""
+        found = self._client.find(f"/contents/{quoted(path)}", {"ref": branch})
+        if not isinstance(found, dict) or found.get("encoding") != "base64":
+            return None
+        return base64.b64decode(str(found.get("content") or ""))
 
     def fetch_merge_base(self, base: CommitSha, head: CommitSha) -> CommitSha:
         """The commit from which `head` left `base`: a pull request's diff begins there. Raises GitHubFault (404: they

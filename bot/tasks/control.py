@@ -22,17 +22,21 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.domain.auto_review import AutoReview, wants_review
 from bot.domain.commands import CommandWord, parse_command
-from bot.domain.outcomes import Outcome, Refusal
+from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.repo_config import ConfigFault, parse_repo_config
 from bot.domain.tasks import TaskRequest
-from bot.domain.triggers import Button, Closed, Control, Pressed, RefusedRequest, as_refused
-from bot.errors import Bug, PullwrightError, RetryLater
+from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
+from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.change.facts import parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.workflow import TaskExecution
 from bot.texts.replies import TaskState, render_help, render_status
+
+_AGAIN_S = 5.0  # a review ends minutes later
 
 log = structlog.get_logger()
 
@@ -50,6 +54,10 @@ class Answerer(Protocol):
 
     def fetch_text(self, asked: TaskRequest) -> str | None:
         """What the comment (or, without one, the issue) says now; None: it is gone."""
+        ...
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        """The repository's own file on its default branch; empty: there is none."""
         ...
 
 
@@ -106,6 +114,20 @@ class Controls:
         """Whether something ran on the issue. Raises RetryLater."""
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
+
+    async def find_wish(self, auto: AutoReview) -> TaskRequest | IgnoredDelivery:
+        """The review, if the repository's file wants it. While one of the head before is at work the delivery waits:
+        that one sees that the head has moved. Raises RetryLater."""
+        try:
+            config = parse_repo_config(await self._call(self.parts.answerer.fetch_config, auto.request))
+        except (ConfigFault, GitHubFault) as fault:
+            return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(fault)[:500])
+        if not wants_review(config.review, auto):
+            return IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
+        if active is not None and active.id != auto.request.task_id:
+            raise RetryLater("the head before is still being reviewed", _AGAIN_S)
+        return auto.request
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""

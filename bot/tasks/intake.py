@@ -22,6 +22,7 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
+from bot.domain.auto_review import AutoReview
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest
@@ -149,6 +150,12 @@ class Intake:
         if isinstance(decision, Pressed):
             found = await self.controls.resolve(decision)
             decision = found if found is not None else IgnoredDelivery(Ignored.UNKNOWN_TASK)
+        if isinstance(decision, AutoReview):
+            wish = await self.controls.find_wish(decision)
+            if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
+                handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
+                return bool(handled.verdict is Verdict.TASK)
+            decision = wish
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
                 return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.domain.access import Permission
 from bot.domain.ids import InstallationId
+from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.domain.tasks import RepositoryRef, TaskRequest
 from bot.domain.triggers import RefusedRequest
 from bot.forge.forge import Forge, RepositoryForge
@@ -50,6 +51,12 @@ class GitHubDesk:
         """See `control.Answerer`."""
         with self._open(asked.installation, asked.repository) as github:
             return github.threads.find_text(asked.issue, asked.comment_id)
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        """See `control.Answerer`."""
+        with self._open(asked.installation, asked.repository) as github:
+            found = github.refs.find_file(REPO_CONFIG_PATH, asked.repository.default_branch)
+            return (found or b"").decode("utf-8", "replace")
 
     def _open(self, installation: InstallationId, repository: RepositoryRef) -> RepositoryForge:
         return self.forge.repository(installation, repository.full_name, repository.id)

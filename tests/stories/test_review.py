@@ -159,3 +159,17 @@ def test_a_fork_is_reviewed_without_secrets_and_without_a_set_up_of_its_own(tmp_
         assert "base" in seen.rpartition("cat /workspace/who")[2]
         assert "PULLWRIGHT" not in seen.rpartition("cat /workspace/who")[2]
         assert "sk-story" not in seen
+
+
+def test_a_pull_request_is_reviewed_by_itself_when_it_is_opened_and_pushed_to(tmp_path: Path) -> None:
+    config = "review:\n  when: [opened, pushed]\n  least: P1\n"
+    with story(tmp_path, [finding(priority="P2"), END], {**FILES, ".github/pullwright.yml": config}) as world:
+        world.hub.seed.commit(NAME, {"app.py": HEAD.encode()}, "Mean", "mean")
+        world.issue = world.hub.seed.open_pull(NAME, "eve", "Add mean", "A mean.", "mean")
+        assert world.wait_until_over().outcome == "clean", "a P2 is below the floor"
+        world.hub.seed.push(NAME, "eve", {"app.py": HEAD.replace("xs", "values").encode()}, "mean")
+        world.wait_for(
+            "the review of the push", lambda: checks(world) == [("success", "Reviewed: nothing found")]
+        )
+        assert len(world.thread()["reviews"]) == 2
+        assert world.bot_comments() == []

@@ -20,7 +20,7 @@ from bot.tasks.control import ControlParts, Controls
 from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake
 from bot.tasks.workflow import Bookkeeping
-from tests.tasks.payloads import button_payload, closed_payload, comment_payload, label_payload
+from tests.tasks.payloads import button_payload, closed_payload, comment_payload, label_payload, pull_payload
 from tests.tasks.quiet_engine import QuietEngine
 
 STARTED = 1_000.0
@@ -51,6 +51,7 @@ class Teller:
     answers: list[str] = field(default_factory=list)
     seen: list[int] = field(default_factory=list)
     now_there: str | None = None
+    config: str = ""
 
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
@@ -65,6 +66,9 @@ class Teller:
 
     def fetch_text(self, asked: TaskRequest) -> str | None:
         return self.now_there
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        return self.config
 
 
 @dataclass
@@ -526,3 +530,49 @@ async def test_a_button_of_a_task_that_is_not_there_does_nothing(
     room.store("d2", button_payload("stop", task, repository), "check_run")
     await room.intake(Permission.WRITE).decide_waiting()
     assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.UNKNOWN_TASK)
+
+
+# -- reviews by configuration --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "action", "draft", "wanted"),
+    [
+        ("", "opened", False, False),
+        ("review: {when: [opened]}", "opened", False, True),
+        ("review: {when: [opened]}", "opened", True, False),
+        ("review: {when: [opened], drafts: true}", "opened", True, True),
+        ("review: {when: [opened]}", "synchronize", False, False),
+        ("review: {when: pushed}", "synchronize", False, True),
+        ("review: {when: [ready]}", "ready_for_review", False, True),
+        ("review: {when: [opened], branches: ['release/*']}", "opened", False, False),
+        ("review: {when: [opened], labels: [Bug]}", "opened", False, True),
+        ("review: {when: [opened], skip_authors: [Eve]}", "opened", False, False),
+        ("review: {wen: [opened]}", "opened", False, False),
+    ],
+)
+async def test_a_pull_request_is_reviewed_by_itself_where_the_repository_wants_it(
+    room: Room, config: str, action: str, draft: bool, wanted: bool
+) -> None:
+    room.teller.config = config
+    room.store("d1", pull_payload(action, draft=draft), "pull_request")
+    intake = room.intake(Permission.NONE)  # nobody is asked about: the file is the authority
+    assert await intake.decide_waiting() == int(wanted)
+    handled = room.handled("d1")
+    assert handled is not None
+    assert handled.verdict is (Verdict.TASK if wanted else Verdict.IGNORED)
+    assert wanted or handled.reason == Ignored.NOT_CONFIGURED
+
+
+async def test_a_push_waits_for_the_review_of_the_head_before(room: Room) -> None:
+    room.teller.config = "review: {when: [opened, pushed]}"
+    room.store("d1", pull_payload("opened"), "pull_request")
+    intake = room.intake(Permission.NONE)
+    await intake.decide_waiting()
+    room.store("d2", pull_payload("synchronize", head="b" * 40), "pull_request")
+    await intake.decide_waiting()
+    assert room.handled("d2") is None
+    await say(room, "d3", 12, "@agent stop")
+    room.time += 6
+    assert await intake.decide_waiting() == 1
+    assert room.teller.told == []

@@ -95,6 +95,10 @@ class Silent:
     def acknowledge(self, asked: TaskRequest) -> None:
         """Nothing."""
 
+    def fetch_config(self, asked: TaskRequest) -> str:
+        """None."""
+        return ""
+
     def fetch_text(self, asked: TaskRequest) -> str | None:
         """Gone."""
 

@@ -7,6 +7,7 @@ phase reads the facts, does its work, and hands back new ones; they are stored b
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from bot.domain import limits
 from bot.domain.budget import Spent
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
@@ -59,6 +60,8 @@ class ReviewFacts:
     check: int = 0
     findings: tuple[JsonObject, ...] = ()
     summary: str = ""
+    least: str = "P3"  # of the repository's file: what is less urgent is not said
+    most: int = limits.FINDINGS
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from bot.agent.contract import AgentTask, Mode, RepositoryFacts
 from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import ReviewFacts
@@ -19,6 +20,7 @@ from bot.tasks.change.ground import (
     choose_commands,
     list_files,
     open_environment,
+    parse_config,
     read_texts,
     settle_setup,
 )
@@ -41,7 +43,11 @@ async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     files = await list_files(desk.place, tip)
     setup, test = await choose_commands(desk.place, files, desk.services.settings.commands)
     await desk.learn(base_tree=base, setup=setup, test=test)
-    await desk.learn_review(head_tree=head, rules_tree=tip)
+    config = parse_config(
+        (await read_texts(desk.place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, "")
+    )
+    said = {"least": config.review.least.value, "most": config.review.most}
+    await desk.learn_review(head_tree=head, rules_tree=tip, **said)
     await desk.learn(setup=await settle_setup(desk.ground))
 
 

@@ -78,9 +78,9 @@ class ReviewSteps:
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
     match phase:
         case Phase.ACCEPT:
-            await react(desk)
-            await _accept(desk)
-            return Next(Phase.PREPARE)
+            if not desk.request.head:  # a person asked
+                await react(desk)
+            return Next(Phase.PREPARE) if await _accept(desk) else await _end_stale(desk)
         case Phase.PREPARE:
             await prepare_review(desk, _review(desk))
             return Next(Phase.WORK)
@@ -98,17 +98,25 @@ def _review(desk: Desk) -> ReviewFacts:
     return desk.facts.review
 
 
-async def _accept(desk: Desk) -> None:
-    """Pin head and base, and say on the head that it is being reviewed."""
+async def _end_stale(desk: Desk) -> PhaseEnd:
+    """The push that moved the head has a delivery of its own."""
+    await desk.learn(outcome=Outcome.STALE.value)
+    return TaskFinished(Outcome.STALE, "The head had moved before the review began.")
+
+
+async def _accept(desk: Desk) -> bool:
+    """Pin head and base, and say on the head that it is being reviewed. False: the event was about another head."""
     if desk.facts.review is None:
         pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
+        if desk.request.head not in ("", pull.head_sha):
+            return False
         merge_base = await desk.call(desk.github.refs.fetch_merge_base, pull.base_sha, pull.head_sha)
         tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)  # GitHub's base may be older
         review = ReviewFacts(pull.head_sha, pull.base_branch, tip)
         await desk.learn(base_commit=merge_base, review=review)
     review = _review(desk)
     if review.check:
-        return
+        return True
     checks, task = desk.github.checks, desk.taken.id
     content = CheckContent("in_progress", "Reviewing", "I am looking at this commit.", actions=(_STOP,))
 
@@ -123,6 +131,7 @@ async def _accept(desk: Desk) -> None:
     made = await desk.services.ledger.ensure(task, desk.taken.epoch, "review-check", find, create)
     await desk.learn_review(check=made["id"])
     await desk.learn(comment_url=made["url"])
+    return True
 
 
 async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
@@ -155,7 +164,8 @@ async def _keep(desk: Desk, findings: tuple[Finding, ...], summary: str) -> None
 
 
 async def _report(desk: Desk, review: ReviewFacts) -> PhaseEnd:
-    findings = tuple(parse_finding(body) for body in review.findings)
+    found = (parse_finding(body) for body in review.findings)
+    findings = tuple(one for one in found if one.priority.value <= review.least)
     known = find_fingerprints(await desk.call(desk.github.reviews.fetch_said, desk.request.issue))
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     moved = pull.head_sha != review.head_commit
@@ -165,7 +175,8 @@ async def _report(desk: Desk, review: ReviewFacts) -> PhaseEnd:
         desk.github.reviews.find_review, desk.request.issue, review_marker(desk.taken.id)
     )
     told_before = 0 if posted else sum(fingerprint(one) in known for one in findings)
-    arranged = arrange_findings(findings, () if moved else diff, frozenset() if posted else known)
+    said = frozenset[str]() if posted else known
+    arranged = arrange_findings(findings, () if moved else diff, said, review.most)
     outcome = _decide_outcome(Outcome(desk.facts.outcome), arranged, told_before, moved=moved)
     await desk.learn(outcome=outcome.value)
     text = await _review_text(desk, arranged, told_before)
