@@ -45,13 +45,16 @@ from bot.store.migrations import migrate
 from bot.store.received import Received
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.work_trees import WorkTrees
+from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named, SetupMeans
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
+from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.metrics import WorkerMetrics
 from bot.tasks.refuser import GitHubDesk
+from bot.tasks.review.steps import ReviewSteps
 from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
@@ -113,6 +116,10 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         models = await stack.enter_async_context(open_models(settings))
+        named = {settings.model: models[0]}
+        for name in settings.models if settings.recording is None else ():
+            other = settings.model_copy(update={"model": name})
+            named[name] = await stack.enter_async_context(open_model(other))
         services = Services(
             settings=_change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", owner_uid(settings)),
@@ -125,6 +132,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             ledger=Ledger(Effects(database), executor, time.time, times.ledger),
             executor=executor,
             work_trees=WorkTrees(database),
+            named=named,
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
@@ -141,13 +149,15 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             WorkerParts(
                 database=database,
                 engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
-                steps=ChangeSteps(services),
+                steps=KindSteps(ChangeSteps(services), AnswerSteps(services), ReviewSteps(services)),
                 permissions=github,
                 refuser=github,
+                answerer=github,
                 executor=executor,
                 now=time.time,
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
+                models=tuple(named),
             ),
         )
 

@@ -64,6 +64,10 @@ class HostSettings(BaseSettings):
     fresh_attempt: bool = Field(
         True, description="Whether a change whose verification stayed red is tried once more from the start."
     )
+    models: CommaList = Field(
+        (),
+        description="Other models of that server that people may name with `--model`, separated by commas.",
+    )
     wire: Wire = Field(
         Wire.AUTO,
         description="`responses`, `chat` (Chat Completions), or `auto`: as the model's family is known, and "
@@ -154,7 +158,9 @@ class HostSettings(BaseSettings):
         limits.AGENT_MINUTES, description="Minutes of work for one task, verification not counted.", gt=0
     )
 
-    @field_validator("toolchains", "egress_hosts", "sandbox_backends", "container_images", mode="before")
+    @field_validator(
+        "toolchains", "egress_hosts", "models", "sandbox_backends", "container_images", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         return split_commas(value)

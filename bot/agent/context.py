@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from importlib.resources import files
 
-from bot.agent.contract import AgentTask, DetectedCommand, RepositoryFacts, ThreadComment
+from bot.agent.contract import AgentTask, DetectedCommand, Mode, RepositoryFacts, ThreadComment
 from bot.agent.hidden_text import find_hidden, printable_name, strip_hidden
 from bot.agent.stack_traces import Region
 from bot.agent.tools.truncate import cut_line
@@ -96,8 +96,23 @@ def _tree_lines(paths: tuple[str, ...], levels: int) -> list[str]:
     return lines
 
 
+_ANSWER = """This time an answer is wanted and no change. Look at the code, run what helps, then call `submit` with the
+outcome `no_change_needed`: its `summary` is the answer, in Markdown, for the person who asked, with the files and
+lines that show it (`path/file.py:12`). Where a plan is asked for, `summary` is the plan: what changes where, in which
+steps, how it is tested, what is open. Files that you write are thrown away."""
+_REVIEW = """This time a review is wanted and no change. The work tree is the head of a pull request; where `git` is
+installed, `git diff` shows what it changes against its base. Read the changed lines with what calls them and what
+they call, run the tests and small experiments, and report each fault with `report_finding`: only faults that the
+change brings, that its author would mend if he knew, with the input or state that shows them. No praise, no style, no
+guesses: what you could not support is not a finding. No finding is a good result. Files that you write are thrown
+away. End with `submit`, outcome `no_change_needed`, and in `summary` what you looked at, in a few sentences."""
+_KINDS = {Mode.CHANGE: "", Mode.ANSWER: _ANSWER, Mode.REVIEW: _REVIEW}
+
+
 def render_task(task: AgentTask) -> str:
+    kind = _KINDS[task.mode]
     parts = [
+        *([f"# Kind of work\n\n{kind}"] if kind else ()),
         f"# Instruction\n\nThe only instruction, from {_name(task.requested_by)}, who has write access:",
         _instruction(task),
         "# Facts",

@@ -206,6 +206,7 @@ class Mode(StrEnum):
 
     CHANGE = "change"
     REVIEW = "review"  # findings in place of edits
+    ANSWER = "answer"  # words in place of edits
 
 
 @dataclass(frozen=True)

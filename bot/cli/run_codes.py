@@ -19,7 +19,9 @@ def decide_exit_code(outcome: Outcome) -> int:
             return 0
         case Outcome.UNTESTED | Outcome.UNVERIFIED | Outcome.NO_CHANGE_NEEDED | Outcome.BLOCKED:
             return NOT_FIXED
-        case Outcome.CRASHED | Outcome.STOPPED:
+        case Outcome.CRASHED | Outcome.STOPPED | Outcome.CLOSED:
+            return NOT_FIXED
+        case Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS | Outcome.STALE:  # not of a change
             return NOT_FIXED
         case Outcome.NO_SANDBOX:
             return 3

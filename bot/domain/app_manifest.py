@@ -14,7 +14,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "pull_requests": "write",  # open the pull request
     "statuses": "read",  # whether CI is red
 }
-EVENTS: Final[tuple[str, ...]] = ("issue_comment", "issues")
+EVENTS: Final[tuple[str, ...]] = ("check_run", "issue_comment", "issues", "pull_request")
 PROJECT_URL: Final = "https://github.com/OWNER/pullwright"
 
 

@@ -85,6 +85,14 @@ def decide_budget(operator: Budget, family: Budget) -> Budget:
     )
 
 
+def limit_budget(budget: Budget, usd: float) -> Budget:
+    """No more than the person allows (`--budget`; 0: not said). Tokens count where no price is known."""
+    if not usd:
+        return budget
+    tokens = max(1, int(usd * limits.TOKENS_PER_USD))
+    return replace(budget, money_usd=min(budget.money_usd, usd), tokens=min(budget.tokens, tokens))
+
+
 def remaining(budget: Budget, spent: Spent) -> Budget:
     """What is left of each bound for a further attempt; never nothing, so that shares can be told."""
     return Budget(

@@ -12,13 +12,15 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from bot.domain.flags import FlagFault, Flags, take_leading, take_trailing
 from bot.domain.limits import BODY_CHARACTERS
 
 
@@ -36,41 +38,66 @@ class CommandWord(StrEnum):
     STATUS = "status"
     RETRY = "retry"
     UNDO = "undo"
+    GO = "go"
+    CONFIG = "config"
     HELP = "help"
 
 
-AVAILABLE: Final = frozenset({CommandWord.FIX, CommandWord.IMPLEMENT})
-"""The words that lead to a task today. The others are known, and refused by name: a person who writes `stop`
-or `review` must not get a change instead."""
+CHANGES: Final = frozenset({CommandWord.FIX, CommandWord.IMPLEMENT})
+ANSWERS: Final = frozenset({CommandWord.ASK, CommandWord.EXPLAIN, CommandWord.PLAN})
+CONTROLS: Final = frozenset(
+    {CommandWord.STOP, CommandWord.STATUS, CommandWord.RETRY, CommandWord.GO, CommandWord.HELP}
+)
+AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW}
+"""The words that lead to something today. The others are known, and refused by name: a person who writes `rebase`
+must not get a change instead."""
+_ALONE: Final = frozenset({CommandWord.STATUS, CommandWord.GO, CommandWord.CONFIG, CommandWord.HELP})
+"""Commands only when nothing follows: "help me with the parser" and "status code 404 is lost" ask for a change."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """One word that is no command; `near`: the one that was meant, perhaps."""
+
+    word: str
+    near: str = ""
 
 
 @dataclass(frozen=True)
 class Command:
     """What one text asks for. `word` is FIX for free text.
 
-    `instruction` is the text without the mention, in the source's own Markdown; empty when it says no more
-    than "fix this": then the issue is the instruction.
+    `instruction` is the text without the mention and the flags, in the source's own Markdown; empty when it says
+    no more than "fix this": then the issue is the instruction. `fault`: why it can't be carried out as it stands.
     """
 
     word: CommandWord
     instruction: str
+    flags: Flags = field(default_factory=Flags)
+    fault: Unknown | FlagFault | None = None
 
     @property
     def available(self) -> bool:
-        """Whether it leads to a task today; otherwise it is refused as an unknown command."""
+        """Whether it leads to something today; otherwise it is refused by name."""
         return self.word in AVAILABLE
 
 
-_FIRST_WORD: Final = re.compile(r"\s*(?:[,:;–—-]\s*)?([A-Za-z]+)(?![\w-])")
+_PUNCTUATION: Final = re.compile(r"\s*(?:[,:;–—-]\s*)?")
+_FIRST_WORD: Final = re.compile(r"([A-Za-z]+)(?![\w-])")
 _SAYS_NO_MORE: Final = re.compile(
     r"(?:[\s,:;–—-]|please|pls|this|it|that|the|issue|bug|problem|one|for (?:me|us)|thanks|thank you|thx"
     r"|fix|implement|[.!?])*",
     re.IGNORECASE,
 )
+_ONLY_THANKS: Final = re.compile(
+    r"[\s,]*(?:many )?(?:thanks|thank you|thx)(?: a lot| so much)?[\W_]*", re.IGNORECASE
+)
+_NOTHING_MORE: Final = re.compile(r"(?:[\s,.!?:;–—-]|please|pls|now|ahead|for it)*", re.IGNORECASE)
 
 
 def parse_command(text: str, handle: str) -> Command | None:
-    """What `text` asks of `@handle`; None when it does not mention it. Only the first real mention counts.
+    """What `text` asks of `@handle`; None when it does not mention it, or only thanks it. Only the first real
+    mention counts.
 
     Texts beyond GitHub's own limit are cut there. Never raises for any text.
     """
@@ -79,11 +106,36 @@ def parse_command(text: str, handle: str) -> Command | None:
     if mention is None:
         return None
     start, end = _with_emphasis(text, *mention)
-    before, after = text[:start].strip(), text[end:]
-    word, after = _split_word(after)
-    if not before and _SAYS_NO_MORE.fullmatch(after):
-        return Command(word, "")
-    return Command(word, _joined(text[:start], after))
+    before, after = text[:start], text[end:]
+    if not before.strip() and _ONLY_THANKS.fullmatch(after):
+        return None
+    flags, after, fault = _take_leading(after, Flags())
+    word, after, unknown = _split_word(after, alone=not before.strip())
+    if fault is None:
+        flags, after, fault = _read_flags(after, flags)
+    if not before.strip() and _SAYS_NO_MORE.fullmatch(after):
+        return Command(word, "", flags, fault or unknown)
+    return Command(word, _joined(before, after), flags, fault or unknown)
+
+
+def _take_leading(after: str, flags: Flags) -> tuple[Flags, str, FlagFault | None]:
+    """Nothing is changed where no flag stands: the text's own spaces are its author's."""
+    return (
+        take_leading(after, flags)
+        if after.lstrip()[:2] == "--" or after.lstrip()[:1] == "—"
+        else (flags, after, None)
+    )
+
+
+def _read_flags(after: str, flags: Flags) -> tuple[Flags, str, FlagFault | None]:
+    """Behind the command word, which stays, and at the end of its line."""
+    found = _FIRST_WORD.match(after)
+    known = found is not None and found[1].lower() in tuple(CommandWord)
+    head = after[: found.end()] if found and known else ""
+    flags, rest, fault = _take_leading(after[len(head) :], flags)
+    if fault is None:
+        flags, rest, fault = take_trailing(rest, flags)
+    return flags, head + rest, fault
 
 
 def _with_emphasis(text: str, start: int, end: int) -> tuple[int, int]:
@@ -93,16 +145,52 @@ def _with_emphasis(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _split_word(after: str) -> tuple[CommandWord, str]:
-    """The command word, and the text without the punctuation between it and the mention."""
-    found = _FIRST_WORD.match(after)
+def _split_word(after: str, *, alone: bool) -> tuple[CommandWord, str, Unknown | None]:
+    """The command word, and the text without the punctuation between it and the mention. `alone`: nothing stands
+    before the mention."""
+    punctuation = _PUNCTUATION.match(after)
+    rest = after[punctuation.end() :] if punctuation else after
+    found = _FIRST_WORD.match(rest)
     if found is None:
-        return CommandWord.FIX, after.lstrip(" \t,:;")
-    rest = after[found.start(1) :]
-    try:
-        return CommandWord(found.group(1).lower()), rest
-    except ValueError:
-        return CommandWord.FIX, rest
+        return CommandWord.FIX, after.lstrip(" \t,:;"), None
+    name, behind = found[1].lower(), rest[found.end() :]
+    if name in tuple(CommandWord):
+        word = CommandWord(name)
+        if word in _ALONE and not (alone and _NOTHING_MORE.fullmatch(behind)):
+            word = CommandWord.FIX
+        return word, rest, None
+    unknown = _find_unknown(name, behind) if alone else None
+    return CommandWord.FIX, rest, unknown
+
+
+def _find_unknown(name: str, behind: str) -> Unknown | None:
+    """A word by itself, or one that is a command with two letters exchanged or one wrong."""
+    if _SAYS_NO_MORE.fullmatch(name):
+        return None
+    if not re.sub(r"[\W_]+", "", behind):
+        near = get_close_matches(name, [word.value for word in CommandWord], 1, 0.7)
+        return Unknown(name, near[0] if near else "")
+    meant = next((word.value for word in CommandWord if _is_slip(name, word.value)), "")
+    return Unknown(name, meant) if meant else None
+
+
+_LONG_WORD: Final = 6
+"""In shorter ones a wrong letter makes another word too often: step, plain, asks."""
+
+
+def _is_slip(name: str, word: str) -> bool:
+    """Whether `name` is `word` with two neighbours exchanged, or, of a long one, one letter wrong, missing or too
+    many. An ending of grammar (reviews, explained) is none."""
+    if name == word or name.startswith(word) or abs(len(name) - len(word)) > 1:
+        return False
+    start = next((at for at, pair in enumerate(zip(name, word, strict=False)) if pair[0] != pair[1]), None)
+    if start is None:
+        return len(word) >= _LONG_WORD
+    one, other = name[start:], word[start:]
+    if one[:2] == other[:2][::-1] and one[2:] == other[2:]:
+        return True
+    wrong = one[1:] == other[1:] or one[1:] == other or one == other[1:]
+    return len(word) >= _LONG_WORD and wrong
 
 
 def _joined(before: str, after: str) -> str:

@@ -13,6 +13,10 @@ class Outcome(StrEnum):
     CHECKED = "checked"  # pull request, tier B: nothing broken, no proof possible
     UNTESTED = "untested"  # pull request, tier C: the tests could not run
     UNVERIFIED = "unverified"  # tier D: verification was red; the patch is handed over, not proposed
+    ANSWERED = "answered"  # a question was answered, or a plan made: one comment
+    CLEAN = "clean"  # reviewed, nothing found
+    FINDINGS = "findings"  # reviewed, with findings
+    STALE = "stale"  # the pull request moved on while it was reviewed
     NO_CHANGE_NEEDED = "no_change_needed"  # the model showed that nothing is wrong
     NEEDS_CLARIFICATION = "needs_clarification"  # the model asked back
     BLOCKED = "blocked"  # the model gave up and said why
@@ -29,6 +33,7 @@ class Outcome(StrEnum):
     ACCESS_LOST = "access_lost"  # the requester or the App may not write any more
     BRANCH_TAKEN = "branch_taken"  # somebody else moved the branch that we own
     STOPPED = "stopped"  # a person stopped it
+    CLOSED = "closed"  # the issue or pull request was closed while it was worked on
     CRASHED = "crashed"  # a bug of ours, or five attempts were cut short
 
 
@@ -40,12 +45,19 @@ class Refusal(StrEnum):
     ALREADY_ACTIVE = "already_active"  # one active task for each issue
     ISSUE_CLOSED = "issue_closed"
     LOCKED = "locked"
-    UNKNOWN_COMMAND = "unknown_command"
+    UNKNOWN_COMMAND = "unknown_command"  # no word that we know
+    UNAVAILABLE_COMMAND = "unavailable_command"  # a command that is not there yet, or not here
+    BAD_FLAG = "bad_flag"  # unknown, or with a value that it can't have
+    NOT_ON_ISSUE = "not_on_issue"  # reviews are of pull requests
+    NOTHING_RUNNING = "nothing_running"  # there is no task to stop, or to tell the state of
+    NOTHING_TO_RETRY = "nothing_to_retry"
+    NOTHING_HELD = "nothing_held"  # no request waits here for somebody to release it
+    EDITED_SINCE = "edited_since"  # the held text is not what stands there now
     ISSUE_ALLOWANCE = "issue_allowance"  # what may be spent on this issue is used up
     AUTHOR_ALLOWANCE = "author_allowance"  # by this person within a day
     REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
     DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
-    ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; on pull requests nothing is done yet
+    ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; pull requests are reviewed
 
 
 class Ignored(StrEnum):
@@ -57,6 +69,9 @@ class Ignored(StrEnum):
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
+    NOTHING_TO_END = "nothing_to_end"  # an issue was closed on which nothing ran
+    UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
+    NOT_CONFIGURED = "not_configured"  # the repository's file does not ask for it
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
     REPLY_WITHOUT_ACCESS = (

@@ -74,11 +74,45 @@ class CommentPart(_Part):
     performed_via_github_app: dict[str, Any] | None = None
 
 
-class _Delivery(_Part):
+class LabelPart(_Part):
+    name: OptionalText = ""
+
+
+class BranchPart(_Part):
+    ref: OptionalText = ""
+    sha: OptionalText = ""
+
+
+class PullPart(IssuePart):
+    """A pull request as its own events carry it; `number`, `title`, `body` as of an issue."""
+
+    draft: bool | None = False
+    head: BranchPart
+    base: BranchPart
+    labels: tuple[LabelPart, ...] = ()
+
+
+class CheckRunPart(_Part):
+    id: Id
+    external_id: OptionalText = ""
+    head_sha: OptionalText = ""
+    started_at: str | int | None = ""
+
+
+class ActionPart(_Part):
+    identifier: Annotated[OptionalText, Field(max_length=20)] = ""
+
+
+class Sent(_Part):
+    """What every delivery of an App has."""
+
     action: str = ""
     installation: InstallationPart
     repository: RepositoryPart
     sender: SenderPart
+
+
+class _Delivery(Sent):
     issue: IssuePart
 
 
@@ -86,6 +120,21 @@ class IssuesPayload(_Delivery):
     """Event `issues`. `changes` stands in an `opened` one only when the issue was transferred from elsewhere."""
 
     changes: dict[str, Any] | None = None
+    label: LabelPart | None = None
+
+
+class PullRequestPayload(Sent):
+    """Event `pull_request`."""
+
+    pull_request: PullPart
+    label: LabelPart | None = None
+
+
+class CheckRunPayload(Sent):
+    """Event `check_run`: GitHub sends `requested_action` only to the App whose button it is."""
+
+    check_run: CheckRunPart
+    requested_action: ActionPart
 
 
 class IssueCommentPayload(_Delivery):

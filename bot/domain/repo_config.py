@@ -5,18 +5,20 @@ none. The file is untrusted text: only YAML nodes are made of it, never objects,
 """
 
 import re
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.domain.limits import NETWORK_HOSTS, REPO_CONFIG_BYTES
+from bot.domain.findings import Priority
+from bot.domain.limits import FINDINGS, NETWORK_HOSTS, REPO_CONFIG_BYTES
 
 REPO_CONFIG_PATH: Final = ".github/pullwright.yml"
 """Read from the default branch only (law 6)."""
 
-_PLANNED: Final = frozenset(("lint", "environment", "review", "triggers", "budget", "model", "schedules"))
+_PLANNED: Final = frozenset(("lint", "environment", "triggers", "budget", "model", "schedules"))
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
 _REPORT: Final = re.compile(r"[\w./*?-]+")
 _LISTS: Final = frozenset(("protected", "allow"))
@@ -61,6 +63,34 @@ class ConfigFault(ValueError):
 _ALWAYS: Final = ("links", "secrets", "conflicts")
 
 
+class Moment(StrEnum):
+    """When a pull request may be reviewed without being asked for."""
+
+    OPENED = "opened"
+    READY = "ready"  # it was a draft before
+    PUSHED = "pushed"
+
+
+class ReviewConfig(BaseModel):
+    """When pull requests are reviewed by themselves, and how much is said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    when: tuple[Moment, ...] = Field(
+        default=(), description="Review without being asked: `opened`, `ready` (no draft any more), `pushed`."
+    )
+    drafts: bool = Field(default=False, description="Review drafts as well.")
+    branches: tuple[str, ...] = Field(
+        default=(), description="Only pull requests to these branches; `*` stands for anything."
+    )
+    labels: tuple[str, ...] = Field(default=(), description="Only pull requests with one of these labels.")
+    skip_authors: tuple[str, ...] = Field(default=(), description="Never those of these people.")
+    least: Priority = Field(default=Priority.P3, description="Say nothing that is less urgent than this.")
+    most: int = Field(
+        default=FINDINGS, ge=1, le=FINDINGS, description="Findings of one review; the most urgent come first."
+    )
+
+
 class RepoConfig(BaseModel):
     """What a repository can say about itself; the published schema is made from these descriptions."""
 
@@ -103,6 +133,10 @@ class RepoConfig(BaseModel):
         default=(),
         description="Rules of the gate that do not hold in this repository. Those about links, secrets and conflict "
         "markers always hold.",
+    )
+    review: ReviewConfig = Field(
+        default_factory=ReviewConfig,
+        description="When pull requests are reviewed by themselves, and how much is said.",
     )
 
 
@@ -176,20 +210,65 @@ def _read_key(node: yaml.Node) -> str:
     if key in RepoConfig.model_fields:
         return key
     line = _line(node)
-    names = [f"`{name}`" for name in RepoConfig.model_fields]
-    known = f"{', '.join(names[:-1])} and {names[-1]}"
+    known = _known(RepoConfig)
     if key in _OPERATORS:
         raise ConfigFault(
             f"`{key}` can be set by the operator of the agent only.", "Take it out of this file.", line
         )
     if key in _PLANNED:
         raise ConfigFault(f"`{key}` is not available yet.", f"Take it out; {known} can be set.", line)
-    raise ConfigFault(f"there is no key `{key[:60]}`.", f"{known} can be set.", line)
+    raise ConfigFault(f"there is no key `{key[:60]}`.", f"{_meant(key, RepoConfig)}{known} can be set.", line)
+
+
+def _known(model: type[BaseModel]) -> str:
+    names = [f"`{name}`" for name in model.model_fields]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _meant(key: str, model: type[BaseModel]) -> str:
+    near = get_close_matches(key, model.model_fields, 1)
+    return f"Did you mean `{near[0]}`? " if near else ""
+
+
+def _read_review(node: yaml.Node) -> ReviewConfig:
+    """Scalars and lists of scalars; what they have to be is the model's to say, line by line."""
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigFault(
+            "`review` holds no keys.", "Write for example `review: {when: [opened]}`.", _line(node)
+        )
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
+        line = _line(key_node)
+        if key not in ReviewConfig.model_fields:
+            remedy = f"{_meant(key, ReviewConfig)}{_known(ReviewConfig)} can be set."
+            raise ConfigFault(f"`review` has no key `{key[:60]}`.", remedy, line)
+        if key in values:
+            raise ConfigFault(f"`{key}` stands here for the second time.", "Keep one of them.", line)
+        value = _read_plain(value_node)
+        several = isinstance(ReviewConfig.model_fields[key].default, tuple)
+        values[key] = (value,) if several and isinstance(value, str) else value
+        try:
+            ReviewConfig.model_validate({key: values[key]})
+        except ValidationError as error:
+            what = str(ReviewConfig.model_fields[key].description)
+            raise ConfigFault(f"`{key}` can't be that: {error.errors()[0]['msg']}.", what, line) from error
+    return ReviewConfig.model_validate(values)
+
+
+def _read_plain(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    if isinstance(node, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in node.value):
+        return tuple(str(item.value) for item in node.value)
+    raise ConfigFault("is nested too deeply here.", "Write one value or a list of values.", _line(node))
 
 
 def _read_value(key: str, node: yaml.Node) -> Any:
     if key == "network":
         return _read_hosts(node)
+    if key == "review":
+        return _read_review(node)
     return _read_list(key, node) if key in _LISTS else _read_command(key, node)
 
 

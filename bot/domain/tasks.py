@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 
 
 class TaskKind(StrEnum):
-    CHANGE = "change"
+    CHANGE = "change"  # ends in a pull request
+    ANSWER = "answer"  # ends in a comment: ask, explain, plan
+    REVIEW = "review"  # ends in a review of a pull request
 
 
 class TaskStatus(StrEnum):
+    HELD = "held"  # asked for by somebody without write access, until somebody with it says `go`
     QUEUED = "queued"  # accepted by the intake, not admitted yet
     RUNNING = "running"  # admitted: a workflow exists or is about to
     WAITING = "waiting"  # for a person or a time; holds no slot
@@ -52,10 +56,24 @@ class TaskRequest:
     requested_at: str  # ISO 8601, from the payload
     kind: TaskKind = TaskKind.CHANGE
     attempts: int = 1  # at once; more only when asked for
+    word: CommandWord = CommandWord.FIX
+    cause: str = ""  # what asked, when it was neither a comment nor the opened issue: names the task
+    is_pull: bool = False  # `issue` is a pull request
+    model: str = ""  # flags; empty and 0: as the operator set it
+    base: str = ""
+    budget_usd: float = 0.0
+    head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
+
+    @property
+    def base_branch(self) -> str:
+        """What the work starts from, and where a pull request goes."""
+        return self.base or self.repository.default_branch
 
     @property
     def task_id(self) -> TaskId:
         """The same comment, or the same opened issue, is the same task, whatever delivery brings it."""
+        if self.cause:
+            return TaskId(f"t-{self.cause}")
         if self.comment_id:
             return TaskId(f"t-{self.comment_id}")
         return TaskId(f"t-i{self.repository.id}-{self.issue}")

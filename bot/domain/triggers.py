@@ -1,23 +1,35 @@
-"""What a delivery asks for: a task, a refusal that its sender is told, or nothing. Pure.
+"""What a delivery asks for: a task, a word to a running one, a refusal that its sender is told, or nothing. Pure.
 
-The only ways to start a task: a newly created comment on an issue, and a newly opened issue, both written by
-a person and mentioning the agent (law 6). Whether the person may is not decided here: `domain.access`, after
-GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at length.
+The ways in: a newly created comment, a newly opened issue or pull request, both written by a person and mentioning the
+agent; a label that a person puts on; a button of our own check run (law 6). Whether the person may is not decided
+here: `domain.access`, after GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at
+length. Closing needs no asking: whoever could close the issue may end the work on it.
 
 Must never: start from an edited text, from a bot, or from a text that an app wrote in a person's name.
 """
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from bot.domain.commands import AVAILABLE, Command, parse_command
-from bot.domain.ids import InstallationId, RepositoryId
+from bot.domain.auto_review import AutoReview
+from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
+from bot.domain.flags import FlagFault
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.payloads import IssueCommentPayload, IssuesPayload
-from bot.domain.tasks import RepositoryRef, TaskRequest, render_active_key
+from bot.domain.payloads import (
+    CheckRunPayload,
+    IssueCommentPayload,
+    IssuePart,
+    IssuesPayload,
+    PullRequestPayload,
+    Sent,
+)
+from bot.domain.repo_config import Moment
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, render_active_key
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,10 @@ class IgnoredDelivery:
 
 @dataclass(frozen=True)
 class RefusedRequest:
-    """Somebody asked and can't have it. Where to answer, whom, and about which word."""
+    """Somebody asked and can't have it. Where to answer, whom, and about which word.
+
+    `word` and `near`: of UNKNOWN_COMMAND and BAD_FLAG, what was written and what may have been meant; `wanted`: what
+    a flag's value has to be."""
 
     refusal: Refusal
     installation: InstallationId
@@ -59,39 +74,105 @@ class RefusedRequest:
     issue: int
     comment_id: int  # 0: the newly opened issue itself asked
     login: str
-    word: str = ""  # the command that is not available, for UNKNOWN_COMMAND
+    word: str = ""
+    near: str = ""
+    wanted: str = ""
 
 
-Decision = TaskRequest | IgnoredDelivery | RefusedRequest
+@dataclass(frozen=True)
+class Control:
+    """A word about tasks: stop, status, retry, go, help. `request`: where it was said, by whom, and with what text.
 
-_STARTING_ACTION: Final = {"issue_comment": "created", "issues": "opened"}
+    `or_task`: what is asked for if there is nothing to release (a label, which says both)."""
+
+    word: CommandWord
+    request: TaskRequest
+    or_task: bool = False
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An issue or pull request is closed, deleted or moved away: what runs on it is over."""
+
+    repository: RepositoryId
+    issue: int
+    login: str
+
+    @property
+    def active_key(self) -> str:
+        return render_active_key(self.repository, self.issue)
+
+
+class Button:
+    """Identifiers of our check runs' buttons; GitHub takes 20 characters."""
+
+    STOP: Final = "stop"
+    RETRY: Final = "retry"
+
+
+@dataclass(frozen=True)
+class Pressed:
+    """A button of a check run of ours. `task`: whose check run it is."""
+
+    button: str
+    task: TaskId
+    installation: InstallationId
+    repository: RepositoryRef
+    login: str
+    user_id: int
+    check: int
+    at: str
+
+
+Decision = TaskRequest | AutoReview | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+
+_MOMENTS: Final = {
+    "opened": Moment.OPENED,
+    "ready_for_review": Moment.READY,
+    "synchronize": Moment.PUSHED,
+}
+_ACTIONS: Final = {
+    "issue_comment": frozenset({"created"}),
+    "issues": frozenset({"opened", "labeled", "closed", "deleted", "transferred"}),
+    "pull_request": frozenset({"opened", "labeled", "closed", *_MOMENTS}),
+    "check_run": frozenset({"requested_action"}),
+}
+_OVER: Final = frozenset({"closed", "deleted", "transferred"})
+
+
+def fix_label(handle: str) -> str:
+    """The label that asks for a change, or releases one that is held."""
+    return f"{handle}:fix"
+
+
+def review_label(handle: str) -> str:
+    """The label that asks for a review of a pull request."""
+    return f"{handle}:review"
 
 
 def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decision:
     """What the delivery `event` with its decoded `payload` asks of `@handle`. Never raises for JSON."""
-    action = _STARTING_ACTION.get(event)
-    if action is None:
+    actions = _ACTIONS.get(event)
+    if actions is None:
         return IgnoredDelivery(Ignored.UNKNOWN_EVENT, event[:100])
-    if payload.get("action") != action:
-        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, str(payload.get("action"))[:100])
+    action = payload.get("action")
+    if not isinstance(action, str) or action not in actions:
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, str(action)[:100])
     if payload.get("installation") is None:
         return IgnoredDelivery(Ignored.NOT_INSTALLED)
     try:
-        if event == "issue_comment":
-            return _decide_comment(IssueCommentPayload.model_validate(payload), handle)
-        return _decide_issue(IssuesPayload.model_validate(payload), handle)
+        match event:
+            case "issue_comment":
+                return _decide_comment(IssueCommentPayload.model_validate(payload), handle)
+            case "issues":
+                return _decide_issue(IssuesPayload.model_validate(payload), handle)
+            case "pull_request":
+                return _decide_pull(PullRequestPayload.model_validate(payload), handle)
+            case _:
+                return _decide_button(CheckRunPayload.model_validate(payload))
     except ValidationError as error:
         places = (".".join(str(part) for part in fault["loc"]) for fault in error.errors()[:5])
         return IgnoredDelivery(Ignored.MALFORMED, ", ".join(places))
-
-
-def unavailable_command_text(word: str) -> str:
-    """The sentence for a command that is known but can't be used yet."""
-    usable = " and ".join(f"`{name.value}`" for name in sorted(AVAILABLE))
-    return (
-        f"`{word}` is not available yet; {usable} are. To ask for a change, write `fix` after the mention, "
-        "and then what is wanted."
-    )
 
 
 def _decide_comment(payload: IssueCommentPayload, handle: str) -> Decision:
@@ -106,14 +187,17 @@ def _decide_comment(payload: IssueCommentPayload, handle: str) -> Decision:
     command = parse_command(comment.body, handle)
     if command is None:
         return IgnoredDelivery(Ignored.NO_MENTION, reply=_reply(payload))
-    return _decide(payload, command, comment.id, str(comment.created_at))
+    asked = _request(payload, payload.issue, is_pull=payload.issue.pull_request is not None)
+    return _decide(
+        replace(asked, comment_id=comment.id, requested_at=str(comment.created_at)), payload.issue, command
+    )
 
 
 def _reply(payload: IssueCommentPayload) -> Reply:
-    repository, sender = payload.repository, payload.sender
+    sender = payload.sender
     return Reply(
         InstallationId(payload.installation.id),
-        RepositoryRef(RepositoryId(repository.id), repository.full_name, repository.default_branch),
+        _repository(payload),
         payload.issue.number,
         payload.comment.id,
         sender.login,
@@ -123,21 +207,101 @@ def _reply(payload: IssueCommentPayload) -> Reply:
 
 
 def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
-    ignored = _ignore_author(payload, payload.issue.performed_via_github_app)
-    if ignored is not None:
-        return ignored
+    if payload.action in _OVER:
+        return Closed(RepositoryId(payload.repository.id), payload.issue.number, payload.sender.login)
+    if payload.action == "labeled":
+        return _decide_label(payload, payload.issue, handle)
     if payload.changes:
         return IgnoredDelivery(Ignored.TRANSFERRED)
-    author = payload.issue.user
-    if author is None or author.id != payload.sender.id:
+    return _decide_opened(payload, payload.issue, handle)
+
+
+def _decide_pull(payload: PullRequestPayload, handle: str) -> Decision:
+    pull = payload.pull_request
+    if payload.action in _OVER:
+        return Closed(RepositoryId(payload.repository.id), pull.number, payload.sender.login)
+    if payload.action == "labeled":
+        return _decide_label(payload, pull, handle)
+    decision: Decision = IgnoredDelivery(Ignored.NO_MENTION)
+    if payload.action == "opened":
+        decision = _decide_opened(payload, pull, handle)
+    asks = not isinstance(decision, IgnoredDelivery) or decision.reason is not Ignored.NO_MENTION
+    return decision if asks else _decide_moment(payload)
+
+
+def _decide_moment(payload: PullRequestPayload) -> AutoReview | IgnoredDelivery:
+    """Whether the repository wants it is asked later. One task for each head: a push makes a new one."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    pull, moment = payload.pull_request, _MOMENTS[payload.action]
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        kind=TaskKind.REVIEW,
+        word=CommandWord.REVIEW,
+        cause=f"p{payload.repository.id}-{pull.number}-{hashlib.sha256(pull.head.sha.encode()).hexdigest()[:12]}",
+        head=pull.head.sha,
+        requested_at=str(pull.updated_at),
+    )
+    author = pull.user.login if pull.user else ""
+    labels = tuple(label.name for label in pull.labels)
+    return AutoReview(asked, moment, author, bool(pull.draft), pull.base.ref, labels)
+
+
+def _decide_opened(payload: IssuesPayload | PullRequestPayload, issue: IssuePart, handle: str) -> Decision:
+    """The text of a new issue or pull request may ask, or its title."""
+    ignored = _ignore_author(payload, issue.performed_via_github_app)
+    if ignored is not None:
+        return ignored
+    if issue.user is None or issue.user.id != payload.sender.id:
         return IgnoredDelivery(Ignored.MALFORMED, "the issue's author is not the sender")
-    command = parse_command(payload.issue.body, handle)
-    return _decide(payload, command, 0, str(payload.issue.created_at))
+    command = parse_command(issue.body, handle) or parse_command(issue.title, handle)
+    if command is None:
+        return IgnoredDelivery(Ignored.NO_MENTION)
+    asked = _request(payload, issue, is_pull=isinstance(payload, PullRequestPayload))
+    return _decide(replace(asked, requested_at=str(issue.created_at)), issue, command)
 
 
-def _ignore_author(
-    payload: IssueCommentPayload | IssuesPayload, via_app: dict[str, Any] | None
-) -> IgnoredDelivery | None:
+def _decide_label(payload: IssuesPayload | PullRequestPayload, issue: IssuePart, handle: str) -> Decision:
+    """A label has no text: the issue is the instruction. Each putting on asks once: its time names the task."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    is_pull = isinstance(payload, PullRequestPayload)
+    words = {fix_label(handle): CommandWord.FIX, review_label(handle): CommandWord.REVIEW}
+    word = words.get(payload.label.name.lower() if payload.label else "")
+    if word is None:
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another label")
+    put_on = hashlib.sha256(f"{word} {issue.updated_at}".encode()).hexdigest()[:12]
+    asked = replace(
+        _request(payload, issue, is_pull=is_pull),
+        cause=f"l{payload.repository.id}-{issue.number}-{put_on}",
+        requested_at=str(issue.updated_at),
+    )
+    decision = _decide(asked, issue, Command(word, ""))
+    if isinstance(decision, TaskRequest) and word is CommandWord.FIX:
+        return Control(CommandWord.GO, decision, or_task=True)
+    return decision
+
+
+def _decide_button(payload: CheckRunPayload) -> Decision:
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    button = payload.requested_action.identifier
+    if button not in (Button.STOP, Button.RETRY):
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another button")
+    check, sender = payload.check_run, payload.sender
+    return Pressed(
+        button,
+        TaskId(check.external_id),
+        InstallationId(payload.installation.id),
+        _repository(payload),
+        sender.login,
+        sender.id,
+        check.id,
+        str(check.started_at or ""),
+    )
+
+
+def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
     if via_app is not None:
@@ -145,42 +309,95 @@ def _ignore_author(
     return None
 
 
-def _decide(
-    payload: IssueCommentPayload | IssuesPayload, command: Command | None, comment_id: int, written_at: str
-) -> Decision:
-    if command is None:
-        return IgnoredDelivery(Ignored.NO_MENTION)
-    issue, sender = payload.issue, payload.sender
-    installation = InstallationId(payload.installation.id)
-    repository = RepositoryRef(
-        RepositoryId(payload.repository.id), payload.repository.full_name, payload.repository.default_branch
-    )
-    refusal = _refuse(payload, command)
-    if refusal is not None:
-        word = command.word.value if refusal is Refusal.UNKNOWN_COMMAND else ""
-        return RefusedRequest(refusal, installation, repository, issue.number, comment_id, sender.login, word)
+def _repository(payload: Sent) -> RepositoryRef:
+    found = payload.repository
+    return RepositoryRef(RepositoryId(found.id), found.full_name, found.default_branch)
+
+
+def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
+    """All that does not depend on the words."""
     return TaskRequest(
-        installation=installation,
-        repository=repository,
+        installation=InstallationId(payload.installation.id),
+        repository=_repository(payload),
         issue=issue.number,
         issue_title=issue.title,
         issue_body=issue.body,
-        comment_id=comment_id,
-        instruction=command.instruction,
-        requested_by=sender.login,
-        requested_by_id=sender.id,
-        requested_at=written_at,
+        comment_id=0,
+        instruction="",
+        requested_by=payload.sender.login,
+        requested_by_id=payload.sender.id,
+        requested_at="",
+        is_pull=is_pull,
+        cause=f"i{payload.repository.id}-{issue.number}" if is_pull else "",
     )
 
 
-def _refuse(payload: IssueCommentPayload | IssuesPayload, command: Command) -> Refusal | None:
-    """The first reason against it; a word that we can't serve comes before the state of the issue."""
+def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
+    if asked.comment_id:
+        asked = replace(asked, cause="")
+    asked = replace(
+        asked,
+        instruction=command.instruction,
+        word=command.word,
+        kind=_kind(command.word),
+        model=command.flags.model,
+        base=command.flags.base,
+        budget_usd=command.flags.budget_usd,
+    )
+    refused = _refuse(asked, issue, command)
+    if refused is not None:
+        return refused
+    return Control(command.word, asked) if command.word in CONTROLS else asked
+
+
+def _kind(word: CommandWord) -> TaskKind:
+    if word in ANSWERS:
+        return TaskKind.ANSWER
+    return TaskKind.REVIEW if word is CommandWord.REVIEW else TaskKind.CHANGE
+
+
+def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRequest | None:
+    """The first reason against it; words that we can't serve come before the state of the issue."""
+    plain = as_refused(asked, Refusal.UNAVAILABLE_COMMAND)
+    match command.fault:
+        case Unknown(word, near):
+            return replace(plain, refusal=Refusal.UNKNOWN_COMMAND, word=word, near=near)
+        case FlagFault(flag, near, wanted):
+            return replace(plain, refusal=Refusal.BAD_FLAG, word=flag, near=near, wanted=wanted)
     if not command.available:
-        return Refusal.UNKNOWN_COMMAND
-    if payload.issue.pull_request is not None:
-        return Refusal.ON_PULL_REQUEST
-    if payload.issue.locked:
-        return Refusal.LOCKED
-    if payload.issue.state == "closed":
-        return Refusal.ISSUE_CLOSED
+        return replace(plain, word=command.word.value)
+    if command.word in CONTROLS:
+        begins = command.word in (CommandWord.RETRY, CommandWord.GO)
+        over = _refuse_state(issue) if begins else None
+        return replace(plain, refusal=over) if over else None
+    if command.flags.attempts > 1:
+        return replace(plain, word="--attempts")
+    if (refusal := _refuse_place(asked, issue)) is not None:
+        return replace(plain, refusal=refusal)
     return None
+
+
+def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
+    if asked.is_pull and asked.kind is not TaskKind.REVIEW:
+        return Refusal.ON_PULL_REQUEST
+    if not asked.is_pull and asked.kind is TaskKind.REVIEW:
+        return Refusal.NOT_ON_ISSUE
+    return _refuse_state(issue)
+
+
+def _refuse_state(issue: IssuePart) -> Refusal | None:
+    if issue.locked:
+        return Refusal.LOCKED
+    return Refusal.ISSUE_CLOSED if issue.state == "closed" else None
+
+
+def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
+    """The answer to a request, where it was made."""
+    return RefusedRequest(
+        refusal,
+        request.installation,
+        request.repository,
+        request.issue,
+        request.comment_id,
+        request.requested_by,
+    )

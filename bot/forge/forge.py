@@ -34,6 +34,7 @@ from bot.forge.deliveries import HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
+from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
 from bot.forge.wire import Wire
 
@@ -57,6 +58,7 @@ class RepositoryForge:
         self._wire = wire
         self.threads = Threads(client, own_login)
         self.pulls = Pulls(client, own_login)
+        self.reviews = Reviews(client, own_login)
         self.checks = Checks(client, app_id)
         self.refs = Refs(client)
 

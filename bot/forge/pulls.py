@@ -34,6 +34,7 @@ class PullState:
     draft: bool
     title: str
     body: str
+    base_sha: CommitSha = CommitSha("")  # the base branch's tip, as GitHub last saw it
 
 
 class Pulls:
@@ -103,4 +104,5 @@ def _state(item: Json) -> PullState:
         bool(item.get("draft")),
         str(item.get("title") or ""),
         str(item.get("body") or ""),
+        CommitSha(str(base.get("sha") or "")),
     )

@@ -1,5 +1,6 @@
 """Branches: where they stand. Reading only; what is pushed goes over git (`repos/`)."""
 
+import base64
 import re
 from http import HTTPStatus
 from typing import Final
@@ -34,6 +35,25 @@ class Refs:
         sha = str(target.get("sha") or "") if isinstance(target, dict) else ""
         if found.get("ref") != f"refs/heads/{branch}" or not _SHA.fullmatch(sha):
             raise RetryLater(f"GitHub's answer does not name the commit of `{branch}`.", 1.0)
+        return CommitSha(sha)
+
+    def find_file(self, path: str, branch: str) -> bytes | None:
+        """A file's content on a branch, up to a megabyte (GitHub gives no more here); None: there is none. Raises
+        GitHubFault, RetryLater."""
+        found = self._client.find(f"/contents/{quoted(path)}", {"ref": branch})
+        if not isinstance(found, dict) or found.get("encoding") != "base64":
+            return None
+        return base64.b64decode(str(found.get("content") or ""))
+
+    def fetch_merge_base(self, base: CommitSha, head: CommitSha) -> CommitSha:
+        """The commit from which `head` left `base`: a pull request's diff begins there. Raises GitHubFault (404: they
+        have none in common), RetryLater."""
+        query = {"per_page": "1"}  # of the commits between, which nobody needs here
+        found = self._client.get(f"/compare/{quoted(base)}...{quoted(head)}", query)
+        commit = found.get("merge_base_commit") if isinstance(found, dict) else None
+        sha = str(commit.get("sha") or "") if isinstance(commit, dict) else ""
+        if not _SHA.fullmatch(sha):
+            raise RetryLater("GitHub's answer names no merge base.", 1.0)
         return CommitSha(sha)
 
     def fetch_head(self, branch: str) -> CommitSha:

@@ -76,6 +76,12 @@ class Threads:
             count,
         )
 
+    def find_text(self, issue: int, comment_id: int) -> str | None:
+        """What a comment says now, or the issue itself when `comment_id` is 0; None: it is gone. Raises GitHubFault,
+        RetryLater."""
+        found = self._client.find(f"/issues/comments/{comment_id}" if comment_id else f"/issues/{issue}")
+        return str(found.get("body") or "") if isinstance(found, dict) else None
+
     def _newest_comments(self, number: int, count: int, newest: int) -> list[Json]:
         """GitHub lists the oldest first and has no other order: the last pages are asked for by number."""
         found: list[Json] = []

@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.localhub import actions_threads as act
+from bot.localhub.actions_checks import press_button
+from bot.localhub.actions_git import NewPull, after_ref_change, create_pull
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.faults import Fault
-from bot.localhub.gitstore import GitStore, Signature
+from bot.localhub.gitstore import ZERO_SHA, GitStore, Signature
 from bot.localhub.records import (
     Account,
     AccountKind,
@@ -32,6 +34,7 @@ from bot.localhub.records import (
 )
 from bot.localhub.rest_app import delivery_item
 from bot.localhub.shapes_checks import check_run
+from bot.localhub.shapes_reviews import review, review_comment
 from bot.localhub.shapes_threads import comment, issue, pull_request
 from bot.localhub.state import Hub
 
@@ -230,6 +233,35 @@ class Seed:
             record = self._repo(full_name)
             act.set_state(self.hub, record, record.threads[number], Actor(self._person(login)), "closed")
 
+    def open_pull(self, full_name: str, login: str, title: str, body: str, head: str) -> int:
+        """Open a pull request to the default branch as a person; returns the number."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            new = NewPull(title, body, head, record.default_branch)
+            return create_pull(self.hub, record, Actor(self._person(login)), new).number
+
+    def push(self, full_name: str, login: str, files: Mapping[str, bytes | None], branch: str) -> str:
+        """One more commit on a branch, pushed by a person: pull requests of it move on, webhooks are sent."""
+        with self.hub.lock:
+            record, name = self._repo(full_name), f"refs/heads/{branch}"
+            before = record.git.ref(name) or ZERO_SHA
+            sha = self.commit(full_name, files, "More", branch)
+            after_ref_change(self.hub, record, Actor(self._person(login)), name, before, sha)
+            return sha
+
+    def label(self, full_name: str, number: int, login: str, name: str) -> None:
+        """Put a label on as a person; it is made when it is new."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            act.add_labels(self.hub, record, record.threads[number], Actor(self._person(login)), [name])
+
+    def press_button(self, full_name: str, check_run_id: int, login: str, identifier: str) -> None:
+        """Click one of a check run's actions as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            run = record.check_runs[check_run_id]
+            press_button(self.hub, record, run, Actor(self._person(login)), identifier)
+
     # -- bad days -------------------------------------------------------------------------------------------
     def order_fault(self, **fault: Any) -> None:
         """The next matching requests fail; the fields of `faults.Fault`."""
@@ -249,7 +281,7 @@ class Seed:
     # -- reading --------------------------------------------------------------------------------------------
     def thread(self, full_name: str, number: int) -> Json:
         """An issue or pull request: `issue`, `comments`, `reactions` by comment id ("0": the body's); for a pull
-        request also `pull`, `diff` and `check_runs`."""
+        request also `pull`, `diff`, `reviews`, `review_comments` and `check_runs`."""
         hub = self.hub
         with hub.lock:
             record = self._repo(full_name)
@@ -266,6 +298,9 @@ class Seed:
                 shown["pull"] = pull
                 shown["diff"] = b"".join(c.diff for c in changes).decode(errors="replace")
                 runs = hub.check_runs_for(record, thread.pull.head_sha)
+                shown["reviews"] = [review(hub, record, thread, one) for one in thread.pull.reviews]
+                said = thread.pull.review_comments
+                shown["review_comments"] = [review_comment(hub, record, thread, one) for one in said]
                 shown["check_runs"] = [check_run(hub, record, r) for r in runs]
             return shown
 

@@ -13,6 +13,8 @@ Races, and how each is closed:
 - A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
 - An answer comes while its task still posts the questions: it is a row all the same, and the task's resting
   (`Tasks.wait`) sees it and queues the task again.
+- A person stops a task while it runs: the end is a row, and the epoch is raised in the same transaction, so a
+  death right behind it leaves a task that nothing works on and that `reconcile` finds with its end written down.
 - Two intakes decide one delivery: the verdict is written only where the row is still `stored`.
 """
 
@@ -30,14 +32,14 @@ from sqlalchemy.exc import IntegrityError
 from bot.domain import limits
 from bot.domain.allowance import Allowances, decide_allowance
 from bot.domain.ids import DeliveryId, TaskId
-from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.schema import delivery, task
 from bot.store.spending import fetch_cost_before
-from bot.store.tasks import STEERING, insert_task, wake_task
+from bot.store.tasks import ENDING, STEERING, held_key, insert_task, wake_task
 
 _COUNT_EVERY_S: Final = 1.0  # what waits for the intake: a second's worth is no matter
 
@@ -61,7 +63,8 @@ class Verdict(StrEnum):
     TASK = "task"
     REFUSED = "refused"
     IGNORED = "ignored"
-    REPLY = "reply"  # a person's answer, handed to the task that waited for it
+    REPLY = "reply"  # a person's words, handed to the task that waits for them or runs
+    CONTROL = "control"  # a word about a task: it was stopped, its state was told
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,14 @@ class Said:
     comment_id: int
     author: str
     text: str
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """A task that a person ended. `segment` names the run that has to tell people."""
+
+    task: TaskId
+    segment: int
 
 
 @dataclass
@@ -213,7 +224,8 @@ class Deliveries:
             )
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
-        """The task's row and the verdict in one transaction; a refusal when an allowance is used up."""
+        """The task's row and the verdict in one transaction; a refusal when an allowance is used up. A held request
+        of the same comment becomes this task."""
         try:
             with self._database.write() as connection:
                 if not _is_waiting(connection, delivery_id):
@@ -222,6 +234,7 @@ class Deliveries:
                     refused = Handled(Verdict.REFUSED, used_up)
                     _close(connection, delivery_id, refused, "", now)
                     return refused
+                connection.execute(task.delete().where(task.c.id == request.task_id, _HELD))
                 insert_task(connection, request, now)
                 handled = Handled(Verdict.TASK, task=request.task_id)
                 _close(connection, delivery_id, handled, "", now)
@@ -233,7 +246,9 @@ class Deliveries:
         with self._database.write() as connection:
             if not _is_waiting(connection, delivery_id):
                 return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
-            same = connection.execute(sa.select(task.c.id).where(task.c.id == request.task_id)).first()
+            same = connection.execute(
+                sa.select(task.c.id).where(task.c.id == request.task_id, ~_HELD)
+            ).first()
             handled = (
                 Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
                 if same
@@ -264,6 +279,62 @@ class Deliveries:
             _close(connection, delivery_id, handled, "", now)
             return handled
 
+    def steer(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled | None:
+        """Hand a further request on an issue to the task of the same kind that is at work there. None: there is none
+        that can still hear it, and the delivery is as it was."""
+        with self._database.write() as connection:
+            if not _is_waiting(connection, delivery_id):
+                return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+            hears = task.c.phase.in_(_HEARING), task.c.kind == request.kind.value
+            row = connection.execute(_active(request.active_key).where(*hears).with_for_update()).first()
+            if row is None or row.id == request.task_id:
+                return None
+            text = storable(request.instruction) or "Go on."
+            body = {"id": request.comment_id, "author": request.requested_by, "text": text}
+            insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            handled = Handled(Verdict.REPLY, task=TaskId(row.id))
+            _close(connection, delivery_id, handled, "", now)
+            return handled
+
+    def end_task(
+        self, delivery_id: DeliveryId, active_key: str, ending: tuple[Outcome, str], now: float
+    ) -> EndedTask | None:
+        """The unfinished task of an issue is over, in whatever state it is: the row says so, its epoch is raised so
+        that what runs of it can write no more, and it is RUNNING so that whoever finds it tells people. With the
+        verdict, in one transaction. None: there is none, and the delivery is as it was."""
+        with self._database.write() as connection:
+            row = connection.execute(_active(active_key).with_for_update()).first()
+            if row is None or not _is_waiting(connection, delivery_id):
+                return None
+            segment = row.segment + (row.status != TaskStatus.RUNNING.value)
+            body = {"outcome": ending[0].value, "detail": storable(ending[1])}
+            insert_event(connection, TaskId(row.id), row.epoch + 1, ENDING, body, now)
+            values = {
+                "epoch": row.epoch + 1,
+                "segment": segment,
+                "worker": "",
+                "next_at": None,
+                "attempts": 0,
+            }
+            connection.execute(
+                task.update().where(task.c.id == row.id).values(status=TaskStatus.RUNNING.value, **values)
+            )
+            _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], TaskId(row.id)), "", now)
+            return EndedTask(TaskId(row.id), segment)
+
+    def hold(self, delivery_id: DeliveryId, request: TaskRequest, refusal: Refusal, now: float) -> None:
+        """Keep the request of somebody without write access until it is released; of each issue the newest. The
+        verdict is the refusal."""
+        key = held_key(request.active_key)
+        try:
+            with self._database.write() as connection:
+                if _is_waiting(connection, delivery_id):
+                    connection.execute(task.delete().where(task.c.active_key == key))
+                    insert_task(connection, request, now, TaskStatus.HELD)
+                    _close(connection, delivery_id, Handled(Verdict.REFUSED, refusal), "", now)
+        except IntegrityError:  # the same comment was released before
+            self.ignore(delivery_id, Ignored.ALREADY_HANDLED, now)
+
     def refuse(self, delivery_id: DeliveryId, refusal: Refusal, now: float, detail: str = "") -> None:
         self._decide(delivery_id, Handled(Verdict.REFUSED, refusal), detail, now)
 
@@ -280,9 +351,26 @@ class Deliveries:
                 return None
             return Handled(Verdict(row.verdict), row.reason, TaskId(row.task) if row.task else None)
 
+    def carry_out(self, delivery_id: DeliveryId, word: str, now: float) -> None:
+        """A word about tasks was carried out."""
+        self._decide(delivery_id, Handled(Verdict.CONTROL, word), "", now)
+
     def _decide(self, delivery_id: DeliveryId, handled: Handled, detail: str, now: float) -> None:
         with self._database.write() as connection:
             _close(connection, delivery_id, handled, detail, now)
+
+
+_HELD: Final = task.c.status == TaskStatus.HELD.value
+_HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Phase.VERIFY.value)
+"""Phases in which a task can still take in what a person says."""
+
+
+def _active(active_key: str) -> sa.Select[tuple[str, int, str, int]]:
+    """The one unfinished task of the issue."""
+    columns = (task.c.id, task.c.epoch, task.c.status, task.c.segment)
+    return sa.select(*columns).where(
+        task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value
+    )
 
 
 def _asking(active_key: str) -> sa.Select[tuple[str, int]]:

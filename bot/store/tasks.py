@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from bot.domain.allowance import Cost
+from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
@@ -30,6 +31,8 @@ JsonObject = dict[str, Any]
 
 STEERING: Final = "steering"
 """Kind of the event rows that a person's words to a task become: {"id", "author", "text"}."""
+ENDING: Final = "ending"
+"""Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
@@ -81,14 +84,17 @@ class TaskView:
     finished_at: float | None
 
 
-def insert_task(connection: Connection, request: TaskRequest, now: float) -> None:
-    """A new QUEUED row. Raises IntegrityError when the task or its active key exists."""
+def insert_task(
+    connection: Connection, request: TaskRequest, now: float, status: TaskStatus = TaskStatus.QUEUED
+) -> None:
+    """A new row. Raises IntegrityError when the task or its active key exists. One that is HELD is not active."""
+    key = held_key(request.active_key) if status is TaskStatus.HELD else request.active_key
     connection.execute(
         task.insert().values(
             id=request.task_id,
             kind=request.kind.value,
-            status=TaskStatus.QUEUED.value,
-            active_key=request.active_key,
+            status=status.value,
+            active_key=key,
             installation=request.installation,
             repository=request.repository.id,
             request=json.dumps(asdict(request)),
@@ -97,6 +103,11 @@ def insert_task(connection: Connection, request: TaskRequest, now: float) -> Non
             phase=Phase.ACCEPT.value,
         )
     )
+
+
+def held_key(active_key: str) -> str:
+    """What a held request has in place of its active key: one for each issue, and in nobody's way."""
+    return f"held:{active_key}"
 
 
 def parse_request(text: str) -> TaskRequest:
@@ -110,6 +121,7 @@ def parse_request(text: str) -> TaskRequest:
             "installation": InstallationId(body["installation"]),
             "repository": repository,
             "kind": TaskKind(body["kind"]),
+            "word": CommandWord(body.get("word", CommandWord.FIX)),
         }
     )
 
@@ -229,6 +241,30 @@ class Tasks:
     def newest(self, count: int) -> tuple[TaskView, ...]:
         """For people who watch: newest first."""
         return self._views(sa.true(), count)
+
+    def find_active(self, active_key: str) -> TaskView | None:
+        """The unfinished task of an issue or pull request."""
+        unfinished = task.c.status != TaskStatus.FINISHED.value
+        return next(iter(self._views((task.c.active_key == active_key) & unfinished)), None)
+
+    def find_request(self, task_id: TaskId) -> TaskRequest | None:
+        """What a task was asked for."""
+        return self._request(task.c.id == task_id)
+
+    def find_last_request(self, active_key: str) -> TaskRequest | None:
+        """What the newest finished task of an issue or pull request was asked for."""
+        finished = task.c.status == TaskStatus.FINISHED.value
+        return self._request((task.c.active_key == active_key) & finished)
+
+    def find_held(self, active_key: str) -> TaskRequest | None:
+        """The request on an issue that waits for somebody with write access."""
+        return self._request(task.c.active_key == held_key(active_key))
+
+    def _request(self, condition: Any) -> TaskRequest | None:
+        with self._database.read() as connection:
+            query = sa.select(task.c.request).where(condition).order_by(task.c.created_at.desc()).limit(1)
+            row = connection.execute(query).first()
+            return parse_request(row.request) if row else None
 
     def _views(self, condition: Any, count: int = 1000) -> tuple[TaskView, ...]:
         with self._database.read() as connection:

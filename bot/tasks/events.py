@@ -61,8 +61,8 @@ class TaskRows:
 
 
 class TaskInbox:
-    """Implements the agent's `Inbox`: answers to questions that a task asked (`Deliveries.answer`). A request
-    beside a task that did not ask is refused as ALREADY_ACTIVE."""
+    """Implements the agent's `Inbox`: answers to questions that a task asked (`Deliveries.answer`), and further
+    requests while it works (`Deliveries.steer`)."""
 
     def __init__(self, events: Events, task: TaskId, executor: Executor) -> None:
         self._events, self._task, self._executor = events, task, executor

@@ -15,19 +15,31 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import structlog
 
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
+from bot.domain.auto_review import AutoReview
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest
-from bot.domain.triggers import Decision, IgnoredDelivery, RefusedRequest, Reply, decide_trigger
+from bot.domain.triggers import (
+    Closed,
+    Control,
+    Decision,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    Reply,
+    as_refused,
+    decide_trigger,
+)
 from bot.errors import ForPerson, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, Said, Verdict
+from bot.tasks.control import Controls
 
 _BATCH: Final = 64
 _AT_ONCE: Final = 4  # requests to GitHub
@@ -62,6 +74,7 @@ class Intake:
     deliveries: Deliveries
     permissions: Permissions
     refuser: Refuser
+    controls: Controls
     handle: str
     executor: Executor
     now: Callable[[], float]
@@ -138,23 +151,54 @@ class Intake:
             log.warning("a delivery can't be closed yet", delivery=delivery.id, why=str(error))
 
     async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
-        if isinstance(decision, IgnoredDelivery) and decision.reply is not None:
-            asking = await self._call(self.deliveries.find_asking, decision.reply.active_key)
-            if asking is not None:
-                return await self._answer(delivery, decision.reply)
+        if isinstance(decision, Pressed):
+            found = await self.controls.resolve(decision)
+            decision = found if found is not None else IgnoredDelivery(Ignored.UNKNOWN_TASK)
+        if isinstance(decision, AutoReview):
+            wish = await self.controls.find_wish(decision)
+            if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
+                handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
+                return bool(handled.verdict is Verdict.TASK)
+            decision = wish
+        if isinstance(decision, Closed):
+            if await self.controls.close(delivery, decision):
+                return True
+            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):
-            await self._call(
-                self.deliveries.ignore, delivery.id, decision.reason, self.now(), decision.detail
-            )
-            return False
+            return await self._ignore(delivery, decision)
         refusal = await self._check_access(delivery, decision)
         if refusal is not None:
-            await self._refuse(delivery, _as_refused(decision, refusal))
+            await self._refuse_stranger(delivery, decision, refusal)
             return False
-        if isinstance(decision, RefusedRequest):
-            await self._refuse(delivery, decision)
+        asked: TaskRequest | RefusedRequest | None = (
+            await self.controls.carry_out(delivery, decision) if isinstance(decision, Control) else decision
+        )
+        if isinstance(asked, TaskRequest):
+            asked = self.controls.check_model(asked) or asked
+        if isinstance(asked, RefusedRequest):
+            await self._refuse(delivery, asked)
             return False
-        return await self._accept(delivery, decision)
+        return asked is None or await self._accept(delivery, asked)
+
+    async def _ignore(self, delivery: Delivery, ignored: IgnoredDelivery) -> bool:
+        if ignored.reply is not None:
+            asking = await self._call(self.deliveries.find_asking, ignored.reply.active_key)
+            if asking is not None:
+                return await self._answer(delivery, ignored.reply)
+        await self._call(self.deliveries.ignore, delivery.id, ignored.reason, self.now(), ignored.detail)
+        return False
+
+    async def _refuse_stranger(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal
+    ) -> None:
+        """What somebody without write access asks for is kept, until somebody with it releases it."""
+        request = decision.request if isinstance(decision, Control) else decision
+        refused = _as_refused(request, refusal)
+        if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
+            await self._tell(delivery, refused)
+            await self._call(self.deliveries.hold, delivery.id, decision, refusal, self.now())
+        else:
+            await self._refuse(delivery, refused)
 
     async def _answer(self, delivery: Delivery, reply: Reply) -> bool:
         """An answer without a mention. Those who may not give one are not told: they only talked on an issue."""
@@ -172,8 +216,9 @@ class Intake:
         return False
 
     async def _check_access(
-        self, delivery: Delivery, decision: TaskRequest | RefusedRequest | Reply
+        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply
     ) -> Refusal | None:
+        decision = asked.request if isinstance(asked, Control) else asked
         login, user_id = _person(decision)
         try:
             permission = await self._call(
@@ -199,6 +244,8 @@ class Intake:
             answer = self.deliveries.answer
             if await self._call(answer, delivery.id, request.active_key, said, self.now()) is not None:
                 return True
+        if await self._steer(delivery, request):
+            return True
         handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
         if handled.verdict is Verdict.TASK:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)
@@ -211,6 +258,15 @@ class Intake:
                 self._untold[delivery.id] = (delivery, refused)
                 raise
         return False
+
+    async def _steer(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """A further request beside a task of the same kind changes what that task is to do. Flags can't."""
+        if not request.comment_id or request.model or request.base or request.budget_usd:
+            return False
+        steered = await self._call(self.deliveries.steer, delivery.id, request, self.now())
+        if steered is not None:
+            await self.controls.acknowledge(request)
+        return steered is not None
 
     async def _refuse(self, delivery: Delivery, refused: RefusedRequest) -> None:
         await self._tell(delivery, refused)
@@ -248,11 +304,6 @@ def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:
     """The person's missing right comes before anything else that is wrong with the request."""
-    return RefusedRequest(
-        refusal,
-        decision.installation,
-        decision.repository,
-        decision.issue,
-        decision.comment_id,
-        _person(decision)[0],
-    )
+    if isinstance(decision, TaskRequest):
+        return as_refused(decision, refusal)
+    return replace(decision, refusal=refusal, word="", near="", wanted="")

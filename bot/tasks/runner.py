@@ -30,6 +30,7 @@ from bot.store.events import Events
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
+from bot.tasks.control import Answerer, ControlParts, Controls
 from bot.tasks.engine import Engine
 from bot.tasks.intake import Intake, Permissions, Refuser
 from bot.tasks.reconcile import Reconciler
@@ -81,10 +82,12 @@ class WorkerParts:
     steps: Steps
     permissions: Permissions
     refuser: Refuser
+    answerer: Answerer
     executor: Executor
     now: Callable[[], float]
     sweep: Sweep | None = None
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
+    models: tuple[str, ...] = ()  # that people may name, the default first
 
 
 class WorkerEnd(StrEnum):
@@ -110,13 +113,23 @@ class Worker:
             attempts=settings.attempts,
             observe_phase=parts.observe_phase,
         )
+        deliveries = Deliveries(database, settings.allowances)
+        open_execution = self._books.open_execution
+        controls = Controls(
+            ControlParts(
+                deliveries,
+                tasks,
+                engine,
+                open_execution,
+                parts.answerer,
+                settings.handle,
+                pool,
+                now,
+                parts.models,
+            )
+        )
         self._intake = Intake(
-            Deliveries(database, settings.allowances),
-            parts.permissions,
-            parts.refuser,
-            settings.handle,
-            pool,
-            now,
+            deliveries, parts.permissions, parts.refuser, controls, settings.handle, pool, now
         )
         self._admission = Admission(tasks, engine, settings.admission, now)
         self._locks = HostLocks(settings.lock_dir)

@@ -44,6 +44,7 @@ from bot.errors import (
     Superseded,
 )
 from bot.store.events import Events
+from bot.store.tasks import ENDING as STORED_ENDING
 from bot.store.tasks import JsonObject, Taken, Tasks
 from bot.tasks.engine import RunId, StepAnswer
 
@@ -100,7 +101,7 @@ class RowKind(StrEnum):
     """Event rows of this module, beside the agent's."""
 
     DEFERRED = "deferred"  # {"why", "until"}
-    ENDING = "ending"  # {"outcome", "detail"}: decided, people are being told
+    ENDING = STORED_ENDING  # {"outcome", "detail"}: decided, people are being told
 
 
 _FAULT_OUTCOMES: Final[tuple[tuple[type[ForPerson], Outcome], ...]] = (
@@ -324,7 +325,11 @@ class TaskExecution:
         return await self._record(taken, Finished(outcome, detail))
 
     async def _end_from_outside(self, outcome: Outcome, detail: str) -> StepAnswer:
-        return await self._fail(await self._take(), outcome, detail)
+        """An end that was written down before is the one that people are told."""
+        taken = await self._take()
+        return await self._fail(
+            taken, *(await self._find_ending(replace(taken, attempts=0)) or (outcome, detail))
+        )
 
     async def _append(self, taken: Taken, kind: RowKind, body: JsonObject) -> None:
         append, now = self._books.events.append, self._books.now()

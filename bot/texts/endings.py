@@ -19,6 +19,10 @@ _HEADLINES: Final = {
     Outcome.CHECKED: "☑️ {pull} is open: nothing broke, but no test shows the difference.",
     Outcome.UNTESTED: "⚠️ {pull} is open as a draft: the tests of this repository could not be run.",
     Outcome.UNVERIFIED: "❌ There is a change, but it did not stand the verification: no pull request.",
+    Outcome.ANSWERED: "",
+    Outcome.CLEAN: "🔎 I have reviewed this and found nothing.",
+    Outcome.FINDINGS: "🔎 I have reviewed this; the review says what I found.",
+    Outcome.STALE: "⌛ The pull request moved on while I reviewed it.",
     Outcome.NO_CHANGE_NEEDED: "🔎 I found nothing to change.",
     Outcome.NEEDS_CLARIFICATION: "❓ I need an answer before I can go on:",
     Outcome.BLOCKED: "✋ I could not do this.",
@@ -35,6 +39,7 @@ _HEADLINES: Final = {
     Outcome.ACCESS_LOST: "❌ I may not do this (any more).",
     Outcome.BRANCH_TAKEN: "❌ Somebody else has moved my branch, so I left it alone.",
     Outcome.STOPPED: "⏹️ Stopped.",
+    Outcome.CLOSED: "⏹️ Closed, so I stopped.",
     Outcome.CRASHED: "❌ Something went wrong on my side.",
 }
 
@@ -87,7 +92,9 @@ def _tells_detail(ending: Ending) -> bool:
 def _next_step(ending: Ending) -> str:
     again = _AGAIN.format(handle=f"@\u200b{ending.handle}")
     match ending.outcome:
-        case Outcome.PROVEN | Outcome.CHECKED | Outcome.UNTESTED | Outcome.STOPPED:
+        case Outcome.PROVEN | Outcome.CHECKED | Outcome.UNTESTED | Outcome.CLEAN | Outcome.FINDINGS:
+            return ""
+        case Outcome.ANSWERED | Outcome.STOPPED | Outcome.CLOSED:
             return ""
         case Outcome.NEEDS_CLARIFICATION:
             return f"Answer here, and {again[0].lower()}{again[1:]}"

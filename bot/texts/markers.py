@@ -5,6 +5,7 @@ searches compares the author too (`forge/`).
 """
 
 import hashlib
+from typing import Final
 
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Refusal
@@ -20,13 +21,43 @@ def asking_marker(task: TaskId, asking: str) -> str:
     return f"<!-- pullwright:asking:{task}:{asking} -->"
 
 
+def review_marker(task: TaskId) -> str:
+    """In a review's text."""
+    return f"<!-- pullwright:review:{task} -->"
+
+
+def finding_marker(fingerprint: str) -> str:
+    """In each finding's text: what was said is not said again."""
+    return f"<!-- pullwright:finding:{fingerprint} -->"
+
+
 def pull_marker(task: TaskId) -> str:
     """In the pull request's text."""
     return f"<!-- pullwright:pull:{task} -->"
 
 
-def refusal_marker(issue: int, login: str, refusal: Refusal) -> str:
-    """One for each person, issue and reason: the same person is told the same thing once. The login is hashed:
-    it is another's text, and `--` in it would end the comment."""
+TOLD_EACH_TIME: Final = frozenset(
+    {
+        Refusal.UNKNOWN_COMMAND,
+        Refusal.UNAVAILABLE_COMMAND,
+        Refusal.BAD_FLAG,
+        Refusal.NOTHING_RUNNING,
+        Refusal.NOTHING_TO_RETRY,
+        Refusal.NOTHING_HELD,
+    }
+)
+"""Only people with write access come to hear these, and each answer is about what they just wrote."""
+
+
+def refusal_marker(issue: int, login: str, refusal: Refusal, comment_id: int = 0) -> str:
+    """One for each person, issue and reason: the same person is told the same thing once, whatever the number of
+    comments (TOLD_EACH_TIME: once for each). The login is hashed: it is another's text, and `--` in it would end the
+    comment."""
     person = hashlib.sha256(login.lower().encode()).hexdigest()[:16]
-    return f"<!-- pullwright:refused:{issue}:{refusal.value}:{person} -->"
+    comment = f":{comment_id}" if refusal in TOLD_EACH_TIME and comment_id else ""
+    return f"<!-- pullwright:refused:{issue}:{refusal.value}:{person}{comment} -->"
+
+
+def reply_marker(comment_id: int) -> str:
+    """In the answer to one comment: `help`, `status`."""
+    return f"<!-- pullwright:reply:{comment_id} -->"

@@ -1,40 +1,79 @@
 """What a person is told whose request did not become a task: one or two sentences, once. Pure."""
 
-from typing import assert_never
+from typing import Final
 
+from bot.domain.commands import AVAILABLE
+from bot.domain.flags import WANTED
 from bot.domain.outcomes import Refusal
-from bot.domain.triggers import unavailable_command_text
-from bot.texts.sanitise import sanitise_line
+from bot.domain.triggers import RefusedRequest
+from bot.texts.sanitise import code, sanitise_line
+
+# Every refusal has one here or in `_reason`; tests see to it.
+_SENTENCES: Final = {
+    Refusal.PERMISSION_UNKNOWN: "GitHub did not tell me whether you have write access, so I did not start. Please ask "
+    "again later.",
+    Refusal.ALREADY_ACTIVE: "I am at work here already; the comment with the 👀 shows how far I am.",
+    Refusal.LOCKED: "This conversation is locked, so I did not start.",
+    Refusal.ON_PULL_REQUEST: "On pull requests I can `review`, and nothing more yet. Ask for a change in an issue.",
+    Refusal.NOT_ON_ISSUE: "I review pull requests, and this is an issue. Ask me in the pull request.",
+    Refusal.ISSUE_ALLOWANCE: "What may be spent on this issue is used up. The operator can raise the limit.",
+    Refusal.AUTHOR_ALLOWANCE: "What you may spend within a day is used up. Ask again tomorrow, or the operator for "
+    "more.",
+    Refusal.REPOSITORY_ALLOWANCE: "What may be spent on this repository within a day is used up. Please ask again "
+    "tomorrow.",
+    Refusal.DAY_ALLOWANCE: "What I may spend within a day is used up. Please ask again tomorrow.",
+    Refusal.NOTHING_RUNNING: "Nothing of mine is running here. To ask for a change, write `fix` and then what is "
+    "wanted.",
+    Refusal.NOTHING_TO_RETRY: "I have not worked here yet, so there is nothing to try again. Write `fix` and then what "
+    "is wanted.",
+    Refusal.NOTHING_HELD: "No request waits here to be released. To ask for a change yourself, write `fix this`.",
+    Refusal.EDITED_SINCE: "The request was edited or deleted after it was made, so I did not start: what you read may "
+    "not be what I was given. Ask in a comment of your own.",
+}
 
 
-def render_refusal(refusal: Refusal, login: str, handle: str, word: str = "") -> str:
-    """`login` is addressed without being notified: they are reading the thread anyway."""
-    return f"{sanitise_line(login, 60)}: {_reason(refusal, handle, word)}"
+def render_refusal(refused: RefusedRequest, handle: str) -> str:
+    """The person is addressed without being notified: they are reading the thread anyway."""
+    return f"{sanitise_line(refused.login, 60)}: {_reason(refused, handle)}"
 
 
-def _reason(refusal: Refusal, handle: str, word: str) -> str:
-    match refusal:
+def _reason(refused: RefusedRequest, handle: str) -> str:
+    match refused.refusal:
         case Refusal.NO_WRITE_ACCESS:
-            return "I work for people with write access to this repository. One of them can ask me here."
-        case Refusal.PERMISSION_UNKNOWN:
-            return "GitHub did not tell me whether you have write access, so I did not start. Please ask again later."
-        case Refusal.ALREADY_ACTIVE:
-            return "I am working on this issue already; the comment with the 👀 shows how far I am."
+            return (
+                "I work for people with write access to this repository. One of them can release your request: by "
+                f"`{handle} go` with the at sign before it, or by the label `{handle}:fix`."
+            )
         case Refusal.ISSUE_CLOSED:
-            return f"This issue is closed. Reopen it and mention `{handle}` again if there is still something to do."
-        case Refusal.LOCKED:
-            return "This conversation is locked, so I did not start."
-        case Refusal.ON_PULL_REQUEST:
-            return "I can't work on pull requests yet, only on issues. Ask me in an issue."
-        case Refusal.ISSUE_ALLOWANCE:
-            return "What may be spent on this issue is used up. The operator can raise the limit."
-        case Refusal.AUTHOR_ALLOWANCE:
-            return "What you may spend within a day is used up. Ask again tomorrow, or the operator for more."
-        case Refusal.REPOSITORY_ALLOWANCE:
-            return "What may be spent on this repository within a day is used up. Please ask again tomorrow."
-        case Refusal.DAY_ALLOWANCE:
-            return "What I may spend within a day is used up. Please ask again tomorrow."
+            return (
+                f"This is closed. Reopen it and mention `{handle}` again if there is still something to do."
+            )
         case Refusal.UNKNOWN_COMMAND:
-            return unavailable_command_text(word)
+            return _unknown_command(refused)
+        case Refusal.UNAVAILABLE_COMMAND:
+            return (
+                f"{code(refused.word, 40)} is not available yet; `help` lists what is. To ask for a change, "
+                "write `fix` after the mention, and then what is wanted."
+            )
+        case Refusal.BAD_FLAG:
+            return _bad_flag(refused)
         case _:
-            assert_never(refusal)
+            return _SENTENCES[refused.refusal]
+
+
+def _unknown_command(refused: RefusedRequest) -> str:
+    meant = f" Did you mean `{refused.near}`?" if refused.near else ""
+    words = ", ".join(f"`{word}`" for word in sorted(AVAILABLE))
+    known = f"There are {words}; whole sentences are taken for a change."
+    return f"I know no command {code(refused.word, 40)}.{meant} {known}"
+
+
+def _bad_flag(refused: RefusedRequest) -> str:
+    if refused.wanted:
+        return f"{code(refused.word, 40)} needs {refused.wanted}."
+    meant = f" Did you mean `--{refused.near}`?" if refused.near else ""
+    flags = ", ".join(f"`--{name}`" for name in WANTED if name != "attempts")
+    return (
+        f"I know no flag {code(refused.word, 40)}.{meant} There are {flags}. If it is part of what you want, put it "
+        "between backticks."
+    )

@@ -7,7 +7,7 @@ from bot.domain.budget import Spent
 from bot.domain.tasks import Phase
 from bot.texts.sanitise import sanitise_line
 
-_DOING: Final = {
+DOING: Final = {
     Phase.ACCEPT: "starting",
     Phase.PREPARE: "preparing the repository and its environment",
     Phase.WORK: "working on it",
@@ -34,9 +34,9 @@ class TrackingState:
 def render_tracking(state: TrackingState) -> str:
     """While the task runs."""
     again = f" (round {state.round + 1})" if state.round else ""
-    lines = [f"👀 I am {_DOING[state.phase]}{again}."]
+    lines = [f"👀 I am {DOING[state.phase]}{again}."]
     if state.plan:
-        lines += ["", *(_step(*step) for step in state.plan)]
+        lines += ["", *render_plan(state.plan)]
     lines += [f"\n- {sanitise_line(note, 600)}" for note in state.notes]
     if state.spent.turns:
         lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
@@ -62,6 +62,11 @@ def render_call(login: str, questions: int, url: str, marker: str) -> str:
     person = "".join(c for c in login if c.isalnum() or c == "-")
     what = "a question" if questions == 1 else f"{questions} questions"
     return f"@{person} I have [{what}]({url}) before I can go on. Answer in a comment here.\n{marker}\n"
+
+
+def render_plan(plan: tuple[tuple[str, str], ...]) -> list[str]:
+    """A line for each (step, status), as a checklist."""
+    return [_step(*step) for step in plan]
 
 
 def render_spent(spent: Spent) -> str:

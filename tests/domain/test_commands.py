@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.commands import AVAILABLE, CommandWord, find_mentions, parse_command
+from bot.domain.commands import AVAILABLE, CommandWord, Unknown, find_mentions, parse_command
+from bot.domain.flags import WANTED, FlagFault, Flags
 
 FIX = CommandWord.FIX
 
@@ -32,7 +33,7 @@ def test_fix_this_leaves_the_issue_as_the_instruction(text):
     ("text", "word", "instruction"),
     [
         ("@agent fix the loop in `a.py`", FIX, "fix the loop in `a.py`"),
-        ("@agent implement --version", CommandWord.IMPLEMENT, "implement --version"),
+        ("@agent implement a `--version` flag", CommandWord.IMPLEMENT, "implement a `--version` flag"),
         ("@agent: add a flag", FIX, "add a flag"),
         ("@agent - add a flag", FIX, "add a flag"),
         ("It crashes on ü. @agent fix this", FIX, "It crashes on ü. fix this"),
@@ -45,6 +46,13 @@ def test_fix_this_leaves_the_issue_as_the_instruction(text):
         ("@agent review", CommandWord.REVIEW, "review"),
         ("@agent STOP now", CommandWord.STOP, "STOP now"),
         ("@agent retry on 502", CommandWord.RETRY, "retry on 502"),
+        ("@agent explain how it starts", CommandWord.EXPLAIN, "explain how it starts"),
+        ("@agent help", CommandWord.HELP, "help"),
+        ("@agent go ahead!", CommandWord.GO, "go ahead!"),
+        ("@agent help me with the parser", FIX, "help me with the parser"),
+        ("@agent status code 404 is lost", FIX, "status code 404 is lost"),
+        ("@agent config files are read twice", FIX, "config files are read twice"),
+        ("Nice. @agent help", FIX, "Nice. help"),
     ],
 )
 def test_the_first_word_is_the_command_and_free_text_is_a_change(text, word, instruction):
@@ -52,6 +60,79 @@ def test_the_first_word_is_the_command_and_free_text_is_a_change(text, word, ins
     assert command is not None
     assert (command.word, command.instruction) == (word, instruction)
     assert command.available == (word in AVAILABLE)
+
+
+@pytest.mark.parametrize("text", ["@agent thanks!", "@agent, thank you so much 🎉", "**@agent** thx"])
+def test_thanks_ask_for_nothing(text):
+    assert parse_command(text, "agent") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "instruction"),
+    [
+        ("@agent fix --model gpt-5 the loop", Flags(model="gpt-5"), "fix the loop"),
+        ("@agent --base release/1.x fix this", Flags(base="release/1.x"), ""),
+        ("@agent fix this --budget $2.50 --attempts=3", Flags(attempts=3, budget_usd=2.5), ""),
+        (
+            "@agent add a flag --base 'dev'\n\nMore --model x",
+            Flags(base="dev"),
+            "add a flag\n\nMore --model x",
+        ),
+        ("@agent fix —model gpt-5", Flags(model="gpt-5"), ""),
+        ("@agent add --quiet to the tool", Flags(), "add --quiet to the tool"),
+        ("@agent add `x --base y`", Flags(), "add `x --base y`"),
+        ("@agent print `a --model b", Flags(), "print `a --model b"),
+    ],
+)
+def test_flags_are_read_where_flags_stand(text, flags, instruction):
+    command = parse_command(text, "agent")
+    assert command is not None
+    assert (command.flags, command.instruction, command.fault) == (flags, instruction, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("@agent implement --version", FlagFault("--version")),
+        ("@agent fix --modle x this", FlagFault("--modle", "model")),
+        ("@agent fix this --bugdet 3", FlagFault("--bugdet", "budget")),
+        ("@agent --attempts 0 fix this", FlagFault("--attempts", "", WANTED["attempts"])),
+        ("@agent --attempts ²", FlagFault("--attempts", "", WANTED["attempts"])),
+        ("@agent fix --budget", FlagFault("--budget", "", WANTED["budget"])),
+        ("@agent fix --budget 0", FlagFault("--budget", "", WANTED["budget"])),
+        ("@agent fix --base --model x", FlagFault("--base", "", WANTED["base"])),
+        ("@agent fix --base ../x", FlagFault("--base", "", WANTED["base"])),
+    ],
+)
+def test_a_flag_that_can_not_be_honoured_is_no_text(text, fault):
+    command = parse_command(text, "agent")
+    assert command is not None
+    assert command.fault == fault
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "near"),
+    [
+        ("@agent halp", "halp", "help"),
+        ("@agent reveiw the parser", "reveiw", "review"),
+        ("@agent implment it all", "implment", "implement"),
+        ("@agent sotp", "sotp", "stop"),
+        ("@agent refactor", "refactor", ""),
+    ],
+)
+def test_a_word_that_is_no_command_is_answered_with_the_nearest(text, word, near):
+    command = parse_command(text, "agent")
+    assert command is not None
+    assert command.fault == Unknown(word, near)
+
+
+@pytest.mark.parametrize(
+    "text", ["step counters are wrong", "plain text is lost", "reviews are doubled", "asks twice for a name"]
+)
+def test_an_ordinary_sentence_is_no_slip(text):
+    command = parse_command(f"@agent {text}", "agent")
+    assert command is not None
+    assert (command.word, command.fault) == (FIX, None)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +245,9 @@ def test_a_mention_at_the_very_beginning_always_counts(rest):
         "www.x/@agent " * 5_000,
         "@agent " + " " * 65_000 + "é",
         "@agent " + "fix this " * 7_000 + "é",
+        "@agent " + "--model x " * 6_000 + "é",
+        "@agent fix a" + " --model x" * 6_000,
+        "@agent fix" + " \t" * 30_000 + "x --model",
         "a <!-- " * 9_000 + "@agent",
     ],
 )

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import re
 
 import jsonschema
 import pytest
@@ -7,8 +8,16 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.findings import Priority
 from bot.domain.limits import REPO_CONFIG_BYTES
-from bot.domain.repo_config import ConfigFault, RepoConfig, parse_repo_config, repo_config_schema
+from bot.domain.repo_config import (
+    ConfigFault,
+    Moment,
+    RepoConfig,
+    ReviewConfig,
+    parse_repo_config,
+    repo_config_schema,
+)
 
 
 def test_commands_are_read_and_an_absent_key_is_left_to_detection():
@@ -122,5 +131,34 @@ def test_the_gate_and_the_report_are_the_repository_s_own() -> None:
 )
 def test_what_is_said_of_the_gate_and_the_report_is_checked(text: str, words: str, line: int) -> None:
     with pytest.raises(ConfigFault, match=words.replace("(", r"\(")) as caught:
+        parse_repo_config(text)
+    assert caught.value.line == line
+
+
+def test_reviews_are_configured_with_one_value_or_a_list():
+    text = (
+        "review:\n  when: opened\n  drafts: true\n  branches: [main, 'release/*']\n  least: P2\n  most: 3\n"
+    )
+    assert parse_repo_config(text).review == ReviewConfig(
+        when=(Moment.OPENED,), drafts=True, branches=("main", "release/*"), least=Priority.P2, most=3
+    )
+    assert parse_repo_config("").review.when == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("review: yes\n", 1, "holds no keys"),
+        ("review:\n  wen: opened\n", 2, "Did you mean `when`?"),
+        ("review:\n  when: [merged]\n", 2, "`when` can't be that"),
+        ("review:\n  most: 99\n", 2, "`most` can't be that"),
+        ("review:\n  drafts: perhaps\n", 2, "`drafts` can't be that"),
+        ("review:\n  labels: {a: b}\n", 2, "nested too deeply"),
+        ("review:\n  most: 1\n  most: 2\n", 3, "second time"),
+        ("tset: x\n", 1, "Did you mean `test`?"),
+    ],
+)
+def test_a_fault_in_it_names_its_line_and_what_was_meant(text, line, said):
+    with pytest.raises(ConfigFault, match=re.escape(said)) as caught:
         parse_repo_config(text)
     assert caught.value.line == line

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bot.domain.access import Permission, decide_access
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskRequest
-from bot.domain.triggers import IgnoredDelivery, RefusedRequest, decide_trigger, unavailable_command_text
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest
+from bot.domain.triggers import Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, decide_trigger
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}
 REPOSITORY = {"id": 11, "full_name": "acme/shop", "default_branch": "main", "private": True}
@@ -43,6 +43,25 @@ def issue_payload(body: str = "It fails.\n\n@agent fix this", **changes: object)
     del payload["comment"]
     payload["action"] = "opened"
     payload["issue"] |= {"body": body, "created_at": "2026-11-20T10:00:00Z", "user": dict(PERSON)}
+    return changed(payload, changes)
+
+
+def labeled(name: str, **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="labeled", issue__updated_at="2026-11-21T10:00:00Z")
+    payload["label"] = {"name": name}
+    return changed(payload, changes)
+
+
+def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="requested_action")
+    del payload["issue"]
+    payload["check_run"] = {
+        "id": 77,
+        "external_id": "t-99",
+        "head_sha": "a" * 40,
+        "started_at": "2026-11-21T10:00:00Z",
+    }
+    payload["requested_action"] = {"identifier": identifier}
     return changed(payload, changes)
 
 
@@ -86,6 +105,13 @@ def test_a_newly_opened_issue_can_ask_itself():
         ("issue_comment", comment_payload(action="edited"), Ignored.UNKNOWN_ACTION),
         ("issue_comment", comment_payload(action=None), Ignored.UNKNOWN_ACTION),
         ("issues", issue_payload(action="labeled"), Ignored.UNKNOWN_ACTION),
+        ("issues", labeled("wontfix"), Ignored.UNKNOWN_ACTION),
+        ("issues", labeled("agent:fix", sender__type="Bot"), Ignored.BOT_SENDER),
+        ("issue_comment", comment_payload("@agent thanks!"), Ignored.NO_MENTION),
+        ("check_run", button_payload("dance"), Ignored.UNKNOWN_ACTION),
+        ("check_run", button_payload(action="created"), Ignored.UNKNOWN_ACTION),
+        ("check_run", button_payload(sender__login="x[bot]"), Ignored.BOT_SENDER),
+        ("check_run", button_payload(requested_action=None), Ignored.MALFORMED),
         ("issue_comment", comment_payload(installation=None), Ignored.NOT_INSTALLED),
         ("issue_comment", comment_payload("thanks"), Ignored.NO_MENTION),
         ("issues", issue_payload(""), Ignored.NO_MENTION),
@@ -117,26 +143,95 @@ def test_everything_else_is_ignored_with_a_reason(event, payload, reason):
     assert decision.reason is reason
 
 
+PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main"), 3, 99, "ada")
+
+
 @pytest.mark.parametrize(
-    ("payload", "refusal", "word"),
+    ("payload", "refused"),
     [
-        (comment_payload("@agent review"), Refusal.UNKNOWN_COMMAND, "review"),
-        (comment_payload("@agent stop", issue__state="closed"), Refusal.UNKNOWN_COMMAND, "stop"),
-        (comment_payload(issue__pull_request={"url": "x"}), Refusal.ON_PULL_REQUEST, ""),
-        (comment_payload(issue__state="closed"), Refusal.ISSUE_CLOSED, ""),
-        (comment_payload(issue__locked=True), Refusal.LOCKED, ""),
+        (comment_payload("@agent rebase"), RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "rebase")),
+        (comment_payload("@agent sotp"), RefusedRequest(Refusal.UNKNOWN_COMMAND, *PLACE, "sotp", "stop")),
+        (
+            comment_payload("@agent fix --modle x"),
+            RefusedRequest(Refusal.BAD_FLAG, *PLACE, "--modle", "model"),
+        ),
+        (
+            comment_payload("@agent fix --attempts 3"),
+            RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--attempts"),
+        ),
+        (comment_payload(issue__pull_request={"url": "x"}), RefusedRequest(Refusal.ON_PULL_REQUEST, *PLACE)),
+        (comment_payload(issue__state="closed"), RefusedRequest(Refusal.ISSUE_CLOSED, *PLACE)),
+        (
+            comment_payload("@agent retry", issue__state="closed"),
+            RefusedRequest(Refusal.ISSUE_CLOSED, *PLACE),
+        ),
+        (comment_payload(issue__locked=True), RefusedRequest(Refusal.LOCKED, *PLACE)),
     ],
 )
-def test_a_request_that_cannot_be_served_says_where_to_answer(payload, refusal, word):
-    decision = decide_trigger("issue_comment", payload, "agent")
-    repository = RepositoryRef(RepositoryId(11), "acme/shop", "main")
-    assert decision == RefusedRequest(refusal, InstallationId(5), repository, 3, 99, "ada", word)
+def test_a_request_that_cannot_be_served_says_where_to_answer(payload, refused):
+    assert decide_trigger("issue_comment", payload, "agent") == refused
 
 
-def test_the_text_for_a_command_that_is_not_there_yet_names_what_is():
-    assert unavailable_command_text("review").startswith(
-        "`review` is not available yet; `fix` and `implement`"
+@pytest.mark.parametrize("word", ["stop", "status", "retry", "go", "help"])
+def test_words_about_tasks_are_no_tasks(word):
+    decision = decide_trigger("issue_comment", comment_payload(f"@agent {word}"), "agent")
+    assert isinstance(decision, Control)
+    assert decision.word == word
+    assert (decision.request.comment_id, decision.request.requested_by_id) == (99, 7)
+
+
+def test_stop_and_status_are_heard_on_a_closed_issue_too():
+    for word in ("stop", "status", "help"):
+        payload = comment_payload(f"@agent {word}", issue__state="closed", issue__locked=True)
+        assert isinstance(decide_trigger("issue_comment", payload, "agent"), Control)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("explain the parser", TaskKind.ANSWER), ("ask why?", TaskKind.ANSWER), ("plan it", TaskKind.ANSWER)],
+)
+def test_a_question_is_a_task_of_its_own_kind(text, kind):
+    decision = decide_trigger("issue_comment", comment_payload(f"@agent {text}"), "agent")
+    assert isinstance(decision, TaskRequest)
+    assert decision.kind is kind
+
+
+def test_flags_become_part_of_the_request():
+    decision = decide_trigger(
+        "issue_comment", comment_payload("@agent fix this --base dev --budget 2 --model m"), "agent"
     )
+    assert isinstance(decision, TaskRequest)
+    assert (decision.base_branch, decision.budget_usd, decision.model) == ("dev", 2.0, "m")
+
+
+def test_the_title_of_a_new_issue_can_ask():
+    payload = issue_payload("It fails.", issue__title="@agent fix the totals")
+    decision = decide_trigger("issues", payload, "agent")
+    assert isinstance(decision, TaskRequest)
+    assert decision.instruction == "fix the totals"
+
+
+def test_the_label_asks_or_releases_and_each_putting_on_is_a_task_of_its_own():
+    first = decide_trigger("issues", labeled("Agent:Fix"), "agent")
+    assert isinstance(first, Control)
+    assert first.or_task
+    assert first.request.instruction == ""
+    again = decide_trigger("issues", labeled("agent:fix", issue__updated_at="2026-11-22T10:00:00Z"), "agent")
+    assert isinstance(again, Control)
+    assert first.request.task_id != again.request.task_id
+    assert first == decide_trigger("issues", labeled("agent:fix"), "agent")
+
+
+@pytest.mark.parametrize("action", ["closed", "deleted", "transferred"])
+def test_closing_ends_whatever_runs_there_whoever_does_it(action):
+    payload = issue_payload("no mention", action=action, sender__type="Bot")
+    assert decide_trigger("issues", payload, "agent") == Closed(RepositoryId(11), 3, "ada")
+
+
+def test_a_button_names_the_task_of_its_check_run():
+    decision = decide_trigger("check_run", button_payload("retry"), "agent")
+    assert isinstance(decision, Pressed)
+    assert (decision.button, decision.task, decision.login) == ("retry", TaskId("t-99"), "ada")
 
 
 def test_text_that_no_database_takes_is_made_whole():
@@ -181,8 +276,13 @@ def test_githubs_own_examples_are_read(event, payload):
     """With an installation added, as every App's delivery has one."""
     payload = {**payload, "installation": {"id": 5}}
     decision = decide_trigger(event, payload, "agent")
-    assert isinstance(decision, IgnoredDelivery)
-    assert decision.reason is not Ignored.MALFORMED
+    if event not in ("issues", "pull_request") or payload["action"] not in (
+        "closed",
+        "deleted",
+        "transferred",
+    ):
+        assert isinstance(decision, IgnoredDelivery)
+        assert decision.reason is not Ignored.MALFORMED
     if event == "issue_comment" and payload["action"] == "created":
         payload["comment"] = {**payload["comment"], "body": "@agent fix this"}
         asked = decide_trigger(event, payload, "agent")

@@ -98,18 +98,19 @@ def test_bots_never_start_bots(tmp_path: Path) -> None:
         assert world.model.requests == []
 
 
-def test_a_second_request_on_the_same_issue_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+def test_a_second_request_on_the_same_issue_is_heard_by_the_task_that_runs(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         goes_on = threading.Event()
         world.model.before = lambda turn: goes_on.wait(30) and None
         world.comment("ada", "@agent fix this")
         world.wait_for("the first request", lambda: world.model.requests)
-        world.comment("ada", "@agent fix this, please hurry")
-        handled = world.wait_until_decided()
-        assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
+        second = world.comment("ada", "@agent fix this, and keep floats as they are")
+        assert world.wait_until_decided().verdict is Verdict.REPLY
         goes_on.set()
         world.wait_until_over()
         assert len(world.pulls()) == 1
+        assert "keep floats as they are" in json.dumps(world.model.requests[-1]["messages"])
+        assert ["pullwright[bot]", "eyes"] in world.thread()["reactions"][str(second)]
 
 
 def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:

@@ -18,3 +18,36 @@ def comment_payload(
         "comment": {"id": comment, "body": text, "created_at": at, "updated_at": at, "user": person},
     }
     return json.dumps(body).encode()
+
+
+def closed_payload() -> bytes:
+    body = json.loads(comment_payload())
+    return json.dumps({**body, "action": "closed"}).encode()
+
+
+def label_payload(label: str = "agent:fix") -> bytes:
+    body = json.loads(comment_payload(updated_at="2026-03-02T00:00:00Z"))
+    return json.dumps({**body, "action": "labeled", "label": {"name": label}}).encode()
+
+
+def button_payload(button: str, task: str, repository: int = 10) -> bytes:
+    body = json.loads(comment_payload())
+    body["repository"]["id"] = repository
+    check = {"id": 77, "external_id": task, "head_sha": "a" * 40, "started_at": "2026-03-02T00:00:00Z"}
+    pressed = {"action": "requested_action", "check_run": check, "requested_action": {"identifier": button}}
+    return json.dumps({**body, **pressed}).encode()
+
+
+def pull_payload(action: str, *, draft: bool = False, head: str = "a" * 40) -> bytes:
+    body = json.loads(comment_payload())
+    person = {"id": 8, "login": "eve", "type": "User"}
+    pull = {
+        **body.pop("issue"),
+        "user": person,
+        "draft": draft,
+        "head": {"ref": "mean", "sha": head},
+        "base": {"ref": "main", "sha": "c" * 40},
+        "labels": [{"name": "bug"}],
+        "updated_at": "2026-03-02T00:00:00Z",
+    }
+    return json.dumps({**body, "sender": person, "action": action, "pull_request": pull}).encode()

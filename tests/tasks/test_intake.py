@@ -8,16 +8,20 @@ import pytest
 
 from bot.domain.access import Permission
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
-from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
+from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.tasks import Phase, RepositoryRef, TaskRequest, TaskStatus
 from bot.domain.triggers import RefusedRequest
-from bot.errors import GitHubFault, RetryLater
+from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
 from bot.store.events import Events
-from bot.store.tasks import STEERING, AdmissionLimits, Tasks
+from bot.store.tasks import STEERING, AdmissionLimits, Taken, Tasks
+from bot.tasks.control import ControlParts, Controls
+from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake
-from tests.tasks.payloads import comment_payload
+from bot.tasks.workflow import Bookkeeping
+from tests.tasks.payloads import button_payload, closed_payload, comment_payload, label_payload, pull_payload
+from tests.tasks.quiet_engine import QuietEngine
 
 STARTED = 1_000.0
 
@@ -44,10 +48,27 @@ class Teller:
     told: list[Refusal] = field(default_factory=list)
     error: Exception | None = None
 
+    answers: list[str] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    now_there: str | None = None
+    config: str = ""
+
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
         if self.error is not None:
             raise self.error
+
+    def answer(self, asked: TaskRequest, text: str) -> None:
+        self.answers.append(text)
+
+    def acknowledge(self, asked: TaskRequest) -> None:
+        self.seen.append(asked.comment_id)
+
+    def fetch_text(self, asked: TaskRequest) -> str | None:
+        return self.now_there
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        return self.config
 
 
 @dataclass
@@ -56,17 +77,43 @@ class Room:
     executor: ThreadPoolExecutor
     time: float = STARTED
     teller: Teller = field(default_factory=Teller)
+    engine: QuietEngine = field(default_factory=QuietEngine)
+    ended: list[tuple[TaskId, Outcome]] = field(default_factory=list)
+    controls: Controls = field(init=False)
 
     def store(self, name: str, body: bytes, event: str = "issue_comment") -> None:
         store_batch(self.database, [Delivery(DeliveryId(name), event, body, self.time)])
 
     def intake(self, *answers: Permission | Exception) -> Intake:
         doorman = Doorman(list(answers))
-        deliveries = Deliveries(self.database)
-        return Intake(deliveries, doorman, self.teller, "agent", self.executor, lambda: self.time)
+        deliveries, now = Deliveries(self.database), lambda: self.time
+        books = Bookkeeping(
+            Tasks(self.database),
+            Events(self.database),
+            Endings(self),
+            self.executor,
+            "w",
+            now,  # type: ignore[arg-type]
+        )
+        parts = ControlParts(
+            deliveries, Tasks(self.database), self.engine, books.open_execution, self.teller, "agent", self.executor,
+            now, ("m",),
+        )  # fmt: skip
+        self.controls = Controls(parts)
+        return Intake(deliveries, doorman, self.teller, self.controls, "agent", self.executor, now)
 
     def handled(self, name: str) -> Handled | None:
         return Deliveries(self.database).handled(DeliveryId(name))
+
+
+@dataclass
+class Endings:
+    """`Steps` of which only the telling of an end is asked for."""
+
+    room: Room
+
+    async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
+        self.room.ended.append((task.id, outcome))
 
 
 @pytest.fixture
@@ -94,11 +141,11 @@ async def test_the_same_comment_under_another_delivery_is_known(room: Room) -> N
     assert room.teller.told == []
 
 
-async def test_a_second_request_on_the_issue_is_refused_and_its_author_told(room: Room) -> None:
+async def test_a_question_beside_a_change_is_refused_and_its_author_told(room: Room) -> None:
     room.store("d1", comment_payload(11))
     intake = room.intake(Permission.ADMIN)
     await intake.decide_waiting()
-    room.store("d2", comment_payload(12))
+    room.store("d2", comment_payload(12, text="@agent explain it"))
     await intake.decide_waiting()
     assert room.handled("d2") == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
     assert room.teller.told == [Refusal.ALREADY_ACTIVE]
@@ -190,7 +237,7 @@ async def test_a_refusal_that_the_store_decided_is_told_later_as_well(room: Room
     room.store("d1", comment_payload(11))
     intake = room.intake(Permission.ADMIN)
     await intake.decide_waiting()
-    room.store("d2", comment_payload(12))
+    room.store("d2", comment_payload(12, text="@agent explain it"))
     room.teller.error = RetryLater("rate limit", 60.0)
     await intake.decide_waiting()
     room.teller.error = None
@@ -305,3 +352,243 @@ async def test_texts_of_strangers_are_parsed_beside_the_loop_that_keeps_the_work
         room.store("d1", comment_payload())
         assert await room.intake(Permission.WRITE).decide_waiting() == 1
     assert "_read" in asked
+
+
+# -- words about tasks ---------------------------------------------------------------------------------------
+
+
+async def say(
+    room: Room, name: str, comment: int, text: str, permission: Permission = Permission.WRITE
+) -> None:
+    room.store(name, comment_payload(comment, text=text))
+    await room.intake(permission).decide_waiting()
+    await room.controls.settle()
+
+
+async def state(room: Room, wanted: TaskStatus) -> Tasks:
+    """A task on issue 3 in that state."""
+    await say(room, "d1", 11, "@agent fix this")
+    tasks = Tasks(room.database)
+    if wanted is not TaskStatus.QUEUED:
+        tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    if wanted is TaskStatus.WAITING:
+        tasks.wait(tasks.take(TaskId("t-11"), "w"), STARTED + 500)
+    assert status(tasks) is wanted
+    return tasks
+
+
+@pytest.mark.parametrize("before", [TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.WAITING])
+async def test_stop_ends_a_task_in_every_state_with_its_own_reason(room: Room, before: TaskStatus) -> None:
+    tasks = await state(room, before)
+    run = RunId(TaskId("t-11"), 1)
+    if before is TaskStatus.RUNNING:
+        room.engine.start(run, "w")
+    await say(room, "d2", 12, "@agent stop")
+    assert room.handled("d2") == Handled(Verdict.CONTROL, Outcome.STOPPED, TaskId("t-11"))
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    assert (view.status, view.outcome, view.detail) == (TaskStatus.FINISHED, "stopped", "Stopped by ada.")
+    assert room.ended == [("t-11", Outcome.STOPPED)]
+    assert room.teller.seen == [12]
+    assert room.engine.unfinished() == ()
+
+
+async def test_what_runs_can_write_nothing_more_once_it_was_stopped(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    taken = tasks.take(TaskId("t-11"), "w")
+    await say(room, "d2", 12, "@agent stop")
+    with pytest.raises(Superseded):
+        tasks.move(taken, Phase.VERIFY, {})
+
+
+async def test_a_death_right_behind_the_stop_leaves_its_end_to_whoever_finds_the_task(room: Room) -> None:
+    tasks = await state(room, TaskStatus.WAITING)
+    room.store("d2", comment_payload(12, text="@agent stop"))
+    ended = Deliveries(room.database).end_task(
+        DeliveryId("d2"), "10#3", (Outcome.STOPPED, "Stopped by ada."), STARTED
+    )
+    assert ended is not None
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert status(tasks) is TaskStatus.RUNNING  # without a run: reconcile enqueues this very segment
+    answer = await room.controls.parts.open_execution(RunId(ended.task, ended.segment)).step()
+    assert answer.said == "stopped"
+    assert room.ended == [("t-11", Outcome.STOPPED)]
+
+
+async def test_closing_the_issue_ends_its_task_and_asks_for_nobodys_permission(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    room.store("d2", closed_payload(), "issues")
+    await room.intake(Permission.NONE).decide_waiting()
+    await room.controls.settle()
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    assert (view.outcome, view.detail) == ("closed", "Closed by ada.")
+    room.store("d3", closed_payload(), "issues")
+    await room.intake(Permission.NONE).decide_waiting()
+    assert room.handled("d3") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("@agent stop", Refusal.NOTHING_RUNNING),
+        ("@agent status", Refusal.NOTHING_RUNNING),
+        ("@agent retry", Refusal.NOTHING_TO_RETRY),
+        ("@agent go", Refusal.NOTHING_HELD),
+        ("@agent fix this --model other", Refusal.BAD_FLAG),
+    ],
+)
+async def test_a_word_without_a_task_is_answered(room: Room, text: str, refusal: Refusal) -> None:
+    await say(room, "d1", 11, text)
+    assert room.handled("d1") == Handled(Verdict.REFUSED, refusal)
+    assert room.teller.told == [refusal]
+
+
+async def test_somebody_without_write_access_stops_nothing(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    await say(room, "d2", 12, "@agent stop", Permission.READ)
+    assert room.handled("d2") == Handled(Verdict.REFUSED, Refusal.NO_WRITE_ACCESS)
+    assert status(tasks) is TaskStatus.RUNNING
+
+
+async def test_status_and_help_are_answered_once(room: Room) -> None:
+    await state(room, TaskStatus.QUEUED)
+    await say(room, "d2", 12, "@agent status")
+    await say(room, "d3", 13, "@agent help")
+    assert room.handled("d2") == Handled(Verdict.CONTROL, "status")
+    assert "in the queue" in room.teller.answers[0]
+    assert "`--model` (`m`)" in room.teller.answers[1]
+
+
+async def test_a_further_request_changes_what_the_running_task_is_to_do(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    await say(room, "d2", 12, "@agent and handle zero")
+    assert room.handled("d2") == Handled(Verdict.REPLY, task=TaskId("t-11"))
+    assert answers(room) == ["and handle zero"]
+    assert room.teller.seen == [12]
+    taken = tasks.take(TaskId("t-11"), "w")
+    tasks.move(taken, Phase.PUBLISH, {})
+    await say(room, "d3", 13, "@agent and one more")
+    assert room.handled("d3") == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
+
+
+async def test_the_request_delivered_again_does_not_steer_its_own_task(room: Room) -> None:
+    await state(room, TaskStatus.RUNNING)
+    await say(room, "d2", 11, "@agent fix this")
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+
+
+async def test_retry_asks_again_for_the_last_request_with_what_is_added(room: Room) -> None:
+    await say(room, "d1", 11, "@agent fix the totals --budget 2")
+    await say(room, "d2", 12, "@agent stop")
+    await say(room, "d3", 13, "@agent retry with decimals")
+    assert room.handled("d3") == Handled(Verdict.TASK, task=TaskId("t-13"))
+    asked = Tasks(room.database).find_request(TaskId("t-13"))
+    assert asked is not None
+    assert (asked.instruction, asked.budget_usd) == ("fix the totals\n\nwith decimals", 2.0)
+
+
+@pytest.mark.parametrize("release", ["comment", "label"])
+async def test_a_strangers_request_waits_until_somebody_with_access_releases_it(
+    room: Room, release: str
+) -> None:
+    await say(room, "d1", 11, "@agent fix the totals", Permission.READ)
+    assert room.teller.told == [Refusal.NO_WRITE_ACCESS]
+    tasks = Tasks(room.database)
+    assert status(tasks) is TaskStatus.HELD
+    assert tasks.admit(AdmissionLimits(9, 9, 9), STARTED) == ()
+    room.teller.now_there = "@agent fix the totals"
+    if release == "comment":
+        await say(room, "d2", 12, "@agent go", Permission.MAINTAIN)
+    else:
+        room.store("d2", label_payload(), "issues")
+        await room.intake(Permission.MAINTAIN).decide_waiting()
+    assert room.handled("d2") == Handled(Verdict.TASK, task=TaskId("t-11"))
+    assert status(tasks) is TaskStatus.QUEUED
+
+
+async def test_a_held_request_is_in_nobodys_way(room: Room) -> None:
+    await say(room, "d1", 11, "@agent fix the totals", Permission.READ)
+    await say(room, "d2", 12, "@agent fix this")
+    assert room.handled("d2") == Handled(Verdict.TASK, task=TaskId("t-12"))
+
+
+@pytest.mark.parametrize("now_there", [None, "@agent delete the tests", "Never mind."])
+async def test_a_request_that_was_edited_meanwhile_is_not_released(room: Room, now_there: str | None) -> None:
+    await say(room, "d1", 11, "@agent fix the totals", Permission.READ)
+    room.teller.now_there = now_there
+    await say(room, "d2", 12, "@agent go")
+    assert room.handled("d2") == Handled(Verdict.REFUSED, Refusal.EDITED_SINCE)
+    assert status(Tasks(room.database)) is TaskStatus.HELD
+
+
+async def test_the_label_alone_asks_for_a_change(room: Room) -> None:
+    room.store("d1", label_payload(), "issues")
+    assert await room.intake(Permission.WRITE).decide_waiting() == 1
+
+
+async def test_buttons_stop_and_ask_again(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    room.store("d2", button_payload("stop", "t-11"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    await room.controls.settle()
+    assert status(tasks) is TaskStatus.FINISHED
+    room.store("d3", button_payload("retry", "t-11"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("d3") == Handled(Verdict.TASK, task=TaskId("t-c77-retry"))
+
+
+@pytest.mark.parametrize(("task", "repository"), [("t-99", 10), ("t-11", 12)])
+async def test_a_button_of_a_task_that_is_not_there_does_nothing(
+    room: Room, task: str, repository: int
+) -> None:
+    await state(room, TaskStatus.RUNNING)
+    room.store("d2", button_payload("stop", task, repository), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.UNKNOWN_TASK)
+
+
+# -- reviews by configuration --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("config", "action", "draft", "wanted"),
+    [
+        ("", "opened", False, False),
+        ("review: {when: [opened]}", "opened", False, True),
+        ("review: {when: [opened]}", "opened", True, False),
+        ("review: {when: [opened], drafts: true}", "opened", True, True),
+        ("review: {when: [opened]}", "synchronize", False, False),
+        ("review: {when: pushed}", "synchronize", False, True),
+        ("review: {when: [ready]}", "ready_for_review", False, True),
+        ("review: {when: [opened], branches: ['release/*']}", "opened", False, False),
+        ("review: {when: [opened], labels: [Bug]}", "opened", False, True),
+        ("review: {when: [opened], skip_authors: [Eve]}", "opened", False, False),
+        ("review: {wen: [opened]}", "opened", False, False),
+    ],
+)
+async def test_a_pull_request_is_reviewed_by_itself_where_the_repository_wants_it(
+    room: Room, config: str, action: str, draft: bool, wanted: bool
+) -> None:
+    room.teller.config = config
+    room.store("d1", pull_payload(action, draft=draft), "pull_request")
+    intake = room.intake(Permission.NONE)  # nobody is asked about: the file is the authority
+    assert await intake.decide_waiting() == int(wanted)
+    handled = room.handled("d1")
+    assert handled is not None
+    assert handled.verdict is (Verdict.TASK if wanted else Verdict.IGNORED)
+    assert wanted or handled.reason == Ignored.NOT_CONFIGURED
+
+
+async def test_a_push_waits_for_the_review_of_the_head_before(room: Room) -> None:
+    room.teller.config = "review: {when: [opened, pushed]}"
+    room.store("d1", pull_payload("opened"), "pull_request")
+    intake = room.intake(Permission.NONE)
+    await intake.decide_waiting()
+    room.store("d2", pull_payload("synchronize", head="b" * 40), "pull_request")
+    await intake.decide_waiting()
+    assert room.handled("d2") is None
+    await say(room, "d3", 12, "@agent stop")
+    room.time += 6
+    assert await intake.decide_waiting() == 1
+    assert room.teller.told == []

@@ -18,7 +18,7 @@ from typing import Any
 from bot.domain.access import Permission
 from bot.domain.ids import InstallationId
 from bot.domain.outcomes import Outcome
-from bot.domain.tasks import Phase, RepositoryRef
+from bot.domain.tasks import Phase, RepositoryRef, TaskRequest
 from bot.domain.triggers import RefusedRequest
 from bot.store.database import Database
 from bot.store.effects import Effects
@@ -89,6 +89,19 @@ class Silent:
     def tell(self, refused: RefusedRequest) -> None:
         """Nothing."""
 
+    def answer(self, asked: TaskRequest, text: str) -> None:
+        """Nothing."""
+
+    def acknowledge(self, asked: TaskRequest) -> None:
+        """Nothing."""
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        """None."""
+        return ""
+
+    def fetch_text(self, asked: TaskRequest) -> str | None:
+        """Gone."""
+
 
 async def work(script: dict[str, Any]) -> WorkerEnd:
     folder, worker = Path(script["folder"]), script["worker"]
@@ -112,6 +125,7 @@ async def work(script: dict[str, Any]) -> WorkerEnd:
         DbosEngine(url, worker, script.get("slots", 4)),
         ScriptedSteps(elsewhere, ledger, worker, script, folder / "go"),
         EverybodyWrites(),
+        Silent(),
         Silent(),
         executor,
         time.time,

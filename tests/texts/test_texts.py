@@ -7,18 +7,35 @@ from syrupy.assertion import SnapshotAssertion
 
 from bot.domain import limits
 from bot.domain.budget import Spent
+from bot.domain.commands import AVAILABLE
 from bot.domain.evidence import Evidence, Tier
+from bot.domain.findings import Anchored, Arranged, Finding, Priority, Side, fingerprint
+from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
-from bot.domain.tasks import Phase
+from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
+from bot.domain.triggers import RefusedRequest
+from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message
 from bot.texts.endings import Ending, render_ending
-from bot.texts.markers import asking_marker, refusal_marker, tracking_marker
+from bot.texts.markers import asking_marker, refusal_marker, review_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
+from bot.texts.replies import TaskState, render_help, render_status
+from bot.texts.reviews import (
+    ReviewText,
+    decide_conclusion,
+    find_fingerprints,
+    render_finding,
+    render_review,
+    render_review_check,
+)
 from bot.texts.tracking import TrackingState, render_call, render_questions, render_spent, render_tracking
 from tests.texts.examples import BROKEN, CHECKED, PROVEN, PULL, TASK, UNTESTED
 
+REFUSED = RefusedRequest(
+    Refusal.UNKNOWN_COMMAND, InstallationId(1), RepositoryRef(RepositoryId(1), "o/r", "main"), 7, 9, "eve"
+)
 PATCH = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a = '```'\n+a = 1\n"
 
 
@@ -82,9 +99,43 @@ def test_a_patch_can_not_end_its_block() -> None:
 
 @pytest.mark.parametrize("refusal", Refusal)
 def test_every_refusal_is_short(refusal: Refusal, snapshot: SnapshotAssertion) -> None:
-    text = render_refusal(refusal, "eve", "agent", "review")
+    word, near = ("--modle", "model") if refusal is Refusal.BAD_FLAG else ("sotp", "stop")
+    refused = replace(REFUSED, refusal=refusal, word=word, near=near)
+    text = render_refusal(refused, "agent")
     assert len(text) < 300
     assert "@" not in text
+    assert text == snapshot
+
+
+def test_a_refusal_says_what_a_flag_needs_and_repeats_no_mention() -> None:
+    refused = replace(REFUSED, refusal=Refusal.BAD_FLAG, word="--budget", wanted="an amount")
+    assert render_refusal(refused, "agent") == "eve: `--budget` needs an amount."
+    unknown = replace(REFUSED, word="`@everyone`")
+    assert render_refusal(unknown, "agent").startswith("eve: I know no command `` `@everyone` ``.")
+
+
+def test_help_lists_every_word_that_leads_to_something(snapshot: SnapshotAssertion) -> None:
+    text = render_help("agent", ("gpt-5", "small"))
+    assert all(f"`{word}`" in text for word in AVAILABLE)
+    assert "rebase" not in text
+    assert text == snapshot
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [(TaskStatus.QUEUED, Phase.ACCEPT), (TaskStatus.RUNNING, Phase.VERIFY), (TaskStatus.WAITING, Phase.WORK)],
+)
+def test_status(status: TaskStatus, phase: Phase, snapshot: SnapshotAssertion) -> None:
+    spent = Spent(turns=3, input_tokens=12_000, output_tokens=900, cost_usd=0.034, seconds=200)
+    plan = (("Look", "completed"), ("Mend it", "in_progress"))
+    assert render_status(TaskState(status, phase, plan, spent, 300.0, "http://hub/1")) == snapshot
+
+
+def test_an_answer_is_the_models_words_without_claims(snapshot: SnapshotAssertion) -> None:
+    words = "`worked` subtracts clock times (`app.py:3`). All tests pass. Ask @everyone."
+    text = render_answer(Answer(words, "ada", "c" * 40, "6 model replies.", tracking_marker(TASK)))
+    assert "tests pass" not in text
+    assert "@everyone" not in text
     assert text == snapshot
 
 
@@ -153,3 +204,54 @@ def test_the_comment_that_calls_mentions_one_person_and_nobody_else() -> None:
     text = render_call("ada-1 @eve\n<b>", 2, "https://hub/x#1", asking_marker(TASK, "ab"))
     assert text.startswith("@ada-1eveb I have [2 questions](https://hub/x#1)")
     assert text.count("@") == 1
+
+
+FOUND = Finding(
+    "app.py", 3, 3, Priority.P1, "Empty list divides by zero @bob", "`mean([])` raises. All tests pass."
+)
+LOOSE = replace(FOUND, path="old.py", priority=Priority.P2, title="Nobody calls it", suggestion="")
+REVIEW = ReviewText(
+    Outcome.FINDINGS, "a" * 40, "b" * 40, Arranged((Anchored(FOUND, Side.RIGHT),), (LOOSE,), 0, 2), 1,
+    "I read `mean`. The tests pass.", ("Tests run in the environment of the base.",), "", "6 model replies.",
+    review_marker(TASK),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [Outcome.CLEAN, Outcome.FINDINGS, Outcome.STALE, Outcome.OUT_OF_MONEY],
+    ids=lambda one: one.value,
+)
+def test_a_review(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
+    arranged = Arranged() if outcome is Outcome.CLEAN else REVIEW.arranged
+    text = replace(REVIEW, outcome=outcome, arranged=arranged, told_before=int(outcome is Outcome.FINDINGS))
+    body, check = render_review(text), render_review_check(text, "http://hub/review/1")
+    assert "tests pass" not in body
+    assert "@bob" not in body
+    assert REVIEW.marker in body
+    assert (body, check) == snapshot
+
+
+def test_a_finding_is_one_paragraph_with_a_suggestion_that_can_be_committed(
+    snapshot: SnapshotAssertion,
+) -> None:
+    text = render_finding(replace(FOUND, suggestion="x = '```'", reproduction="$ python -c 'mean([])'"))
+    assert "````suggestion\nx = '```'\n````" in text
+    assert "tests pass" not in text
+    assert text == snapshot
+
+
+def test_what_was_said_is_found_again() -> None:
+    said = (render_finding(FOUND), render_review(REVIEW), "nothing")
+    assert find_fingerprints(said) == {fingerprint(FOUND), fingerprint(LOOSE)}
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("worst", [None, Priority.P0, Priority.P3])
+def test_only_a_clean_review_is_green(outcome: Outcome, worst: Priority | None) -> None:
+    assert (decide_conclusion(outcome, worst) == "success") == (outcome is Outcome.CLEAN)
+
+
+def test_four_ends_of_a_review_look_different() -> None:
+    outcomes = (Outcome.CLEAN, Outcome.FINDINGS, Outcome.BLOCKED, Outcome.STALE)
+    assert len({decide_conclusion(one, Priority.P0) for one in outcomes}) == 4

@@ -16,10 +16,15 @@ from bot.domain.outcomes import Ignored
 from bot.domain.triggers import IgnoredDelivery, RefusedRequest, TaskRequest, decide_trigger
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Inbox, Verdict
+from bot.store.tasks import Tasks
+from bot.tasks.control import ControlParts, Controls
+from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake
+from bot.tasks.workflow import TaskExecution
 from bot.webhook.receiver import build_receiver
 from bot.webhook.signature import sign
 from tests.official.description import load
+from tests.tasks.quiet_engine import QuietEngine
 from tests.tasks.test_intake import Doorman, Teller
 
 SECRET = b"0123456789abcdef"
@@ -58,7 +63,11 @@ async def test_each_is_stored_and_then_ignored_with_a_reason(client: TestClient,
     deliveries = Deliveries(database)
     with ThreadPoolExecutor(4) as executor:
         doorman = Doorman([Permission.WRITE])
-        intake = Intake(deliveries, doorman, Teller(), "agent", executor, lambda: 5.0)
+        teller, now = Teller(), lambda: 5.0
+        parts = ControlParts(
+            deliveries, Tasks(database), QuietEngine(), nobody_runs, teller, "agent", executor, now
+        )
+        intake = Intake(deliveries, doorman, teller, Controls(parts), "agent", executor, now)
         while deliveries.waiting(1):
             assert await intake.decide_waiting() == 0
     for number in range(159):
@@ -92,6 +101,10 @@ def test_a_replayed_id_is_stored_once(client: TestClient, database: Database) ->
     body = json.dumps(payload).encode()
     assert [deliver(client, 7, event, body) for _ in range(3)] == [202, 200, 200]
     assert len(Deliveries(database).waiting(9)) == 1
+
+
+def nobody_runs(run: RunId) -> TaskExecution:
+    raise AssertionError(run)
 
 
 @pytest.mark.parametrize("event", ["issue_comment", "issues"])

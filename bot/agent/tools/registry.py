@@ -1,5 +1,7 @@
 """The tools of a run, as plain tuples: the same bytes in the same order in every request."""
 
+from typing import assert_never
+
 from bot.agent.contract import Mode
 from bot.agent.tools.apply_patch import APPLY_PATCH
 from bot.agent.tools.ask_person import ASK_PERSON
@@ -25,11 +27,18 @@ EDIT_TOOLS: tuple[Tool, ...] = (
     SUBMIT,
 )
 REVIEW_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, REPORT_FINDING, UPDATE_PLAN, SUBMIT)
+ANSWER_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, UPDATE_PLAN, ASK_PERSON, SUBMIT)
 ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING)
 
 
 def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
-    """One editing style, never both; a review has none."""
-    if mode is Mode.REVIEW:
-        return REVIEW_TOOLS
-    return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
+    """One editing style, never both; reviews and answers have none."""
+    match mode:
+        case Mode.CHANGE:
+            return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
+        case Mode.REVIEW:
+            return REVIEW_TOOLS
+        case Mode.ANSWER:
+            return ANSWER_TOOLS
+        case _:
+            assert_never(mode)

@@ -9,16 +9,16 @@ from bot.texts.tracking import TrackingState, render_tracking
 
 async def accept(desk: Desk) -> None:
     """Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
-    await _react(desk)
+    await react(desk)
     if not desk.facts.comment:
         comment = await ensure_tracking_comment(desk)
         await desk.learn(comment=comment["id"], comment_url=comment["url"])
     if not desk.facts.base_commit:
-        branch = desk.request.repository.default_branch
+        branch = desk.request.base_branch
         await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
 
 
-async def _react(desk: Desk) -> None:
+async def react(desk: Desk) -> None:
     """A comment that was deleted meanwhile is no reason to stop."""
     try:
         await desk.call(desk.github.threads.create_reaction, desk.request.issue, desk.request.comment_id)

@@ -21,7 +21,7 @@ from bot.texts.tracking import render_call, render_questions, render_spent
 
 async def ask(desk: Desk) -> bool:
     """Post the questions; True when the answer is there already and the work may go on."""
-    if await _is_answered(desk):
+    if await has_unheard(desk):
         return True
     facts, secrets = desk.facts, desk.services.settings.secrets
     spent = render_spent(facts.spent) if facts.spent.turns else ""
@@ -47,13 +47,12 @@ async def _call_person(desk: Desk, questions: tuple[str, ...]) -> None:
     await desk.services.ledger.ensure(desk.taken.id, desk.taken.epoch, f"asking-{asking}", find, create)
 
 
-async def _is_answered(desk: Desk) -> bool:
-    """Whether people said something that the agent has not heard."""
-    load, task = desk.services.events.load, desk.taken.id
-    said = await desk.call(load, task, 0, (STEERING,))
+async def has_unheard(desk: Desk) -> bool:
+    """Whether people said something that the agent has not heard yet."""
+    said = await desk.call(desk.services.events.load, desk.taken.id, 0, (STEERING,))
     heard = [
         int(row.body["id"])
-        for row in await desk.call(load, task, 0, (EventKind.MESSAGE,))
-        if row.body["source"] == "steering"
+        for row in await desk.log.load()
+        if row.kind is EventKind.MESSAGE and row.body["source"] == "steering"
     ]
     return any(int(row.body["id"]) > max(heard, default=0) for row in said)

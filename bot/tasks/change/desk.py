@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
-from bot.domain.budget import Budget, Spent, decide_budget
+from bot.domain.budget import Budget, Spent, decide_budget, limit_budget
 from bot.domain.tasks import TaskRequest
-from bot.errors import TokenRefused
+from bot.errors import Bug, TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.llm.features import features_for
@@ -67,6 +67,7 @@ class Services:
     ledger: Ledger
     executor: Executor
     work_trees: WorkTrees
+    named: Mapping[str, Model] = field(default_factory=dict)  # that people may name with `--model`
 
 
 @dataclass
@@ -89,14 +90,16 @@ class Desk:
 
     @property
     def model(self) -> Model:
-        """Of the attempt that is under way."""
+        """Of the attempt that is under way; one that the request names (the intake has checked it) serves all."""
         models = self.services.models
-        return models[min(self.facts.attempt, len(models)) - 1]
+        operators = models[min(self.facts.attempt, len(models)) - 1]
+        return self.services.named.get(self.request.model, operators)
 
     @property
     def budget(self) -> Budget:
         """Of the whole task, with the model that is at work."""
-        return decide_budget(self.services.settings.budget, features_for(self.model.name).budget)
+        budget = decide_budget(self.services.settings.budget, features_for(self.model.name).budget)
+        return limit_budget(budget, self.request.budget_usd)
 
     @property
     def spent_before(self) -> Spent:
@@ -141,6 +144,12 @@ class Desk:
             spent, now = self.facts.spent, self.services.clock.now()
             cost = Cost(spent.tokens, spent.cost_usd)
             await self.call(self.services.tasks.charge, self.taken, cost, now)
+
+    async def learn_review(self, **changes: Any) -> None:
+        """As `learn`, about the review."""
+        if self.facts.review is None:
+            raise Bug("there is no review to learn about")
+        await self.learn(review=replace(self.facts.review, **changes))
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

@@ -7,7 +7,7 @@ from bot.tasks.change.ground import choose_commands, settle_setup, settle_test
 async def prepare(desk: Desk) -> None:
     """Raises RepositoryFault, SetupFailed (a set-up that somebody named), SandboxUnavailable."""
     request, services = desk.request, desk.services
-    ref = f"refs/heads/{request.repository.default_branch}"
+    ref = f"refs/heads/{request.base_branch}"
     base = await desk.with_remote(
         desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit)
     )

@@ -7,6 +7,7 @@ phase reads the facts, does its work, and hands back new ones; they are stored b
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
@@ -72,6 +73,23 @@ class EarlierFacts:
 
 
 @dataclass(frozen=True)
+class ReviewFacts:
+    """What a review knows beside the rest: the pinned head, the base branch and its tip, the check run on the head,
+    and what was found (findings as plain JSON)."""
+
+    head_commit: CommitSha
+    base_branch: str
+    tip_commit: CommitSha
+    head_tree: TreeSha = TreeSha("")
+    rules_tree: TreeSha = TreeSha("")  # of the tip: AGENTS.md and the repository's file
+    check: int = 0
+    findings: tuple[JsonObject, ...] = ()
+    summary: str = ""
+    least: str = "P3"  # of the repository's file: what is less urgent is not said
+    most: int = limits.FINDINGS
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -107,6 +125,7 @@ class ChangeFacts:
     pull_url: str = ""
     hidden: tuple[str, ...] = ()  # what people could not see in the issue and was kept from the model
     questions: tuple[str, ...] = ()  # asked, for the phase ASK
+    review: ReviewFacts | None = None  # of a review only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -155,6 +174,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "advice": tuple,
         "protected": tuple,
         "allowed": tuple,
+        "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

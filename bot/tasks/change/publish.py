@@ -81,6 +81,14 @@ async def _check_access(desk: Desk) -> None:
     raise GitHubFault(what, "Somebody with write access can ask again.", status=int(HTTPStatus.FORBIDDEN))
 
 
+async def learn_published(desk: Desk) -> None:
+    """A pull request whose opening was under way when the task was ended from outside: it is told as well."""
+    if desk.facts.branch and not desk.facts.pull:
+        found = await desk.call(desk.github.pulls.find_pull, desk.facts.branch, pull_marker(desk.taken.id))
+        if found is not None:
+            await desk.learn(pull=found.number, pull_url=found.url)
+
+
 async def _commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
     request = desk.request
     message = render_commit_message(
@@ -143,7 +151,7 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
         title=render_pull_title(submission.title, desk.request.issue),
         body=render_pull_body(text),
         head=facts.branch,
-        base=desk.request.repository.default_branch,
+        base=desk.request.base_branch,
         draft=evidence.tier not in (Tier.A, Tier.B),
     )
 

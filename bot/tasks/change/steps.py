@@ -14,13 +14,13 @@ import structlog
 from bot.agent.contract import Deferred
 from bot.agent.contract import Waiting as Asked
 from bot.domain.evidence import Evidence
-from bot.domain.ids import TreeSha
+from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.errors import ForPerson
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept
-from bot.tasks.change.ask import ask
+from bot.tasks.change.ask import ask, has_unheard
 from bot.tasks.change.attempt import AttemptTools
 from bot.tasks.change.attempts import decide_fresh
 from bot.tasks.change.carry import bring_here, keep_for
@@ -30,7 +30,7 @@ from bot.tasks.change.facts import ChangeFacts, EarlierFacts, parse_facts, rende
 from bot.tasks.change.ground import open_verifier, open_work_tree
 from bot.tasks.change.look import look_twice
 from bot.tasks.change.progress import Progress
-from bot.tasks.change.publish import publish
+from bot.tasks.change.publish import learn_published, publish
 from bot.tasks.change.report import edit_progress, report
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
 from bot.tasks.change.rows import RowKind
@@ -49,18 +49,15 @@ class ChangeSteps:
     services: Services
 
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
-        """See `workflow.Steps`. Phases are noted with their times, for people who watch."""
-        async with self._desk(task) as desk:
-            await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "begun"})
+        """See `workflow.Steps`."""
+        async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
             if phase not in (Phase.ACCEPT, Phase.PREPARE):
                 await bring_here(desk)
-            end = await self._run(desk, phase)
-            await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "ended"})
-            return end
+            return await self._run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
         """Tell people in the tracking comment, which is made if the task died before it had one."""
-        async with self._desk(task) as desk:
+        async with open_desk(self.services, task) as desk:
             await desk.learn(outcome=outcome.value, detail=detail)
             if task.phase is Phase.WORK:
                 await learn_last(desk)
@@ -69,9 +66,17 @@ class ChangeSteps:
             except ForPerson as fault:  # people are told even so, without the work so far
                 log.warning("the work so far is not here", task=task.id, why=str(fault))
                 desk.facts = replace(desk.facts, tree=TreeSha(""))
+            if task.phase is Phase.PUBLISH:
+                await learn_published(desk)
             await report(desk)
 
     async def _run(self, desk: Desk, phase: Phase) -> PhaseEnd:
+        if phase in (Phase.PUBLISH, Phase.REPORT) and await _spoken_to_late(desk):
+            heard = replace(
+                desk.facts, feedback=_SPOKEN_TO, outcome="", detail="", round=desk.facts.round + 1
+            )
+            heard = replace(heard, commit=CommitSha(""))
+            return Next(Phase.WORK, render_facts(heard))
         match phase:
             case Phase.ACCEPT:
                 await accept(desk)
@@ -101,7 +106,7 @@ class ChangeSteps:
         async with (
             open_verifier(ground) as verifier,
             open_work_tree(ground, keep_for(desk)) as work,
-            _progress(desk) as progress,
+            open_progress(desk) as progress,
         ):
             end = await keep_end(desk, await run_agent(desk, work, verifier, progress))
             await desk.learn(plan=tuple((step.step, step.status.value) for step in progress.steps))
@@ -122,7 +127,7 @@ class ChangeSteps:
     async def _work_side_by_side(self, desk: Desk) -> PhaseEnd:
         """As many attempts at once as the person asked for, each to its own end; the best one is what goes on."""
         task = await describe_task(desk)
-        async with _progress(desk) as progress:
+        async with open_progress(desk) as progress:
 
             def open_tools(number: int) -> AttemptTools:
                 observer = Numbered(progress, number)
@@ -153,7 +158,7 @@ class ChangeSteps:
         return Next(Phase.REPORT, render_facts(replace(learned, outcome=end.outcome.value)))
 
     async def _verify(self, desk: Desk) -> PhaseEnd:
-        async with open_verifier(desk.ground, desk.facts.tree) as verifier, _progress(desk) as progress:
+        async with open_verifier(desk.ground, desk.facts.tree) as verifier, open_progress(desk) as progress:
             evidence = await verifier.verify(desk.facts.tree, progress.command_ended)
         # Told with the move to the next phase, in one write: a death in between verifies again in the same round.
         learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)
@@ -186,18 +191,42 @@ class ChangeSteps:
             return Next(Phase.WORK, render_facts(looked))
         return Next(Phase.PUBLISH, render_facts(looked))
 
-    @asynccontextmanager
-    async def _desk(self, task: Taken) -> AsyncIterator[Desk]:
-        request = task.request
-        place = (request.installation, request.repository.full_name, request.repository.id)
-        github = self.services.forge.repository(*place)
-        try:
-            yield Desk(self.services, task, parse_facts(task.facts), github)
-        finally:
-            github.close()
+
+@asynccontextmanager
+async def open_desk(services: Services, task: Taken) -> AsyncIterator[Desk]:
+    """For one phase."""
+    request = task.request
+    place = (request.installation, request.repository.full_name, request.repository.id)
+    github = services.forge.repository(*place)
+    try:
+        yield Desk(services, task, parse_facts(task.facts), github)
+    finally:
+        github.close()
 
 
-def _progress(desk: Desk) -> Progress:
+@asynccontextmanager
+async def noted_phase(desk: Desk, phase: Phase) -> AsyncIterator[None]:
+    """Phases are noted with their times, for people who watch. One that fails has no end."""
+    await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "begun"})
+    yield
+    await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "ended"})
+
+
+_SPOKEN_TO = "Somebody with write access wrote to you meanwhile; the next message says what. Go on with it."
+_SUBMITTED = ("", Outcome.UNVERIFIED.value, Outcome.NO_CHANGE_NEEDED.value, Outcome.NEEDS_CLARIFICATION.value)
+
+
+async def _spoken_to_late(desk: Desk) -> bool:
+    """Words that came after the submission, while it was verified, are heard before anything is published. No more
+    can come once this phase has begun (`Deliveries.steer`)."""
+    facts = desk.facts
+    submitted = facts.submission is not None and facts.outcome in _SUBMITTED
+    return submitted and not facts.branch and await has_unheard(desk)
+
+
+def open_progress(desk: Desk) -> Progress:
+    """Told to people in the tracking comment, and kept for those who watch."""
+
     async def keep(body: dict[str, object]) -> None:
         await desk.note(RowKind.LINES, body)
 

@@ -7,7 +7,7 @@ tree is `tasks/worktree.py`; tests and gate are the verifier's.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +21,7 @@ from bot.agent.contract import (
     Exhausted,
     Feedback,
     Finished,
+    Mode,
     Observer,
     RepositoryFacts,
     Submission,
@@ -36,6 +37,7 @@ from bot.domain import limits
 from bot.domain.budget import add_spent, remaining
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
+from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
@@ -77,7 +79,13 @@ class TreeGate:
         return await self.verifier.check_gate(tree)
 
 
-async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Observer) -> End:
+async def run_agent(
+    desk: Desk,
+    work: WorkTree,
+    verifier: Verifier,
+    observer: Observer,
+    describe: Callable[[Desk], Awaitable[AgentTask]] | None = None,
+) -> End:
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
     services, taken = desk.services, desk.taken
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
@@ -94,7 +102,7 @@ async def run_agent(desk: Desk, work: WorkTree, verifier: Verifier, observer: Ob
         window=features_for(desk.model.name).window,
     )
     async with baseline_beside(verifier):
-        task = await describe_task(desk)
+        task = await (describe or describe_task)(desk)
         await _tell_hidden(desk, find_removed(task))
         end = await run(task, deps, feedback)
         await _tell_repairs(desk, deps)
@@ -159,8 +167,10 @@ async def describe_task(desk: Desk) -> AgentTask:
         earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
         if facts.earlier
         else "",
+        mode=Mode.ANSWER if request.kind is TaskKind.ANSWER else Mode.CHANGE,
         facts=(
             f"Default branch: {request.repository.default_branch}",
+            *([f"The work starts from `{request.base}` and goes there."] if request.base else ()),
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
         ),
     )

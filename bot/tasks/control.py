@@ -1,0 +1,250 @@
+"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed.
+
+Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing, which
+needs none of ours.
+
+Races, and how each is closed:
+- A task is stopped while its run is in the middle of something: the end is a row and the epoch is raised in one
+  transaction (`Deliveries.end_task`), so the old run writes nothing more; then the engine cancels it, which ends its
+  sandbox; then people are told, by an execution of our own. A death anywhere behind the transaction leaves a running
+  row without a run, and `reconcile` has its end told.
+- A pull request is opened in the very moment of the stop: the telling looks for it (`change/steps.py`).
+- A stranger edits a held request after it was shown and before it is released: what stands there now is compared
+  with what was held, and a difference is refused.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import structlog
+
+from bot.domain.auto_review import AutoReview, wants_review
+from bot.domain.commands import CommandWord, parse_command
+from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.repo_config import ConfigFault, parse_repo_config
+from bot.domain.tasks import TaskRequest
+from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
+from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
+from bot.store.deliveries import Deliveries, Delivery, EndedTask
+from bot.store.tasks import Tasks, TaskView
+from bot.tasks.change.facts import parse_facts
+from bot.tasks.engine import Engine, RunId
+from bot.tasks.workflow import TaskExecution
+from bot.texts.replies import TaskState, render_help, render_status
+
+_AGAIN_S = 5.0  # a review ends minutes later
+
+log = structlog.get_logger()
+
+
+class Answerer(Protocol):
+    """Speaks on GitHub. Blocking. All raise RetryLater, GitHubFault."""
+
+    def answer(self, asked: TaskRequest, text: str) -> None:
+        """Answer the comment `asked.comment_id`, once."""
+        ...
+
+    def acknowledge(self, asked: TaskRequest) -> None:
+        """👀 on the comment: it was read. Twice is once."""
+        ...
+
+    def fetch_text(self, asked: TaskRequest) -> str | None:
+        """What the comment (or, without one, the issue) says now; None: it is gone."""
+        ...
+
+    def fetch_config(self, asked: TaskRequest) -> str:
+        """The repository's own file on its default branch; empty: there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class ControlParts:
+    """What the words act on. `models`: that `--model` may name, the default first. `now`: seconds since the epoch."""
+
+    deliveries: Deliveries
+    tasks: Tasks
+    engine: Engine
+    open_execution: Callable[[RunId], TaskExecution]
+    answerer: Answerer
+    handle: str
+    executor: Executor
+    now: Callable[[], float]
+    models: tuple[str, ...] = ()
+
+
+@dataclass
+class Controls:
+    """One for the worker's process."""
+
+    parts: ControlParts
+    _telling: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
+
+    async def carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
+        """None: done, with its verdict. Else what the word comes down to. Raises RetryLater."""
+        asked, parts = control.request, self.parts
+        match control.word:
+            case CommandWord.STOP:
+                ending = (Outcome.STOPPED, f"Stopped by {asked.requested_by}.")
+                ended = await self._end(delivery, asked.active_key, ending)
+                if ended:
+                    await self.acknowledge(asked)
+                return None if ended else as_refused(asked, Refusal.NOTHING_RUNNING)
+            case CommandWord.STATUS:
+                view = await self._call(parts.tasks.find_active, asked.active_key)
+                if view is None:
+                    return as_refused(asked, Refusal.NOTHING_RUNNING)
+                await self._answer(delivery, control, render_status(self._describe(view)))
+                return None
+            case CommandWord.HELP:
+                await self._answer(delivery, control, render_help(parts.handle, parts.models))
+                return None
+            case CommandWord.RETRY:
+                last = await self._call(parts.tasks.find_last_request, asked.active_key)
+                return again(last, asked) if last else as_refused(asked, Refusal.NOTHING_TO_RETRY)
+            case CommandWord.GO:
+                return await self._release(control)
+            case _:
+                raise Bug(f"`{control.word}` is no word about tasks")
+
+    async def close(self, delivery: Delivery, closed: Closed) -> bool:
+        """Whether something ran on the issue. Raises RetryLater."""
+        ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
+        return await self._end(delivery, closed.active_key, ending)
+
+    async def find_wish(self, auto: AutoReview) -> TaskRequest | IgnoredDelivery:
+        """The review, if the repository's file wants it. While one of the head before is at work the delivery waits:
+        that one sees that the head has moved. Raises RetryLater."""
+        try:
+            config = parse_repo_config(await self._call(self.parts.answerer.fetch_config, auto.request))
+        except (ConfigFault, GitHubFault) as fault:
+            return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(fault)[:500])
+        if not wants_review(config.review, auto):
+            return IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
+        if active is not None and active.id != auto.request.task_id:
+            raise RetryLater("the head before is still being reviewed", _AGAIN_S)
+        return auto.request
+
+    async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
+        """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
+        found = await self._call(self.parts.tasks.find_request, pressed.task)
+        if found is None or (found.installation, found.repository.id) != (
+            pressed.installation,
+            pressed.repository.id,
+        ):
+            return None
+        asked = replace(
+            found,
+            repository=pressed.repository,
+            comment_id=0,
+            cause=f"c{pressed.check}-{pressed.button}",
+            requested_by=pressed.login,
+            requested_by_id=pressed.user_id,
+            requested_at=pressed.at or found.requested_at,
+        )
+        return Control(CommandWord.STOP, asked) if pressed.button == Button.STOP else asked
+
+    def check_model(self, asked: TaskRequest) -> RefusedRequest | None:
+        """Only models that the operator allows may be named: they cost the operator's money."""
+        models = self.parts.models
+        if not asked.model or asked.model in models:
+            return None
+        wanted = f"one of the models that I may use: {', '.join(models) or 'only the default'}"
+        return replace(as_refused(asked, Refusal.BAD_FLAG), word="--model", wanted=wanted)
+
+    async def acknowledge(self, asked: TaskRequest) -> None:
+        """Politeness only: no reason to fail."""
+        if asked.comment_id:
+            try:
+                await self._call(self.parts.answerer.acknowledge, asked)
+            except PullwrightError as error:
+                log.warning("not acknowledged", issue=asked.issue, why=str(error))
+
+    async def settle(self) -> None:
+        """Wait until everybody was told whose task was ended."""
+        await asyncio.gather(*self._telling)
+
+    async def _end(self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str]) -> bool:
+        end_task, now = self.parts.deliveries.end_task, self.parts.now()
+        ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now)
+        if ended is None:
+            return False
+        log.info("task ended", task=ended.task, outcome=ending[0])
+        try:
+            await self._call(self.parts.engine.cancel, ended.task)
+        except RetryLater as error:  # what runs is superseded already; its sandbox ends with its next write
+            log.warning("a run was not cancelled", task=ended.task, why=str(error))
+        execution = self.parts.open_execution(RunId(ended.task, ended.segment))
+        telling = asyncio.create_task(execution.end(*ending))  # the next delivery does not wait for GitHub
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+        return True
+
+    async def _answer(self, delivery: Delivery, control: Control, text: str) -> None:
+        await self._call(self.parts.answerer.answer, control.request, text)
+        await self._call(self.parts.deliveries.carry_out, delivery.id, control.word.value, self.parts.now())
+
+    async def _release(self, control: Control) -> TaskRequest | RefusedRequest:
+        """The held request, on the authority of whoever releases it."""
+        asked = control.request
+        held: TaskRequest | None = await self._call(self.parts.tasks.find_held, asked.active_key)
+        if held is None:
+            return asked if control.or_task else as_refused(asked, Refusal.NOTHING_HELD)
+        text = await self._call(self.parts.answerer.fetch_text, held)
+        if text is None or not says_the_same(held, asked, text, self.parts.handle):
+            return as_refused(asked, Refusal.EDITED_SINCE)
+        return replace(
+            held,
+            issue_title=asked.issue_title,
+            issue_body=asked.issue_body,
+            requested_by=asked.requested_by,
+            requested_by_id=asked.requested_by_id,
+        )
+
+    def _describe(self, view: TaskView) -> TaskState:
+        facts = parse_facts(view.facts)
+        seconds = max(0.0, self.parts.now() - view.created_at)
+        return TaskState(view.status, view.phase, facts.plan, facts.spent, seconds, facts.comment_url)
+
+    async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)
+
+
+_RETRY_WORD = re.compile(r"\bretry\b", re.IGNORECASE)
+
+
+def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
+    """The last request, asked for by whoever said `retry`; words behind it are added to the instruction. Pure."""
+    more = _RETRY_WORD.sub("", asked.instruction, count=1).strip(" \t\r\n.,!:;")
+    instruction = f"{last.instruction or 'fix this'}\n\n{more}" if more else last.instruction
+    return replace(
+        last,
+        repository=asked.repository,
+        issue_title=asked.issue_title,
+        issue_body=asked.issue_body,
+        comment_id=asked.comment_id,
+        cause=asked.cause,
+        instruction=instruction,
+        requested_by=asked.requested_by,
+        requested_by_id=asked.requested_by_id,
+        requested_at=asked.requested_at,
+        model=asked.model or last.model,
+        base=asked.base or last.base,
+        budget_usd=asked.budget_usd or last.budget_usd,
+    )
+
+
+def says_the_same(held: TaskRequest, asked: TaskRequest, text: str, handle: str) -> bool:
+    """Whether `text`, which a person reads now, is what was held: same words, same flags. Pure."""
+    command = parse_command(text, handle)
+    if command is None and not held.comment_id:  # the issue's title asked
+        command = parse_command(asked.issue_title, handle)
+    if command is None:
+        return False
+    flags = command.flags
+    now = (command.word, command.instruction, flags.model, flags.base, flags.budget_usd)
+    return now == (held.word, held.instruction, held.model, held.base, held.budget_usd)

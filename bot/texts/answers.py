@@ -1,0 +1,37 @@
+"""An answer to a question, in the model's words, with what the harness knows around it. Pure."""
+
+from dataclasses import dataclass
+
+from bot.texts.claims import drop_claims
+from bot.texts.sanitise import sanitise_block, sanitise_line
+from bot.texts.size import fit
+
+_CHARACTERS = 30_000  # longer than anybody reads; a plan for a large change is under ten thousand
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`commit`: what was looked at. `spent`: as `render_spent` gives it."""
+
+    text: str
+    asked_by: str
+    commit: str
+    spent: str
+    marker: str
+
+
+def render_answer(answer: Answer) -> str:
+    """The words, what was left out of them, and where they come from."""
+    told, dropped = drop_claims(answer.text)
+    what = "One sentence" if dropped == 1 else f"{dropped} sentences"
+    left_out = (
+        f"<sub>{what} about test results left out: nothing was measured for an answer.</sub>"
+        if dropped
+        else ""
+    )
+    body = sanitise_block(told, _CHARACTERS) or "There is nothing to say beyond what was left out."
+    footer = (
+        f"\n\n<sub>An answer of a model to {sanitise_line(answer.asked_by, 60)}, from `{answer.commit[:10]}`. "
+        f"{answer.spent} Ended as `answered`.</sub>\n{answer.marker}\n"
+    )
+    return fit("\n\n".join(part for part in (body, left_out) if part), footer)
