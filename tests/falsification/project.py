@@ -91,7 +91,7 @@ def added(body: str) -> bytes:
 
 
 def coin(name: str) -> bytes:
-    """A test that passes in its second run, its fifth, and so on, however many run at once: never in step with turns."""
+    """A test that passes in its second run, its fifth, and so on, however many run at once: not in step with turns."""
     return code(
         f"""
         import itertools, pathlib
