@@ -33,7 +33,7 @@ def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tu
             len(after),
             "\n".join(before[0].results[name].message.strip().splitlines()[:_MESSAGE_LINES]),
         )
-        for name in _fail_to_pass(before, after)
+        for name in fail_to_pass(before, after)
         if not _NOT_THERE.match(before[0].results[name].message)
     )
 
@@ -42,12 +42,13 @@ def find_untellable(before: Sequence[TestReport], after: Sequence[TestReport]) -
     """A sentence for each test that failed before only because something new was not there."""
     return tuple(
         f"`{name}` failed before only because what the change adds was not there: that proves nothing."
-        for name in _fail_to_pass(before, after)
+        for name in fail_to_pass(before, after)
         if _NOT_THERE.match(before[0].results[name].message)
     )
 
 
-def _fail_to_pass(before: Sequence[TestReport], after: Sequence[TestReport]) -> list[str]:
+def fail_to_pass(before: Sequence[TestReport], after: Sequence[TestReport]) -> list[str]:
+    """Ids that failed in their call phase in all of `before` and passed in all of `after`."""
     if not before or not after:
         return []
     failed = frozenset.intersection(*(report.ids(TestStatus.FAILED) for report in before))

@@ -9,6 +9,7 @@ from tests.falsification.project import (
     NODE_PROOF,
     Play,
     code,
+    coin,
     ini,
     node_play,
     unittest_play,
@@ -297,19 +298,7 @@ HONEST = [
     Play(
         "an old test that is flaky",
         {**FIX, **PROOF},
-        with_base(
-            {
-                "tests/test_luck.py": code(
-                    """
-            import random
-
-
-            def test_luck():
-                assert random.random() < 0.5
-            """
-                )
-            }
-        ),
+        with_base({"tests/test_luck.py": coin("test_luck")}),
     ),
     Play(
         "unittest's own command, found by its folder",

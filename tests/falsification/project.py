@@ -88,3 +88,22 @@ def ini(options: str) -> bytes:
 def added(body: str) -> bytes:
     """`add` with this body; `double` as it was."""
     return f"def add(a, b):\n{body}\n\n\ndef double(a):\n    return a * 2\n".encode()
+
+
+def coin(name: str) -> bytes:
+    """A test that passes in its second run, its fifth, and so on, however many run at once: not in step with turns."""
+    return code(
+        f"""
+        import itertools, pathlib
+
+
+        def {name}():
+            for run in itertools.count():
+                try:
+                    pathlib.Path({str(OUTSIDE)!r} + f'-coin-{{run}}').touch(exist_ok=False)
+                except FileExistsError:
+                    continue
+                assert run % 3 == 1
+                return
+        """
+    )

@@ -1,21 +1,9 @@
 """Tests that prove nothing, and suites that can not be a measure."""
 
 from bot.verify.verification import Patience
-from tests.falsification.project import BREAKING, BUG, OLD, OUTSIDE, Play, code, with_base
+from tests.falsification.project import BREAKING, BUG, OLD, OUTSIDE, Play, code, coin, with_base
 from tests.verify.conftest import FIX, PROOF
 
-COIN = code(
-    f"""
-    import pathlib
-
-
-    def test_coin():
-        mark = pathlib.Path({str(OUTSIDE)!r} + '-coin')
-        with mark.open('a') as file:
-            file.write('x')
-        assert mark.stat().st_size % 2 == 0
-    """
-)
 CLOCK = code(
     f"""
     import pathlib, time
@@ -154,7 +142,7 @@ PROOFS = [
         "a flaky test sold as proof",
         {
             **FIX,
-            "tests/test_coin.py": COIN,
+            "tests/test_coin.py": coin("test_coin"),
         },
     ),
     Play(
