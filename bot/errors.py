@@ -3,6 +3,7 @@
     PullwrightError
     ├── ForPerson                 somebody can act on it: a message and a remedy
     │   ├── SettingsFault         the operator's settings (every fault at once)
+    │   ├── StoreFault            the database is damaged, or can't be opened at the start
     │   ├── SandboxUnavailable    no back end passed its preflight
     │   ├── SetupFailed           the repository's set-up command failed in the sandbox
     │   ├── RepositoryFault       the repository can't be fetched, read or published
@@ -36,6 +37,10 @@ class ForPerson(PullwrightError):
 
 class SettingsFault(ForPerson):
     """One or more settings are missing or wrong; the message lists all of them."""
+
+
+class StoreFault(ForPerson):
+    """The database is damaged, or can't be opened at the start. While running, one that is away is RetryLater."""
 
 
 class SandboxUnavailable(ForPerson):

@@ -4,7 +4,8 @@ SQLite as its library ships it answers 100 writes a second with seconds of p99, 
 luck: here it runs in WAL mode with synchronous FULL, every transaction begins IMMEDIATE, so that no reader is
 turned into a writer half-way, and waits for a lock as long as the engine beside it does.
 
-Library errors are translated: a lock that is not had in time is RetryLater, everything else is a Bug. Their
+Library errors are translated: a lock that is not had in time, a full disk, a server that is away are RetryLater, a
+damaged file is a StoreFault, everything else is a Bug. Their
 texts never hold a statement's values: those are people's words and whole payloads.
 
 Races, and how each is closed:
@@ -23,14 +24,21 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.errors import Bug, RetryLater
+from bot.errors import Bug, PullwrightError, RetryLater, SettingsFault, StoreFault
 
 _BUSY_MS: Final = 30_000  # longer than any transaction of ours or the engine's
 _WAL_TRIES: Final = 100
 _WAL_PAUSE_S: Final = 0.05
+_URL: Final = "PULLWRIGHT_DATABASE_URL looks like `postgresql://user:password@host/name`; empty: SQLite."
+_PLACE: Final = "Check that PULLWRIGHT_DATA_DIR is on a local disk, can be written, and has room."
+_DAMAGE: Final = ("file is not a database", "disk image is malformed")  # SQLite's words
+_MEND: Final = (
+    "Stop Pullwright and bring back a copy of the file; without one, `sqlite3 OLD .recover | sqlite3 NEW` saves what "
+    "can be saved."
+)
 
 
 def open_engine(url: str) -> Engine:
@@ -73,11 +81,19 @@ def storable(text: str) -> str:
 
 
 class Database:
-    """One for each process, safe for threads. `write` is one transaction; `read` sees committed rows."""
+    """One for each process, safe for threads. `write` is one transaction; `read` sees committed rows. Raises
+    SettingsFault for a URL that is none, StoreFault for a folder that can't be made."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = open_engine(url)
+        try:
+            self.engine = open_engine(url)
+        except ImportError as error:
+            raise SettingsFault(f"No driver for this kind of database: {error}.", _URL) from error
+        except ArgumentError as error:  # sqlalchemy's own words hold the URL, and with it a password
+            raise SettingsFault("The database's URL is none.", _URL) from error
+        except OSError as error:
+            raise StoreFault(f"The database's folder can't be made: {error}.", _PLACE) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -90,10 +106,8 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise RetryLater(f"the database did not answer: {getattr(error, 'orig', error)}", 1.0) from error
         except SQLAlchemyError as error:
-            raise Bug(f"the database refused a statement: {error}") from error
+            raise _translated(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -101,10 +115,18 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise RetryLater(f"the database did not answer: {getattr(error, 'orig', error)}", 1.0) from error
         except SQLAlchemyError as error:
-            raise Bug(f"the database refused a statement: {error}") from error
+            raise _translated(error) from error
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _translated(error: SQLAlchemyError) -> PullwrightError:
+    """What the library says, as one of ours. A full disk or a server that is away passes; damage does not."""
+    words = str(getattr(error, "orig", None) or error)
+    if any(sign in words for sign in _DAMAGE):
+        return StoreFault(f"The database is damaged: {words}.", _MEND)
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return RetryLater(f"the database did not answer: {words}", 1.0)
+    return Bug(f"the database refused a statement: {error}")

@@ -11,7 +11,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.errors import SettingsFault
+from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store.database import Database
 from bot.store.schema import (
     delivery,
@@ -26,6 +26,10 @@ from bot.store.schema import (
     worker,
 )
 
+_REMEDY: Final = (
+    "SQLite: check that PULLWRIGHT_DATA_DIR can be written and has room. PostgreSQL: check that it runs and that "
+    "PULLWRIGHT_DATABASE_URL names it."
+)
 _LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
 
 
@@ -54,7 +58,15 @@ MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending
 
 
 def migrate(database: Database) -> int:
-    """Apply what is missing; returns the version. Raises SettingsFault when the database is newer."""
+    """Apply what is missing; returns the version. Raises SettingsFault when the database is newer, StoreFault when
+    it is damaged, can't be written, or does not answer."""
+    try:
+        return _migrate(database)
+    except RetryLater as error:  # at the start nobody waits: whoever supervises us starts us again
+        raise StoreFault(f"The database can't be used: {error}", _REMEDY) from error
+
+
+def _migrate(database: Database) -> int:
     with database.write() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))

@@ -11,7 +11,7 @@ Races, and how each is closed:
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -115,9 +115,10 @@ def parse_request(text: str) -> TaskRequest:
     body = json.loads(text)
     ref = body["repository"]
     repository = RepositoryRef(RepositoryId(ref["id"]), ref["full_name"], ref["default_branch"])
+    known = {one.name for one in fields(TaskRequest)}  # a newer version may have written more
     return TaskRequest(
         **{
-            **body,
+            **{name: value for name, value in body.items() if name in known},
             "installation": InstallationId(body["installation"]),
             "repository": repository,
             "kind": TaskKind(body["kind"]),

@@ -1,0 +1,138 @@
+"""Databases as they should not be: a clear error that names the remedy, and what can wait waits."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.domain.ids import DeliveryId, TaskId
+from bot.errors import RetryLater, SettingsFault, StoreFault
+from bot.store import migrations
+from bot.store.database import Database
+from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.migrations import MIGRATIONS, migrate
+from bot.store.schema import schema_version, task
+from bot.store.tasks import Tasks, insert_task, parse_request
+from tests.store.requests import request
+
+
+def at(path: Path) -> Database:
+    return Database(f"sqlite:///{path}")
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.db"
+    with closing(at(path)) as database:
+        migrate(database)
+    return path
+
+
+def no_database(path: Path) -> None:
+    path.write_bytes(b"x" * 5_000)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def broken_page(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[4_096:8_192] = b"\xff" * 4_096
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("damage", [no_database, cut, broken_page])
+def test_a_damaged_file_is_named_and_how_to_save_what_can_be_saved(
+    good: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(good)
+    with closing(at(good)) as database, pytest.raises(StoreFault, match=r"damaged.*\.recover"):
+        migrate(database)
+
+
+def test_a_folder_that_can_not_be_made_is_named(good: Path) -> None:
+    with pytest.raises(StoreFault, match="PULLWRIGHT_DATA_DIR"):
+        at(good / "below-a-file" / "pullwright.db")
+
+
+@pytest.mark.parametrize("url", ["nonsense://host/name", "no url at all"])
+def test_a_url_that_is_none_is_a_fault_of_the_settings(url: str) -> None:
+    with pytest.raises(SettingsFault, match="PULLWRIGHT_DATABASE_URL"):
+        Database(url)
+
+
+def test_a_server_that_is_away_at_the_start_is_named() -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/none")
+    with closing(away), pytest.raises(StoreFault, match="PULLWRIGHT_DATABASE_URL"):
+        migrate(away)
+
+
+def test_a_full_disk_loses_nothing_and_passes(good: Path) -> None:
+    """SQLite's own bound stands for the disk's: the same error from the same place."""
+    with closing(at(good)) as database:
+        big = Delivery(DeliveryId("d-1"), "issue_comment", b"x" * 200_000, 1.0)
+        with database.write() as connection:
+            connection.exec_driver_sql("pragma max_page_count = 40")
+        with pytest.raises(RetryLater, match="full"):
+            store_batch(database, [big])
+        with database.write() as connection:
+            connection.exec_driver_sql("pragma max_page_count = 1000000")
+        store_batch(database, [big])
+        assert [one.id for one in Deliveries(database).waiting(5)] == ["d-1"]
+
+
+# -- from one version to the next -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_rows_of_every_older_version_survive(
+    database_of_version: Callable[[int], Database], version: int
+) -> None:
+    database = database_of_version(version)
+    with database.write() as connection:
+        insert_task(connection, request(1), 7.0)
+    assert migrate(database) == len(MIGRATIONS)
+    found = Tasks(database).find(TaskId("t-1"))
+    assert found is not None
+    assert found.created_at == 7.0
+    with database.read() as connection:
+        applied = connection.execute(sa.select(schema_version.c.version).order_by(schema_version.c.version))
+        assert list(applied.scalars()) == list(range(1, len(MIGRATIONS) + 1))
+
+
+@pytest.fixture
+def database_of_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Database]:
+    def make(version: int) -> Database:
+        database = at(tmp_path / "old.db")
+        with monkeypatch.context() as older:
+            older.setattr(migrations, "MIGRATIONS", MIGRATIONS[:version])
+            assert migrate(database) == version
+        return database
+
+    return make
+
+
+def test_an_older_program_goes_on_beside_a_newer_one_until_it_starts_again(
+    database_of_version: Callable[[int], Database],
+) -> None:
+    """Migrations only add: what runs keeps working while a roll is under way; a start is refused."""
+    older = database_of_version(len(MIGRATIONS) - 1)
+    with closing(Database(older.url)) as newer:
+        migrate(newer)
+        with newer.write() as connection:
+            connection.execute(schema_version.insert().values(version=len(MIGRATIONS) + 1))
+    store_batch(older, [Delivery(DeliveryId("d-1"), "issue_comment", b"{}", 1.0)])
+    with pytest.raises(SettingsFault, match="Start the newer version"):
+        migrate(older)
+    older.close()
+
+
+def test_a_request_with_fields_of_a_future_version_can_be_read(good: Path) -> None:
+    with closing(at(good)) as database, database.write() as connection:
+        insert_task(connection, request(1), 0.0)
+        text = connection.execute(sa.select(task.c.request)).scalar_one()
+    assert parse_request(json.dumps({**json.loads(text), "from_the_future": 1})) == request(1)
