@@ -46,7 +46,14 @@ class CommandWord(StrEnum):
 CHANGES: Final = frozenset({CommandWord.FIX, CommandWord.IMPLEMENT})
 ANSWERS: Final = frozenset({CommandWord.ASK, CommandWord.EXPLAIN, CommandWord.PLAN})
 CONTROLS: Final = frozenset(
-    {CommandWord.STOP, CommandWord.STATUS, CommandWord.RETRY, CommandWord.GO, CommandWord.HELP}
+    {
+        CommandWord.STOP,
+        CommandWord.STATUS,
+        CommandWord.RETRY,
+        CommandWord.GO,
+        CommandWord.CONFIG,
+        CommandWord.HELP,
+    }
 )
 AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW}
 """The words that lead to something today. The others are known, and refused by name: a person who writes `rebase`

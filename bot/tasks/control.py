@@ -34,7 +34,7 @@ from bot.store.tasks import Tasks, TaskView
 from bot.tasks.change.facts import parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.workflow import TaskExecution
-from bot.texts.replies import TaskState, render_help, render_status
+from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
 _AGAIN_S = 5.0  # a review ends minutes later
 
@@ -102,6 +102,9 @@ class Controls:
             case CommandWord.HELP:
                 await self._answer(delivery, control, render_help(parts.handle, parts.models))
                 return None
+            case CommandWord.CONFIG:
+                await self._answer(delivery, control, await self._describe_config(asked))
+                return None
             case CommandWord.RETRY:
                 last = await self._call(parts.tasks.find_last_request, asked.active_key)
                 return again(last, asked) if last else as_refused(asked, Refusal.NOTHING_TO_RETRY)
@@ -141,6 +144,7 @@ class Controls:
             found,
             repository=pressed.repository,
             comment_id=0,
+            head="",  # as it is now
             cause=f"c{pressed.check}-{pressed.button}",
             requested_by=pressed.login,
             requested_by_id=pressed.user_id,
@@ -205,6 +209,14 @@ class Controls:
             requested_by_id=asked.requested_by_id,
         )
 
+    async def _describe_config(self, asked: TaskRequest) -> str:
+        """A file that can't be used is said with its line: that is what people ask for most."""
+        text = await self._call(self.parts.answerer.fetch_config, asked)
+        try:
+            return render_config(parse_repo_config(text), self.parts.models)
+        except ConfigFault as fault:
+            return render_config_fault(str(fault))
+
     def _describe(self, view: TaskView) -> TaskState:
         facts = parse_facts(view.facts)
         seconds = max(0.0, self.parts.now() - view.created_at)
@@ -229,6 +241,7 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         comment_id=asked.comment_id,
         cause=asked.cause,
         instruction=instruction,
+        head="",
         requested_by=asked.requested_by,
         requested_by_id=asked.requested_by_id,
         requested_at=asked.requested_at,

@@ -178,7 +178,11 @@ class Intake:
         if isinstance(asked, RefusedRequest):
             await self._refuse(delivery, asked)
             return False
-        return asked is None or await self._accept(delivery, asked)
+        if asked is None:
+            return True
+        # `retry` and `go` bring words that were written before: they begin a task or nothing.
+        heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
+        return heard or await self._accept(delivery, asked)
 
     async def _ignore(self, delivery: Delivery, ignored: IgnoredDelivery) -> bool:
         if ignored.reply is not None:
@@ -237,15 +241,17 @@ class Intake:
             return Refusal.PERMISSION_UNKNOWN
         return decide_access(permission)
 
-    async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
+    async def _hand_over(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """A request on an issue whose task asked is the answer to it; beside a task of the same kind it changes what
+        that task is to do."""
         if await self._call(self.deliveries.find_asking, request.active_key) is not None:
-            # A request on an issue whose task asked is the answer to it.
             said = Said(request.comment_id, request.requested_by, request.instruction or "Go on.")
             answer = self.deliveries.answer
             if await self._call(answer, delivery.id, request.active_key, said, self.now()) is not None:
                 return True
-        if await self._steer(delivery, request):
-            return True
+        return await self._steer(delivery, request)
+
+    async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
         handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
         if handled.verdict is Verdict.TASK:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)

@@ -70,6 +70,7 @@ def render_ending(ending: Ending) -> str:
     with_evidence = evidence if evidence is not None and not ending.pull_url else None
     sections = [
         _HEADLINES[ending.outcome].format(pull=pull),
+        f"{pull} was open already and stays as it is." if _stopped_late(ending) else "",
         sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
@@ -87,6 +88,10 @@ def render_ending(ending: Ending) -> str:
 def _tells_detail(ending: Ending) -> bool:
     """A pull request tells its own story; a verification's reason stands in its verdict."""
     return bool(ending.detail) and not ending.pull_url and ending.evidence is None
+
+
+def _stopped_late(ending: Ending) -> bool:
+    return bool(ending.pull_url) and ending.outcome in (Outcome.STOPPED, Outcome.CLOSED)
 
 
 def _next_step(ending: Ending) -> str:

@@ -1,10 +1,12 @@
-"""Answers to `help` and `status`. Pure."""
+"""Answers to `help`, `status` and `config`. Pure."""
 
 from dataclasses import dataclass
 
 from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE, CommandWord
+from bot.domain.repo_config import REPO_CONFIG_PATH, RepoConfig
 from bot.domain.tasks import Phase, TaskStatus
+from bot.texts.sanitise import code, sanitise_line
 from bot.texts.tracking import DOING, render_plan, render_spent
 
 _HELP = {
@@ -17,6 +19,7 @@ _HELP = {
     CommandWord.STOP: "end what runs here; the work so far is shown",
     CommandWord.RETRY: "the last request once more; words behind it are added to it",
     CommandWord.GO: "release the request of somebody without write access",
+    CommandWord.CONFIG: "the settings that hold here, and where they come from",
     CommandWord.HELP: "this list",
 }
 
@@ -43,6 +46,41 @@ def render_help(handle: str, models: tuple[str, ...]) -> str:
     )
 
 
+def render_config(config: RepoConfig, models: tuple[str, ...]) -> str:
+    """Every key of the repository's file: what holds, and whether the file says so."""
+    commands = (("setup", config.setup), ("test", config.test))
+    rows = [
+        _setting(key, value, "found in the repository", key in config.model_fields_set)
+        for key, value in commands
+    ]
+    review = config.review
+    for key in type(review).model_fields:
+        value = getattr(review, key)
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        rows.append(_setting(f"review.{key}", shown, "", key in review.model_fields_set))
+    named = ", ".join(code(model) for model in models)
+    return "\n".join(
+        [
+            f"What holds here, from `{REPO_CONFIG_PATH}` on the default branch:",
+            "",
+            "| setting | value | from |",
+            "|---|---|---|",
+            *rows,
+            f"| models | {named} | the operator |",
+        ]
+    )
+
+
+def _setting(key: str, value: str | None, otherwise: str, said: bool) -> str:
+    shown = code(value, 120).replace("|", "\\|") if value else otherwise or "none"
+    return f"| `{key}` | {shown} | {'the file' if said else 'default'} |"
+
+
+def render_config_fault(fault: str) -> str:
+    """`fault` names the file and the line."""
+    return f"The repository's file can't be used, so I can't start here: {sanitise_line(fault, 600)}"
+
+
 @dataclass(frozen=True)
 class TaskState:
     """A task as people ask about it. `seconds` since it was asked for."""
@@ -52,7 +90,7 @@ class TaskState:
     plan: tuple[tuple[str, str], ...]
     spent: Spent
     seconds: float
-    url: str  # of the comment that is kept up to date; empty: none yet
+    url: str  # of the comment or check run that is kept up to date; empty: none yet
 
 
 def render_status(state: TaskState) -> str:
@@ -69,7 +107,7 @@ def render_status(state: TaskState) -> str:
     if state.plan:
         lines += ["", *render_plan(state.plan)]
     if state.url:
-        lines += ["", f"[This comment]({state.url}) is kept up to date."]
+        lines += ["", f"[Here]({state.url}) it is kept up to date."]
     if state.spent.turns:
         lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
     return "\n".join(lines)

@@ -172,7 +172,7 @@ def test_a_request_that_cannot_be_served_says_where_to_answer(payload, refused):
     assert decide_trigger("issue_comment", payload, "agent") == refused
 
 
-@pytest.mark.parametrize("word", ["stop", "status", "retry", "go", "help"])
+@pytest.mark.parametrize("word", ["stop", "status", "retry", "go", "config", "help"])
 def test_words_about_tasks_are_no_tasks(word):
     decision = decide_trigger("issue_comment", comment_payload(f"@agent {word}"), "agent")
     assert isinstance(decision, Control)

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from bot.domain.outcomes import Refusal
-from bot.domain.tasks import TaskStatus
+from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Verdict
 from bot.store.tasks import Tasks
-from tests.stories.model import Call, Turn, shell, submit
-from tests.stories.test_stories import FIX, GOOD
+from tests.stories.model import Call, Turn, edit, shell, submit
+from tests.stories.test_stories import FIX, GOOD, TEST
 from tests.stories.world import NAME, World, story
 
 SLOW: list[Turn] = [FIX, shell("touch started; sleep 397"), submit()]
@@ -128,3 +128,21 @@ def test_a_branch_to_start_from_is_where_the_pull_request_goes(tmp_path: Path) -
         world.comment("ada", "@agent fix this --base dev")
         assert world.wait_until_over().outcome == "proven"
         assert world.pulls()[0]["pull"]["base"]["ref"] == "dev"
+
+
+def test_words_that_come_while_the_change_is_verified_are_heard_before_it_is_published(
+    tmp_path: Path,
+) -> None:
+    turns: list[Turn] = [FIX, TEST, submit(), edit("README.md", "# App", "# Sums"), submit()]
+    with story(tmp_path, turns) as world:
+        tasks = Tasks(world.database)
+        world.comment("ada", "@agent fix this")
+        world.wait_for(
+            "the verification", lambda: [one for one in tasks.newest(1) if one.phase is Phase.VERIFY]
+        )
+        world.comment("ada", "@agent and name it Sums")
+        assert world.wait_until_decided().verdict is Verdict.REPLY
+        assert world.wait_until_over().outcome == "proven"
+        assert "and name it Sums" in json.dumps(world.model.requests[3]["messages"])
+        (pull,) = world.pulls()
+        assert "+# Sums" in pull["diff"]

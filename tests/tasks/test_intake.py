@@ -460,6 +460,18 @@ async def test_status_and_help_are_answered_once(room: Room) -> None:
     assert "`--model` (`m`)" in room.teller.answers[1]
 
 
+async def test_config_is_answered_and_a_fault_in_it_is_said_with_its_line(room: Room) -> None:
+    room.teller.config = "test: pytest\n"
+    await say(room, "d1", 11, "@agent config")
+    room.teller.config = "tset: pytest\n"
+    await say(room, "d2", 12, "@agent config")
+    assert "| `test` | `pytest` | the file |" in room.teller.answers[0]
+    assert (
+        ".github/pullwright.yml, line 1: there is no key `tset`. Did you mean `test`?"
+        in room.teller.answers[1]
+    )
+
+
 async def test_a_further_request_changes_what_the_running_task_is_to_do(room: Room) -> None:
     tasks = await state(room, TaskStatus.RUNNING)
     await say(room, "d2", 12, "@agent and handle zero")
@@ -546,6 +558,22 @@ async def test_a_button_of_a_task_that_is_not_there_does_nothing(
     room.store("d2", button_payload("stop", task, repository), "check_run")
     await room.intake(Permission.WRITE).decide_waiting()
     assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.UNKNOWN_TASK)
+
+
+async def test_what_is_released_or_tried_again_beside_a_running_task_is_refused_and_stays_held(
+    room: Room,
+) -> None:
+    await say(room, "d1", 11, "@agent fix the totals", Permission.READ)
+    await say(room, "d2", 12, "@agent fix this")
+    room.teller.now_there = "@agent fix the totals"
+    await say(room, "d3", 13, "@agent go")
+    assert room.handled("d3") == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
+    assert status(Tasks(room.database)) is TaskStatus.HELD
+    await say(room, "d4", 14, "@agent stop")
+    await say(room, "d5", 15, "@agent go")
+    assert room.handled("d5") == Handled(Verdict.TASK, task=TaskId("t-11"))
+    await say(room, "d6", 16, "@agent retry")
+    assert room.handled("d6") == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
 
 
 # -- reviews by configuration --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from bot.domain.evidence import Evidence, Tier
 from bot.domain.findings import Anchored, Arranged, Finding, Priority, Side, fingerprint
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
+from bot.domain.repo_config import parse_repo_config
 from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.texts.answers import Answer, render_answer
@@ -21,7 +22,7 @@ from bot.texts.endings import Ending, render_ending
 from bot.texts.markers import asking_marker, refusal_marker, review_marker, tracking_marker
 from bot.texts.pull_request import render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
-from bot.texts.replies import TaskState, render_help, render_status
+from bot.texts.replies import TaskState, render_config, render_help, render_status
 from bot.texts.reviews import (
     ReviewText,
     decide_conclusion,
@@ -92,6 +93,11 @@ def test_every_end_has_its_text(outcome: Outcome, snapshot: SnapshotAssertion) -
     assert text == snapshot
 
 
+def test_a_stop_that_came_too_late_names_the_pull_request() -> None:
+    ending = Ending(Outcome.STOPPED, "Stopped by ada.", "agent", pull_url="http://hub/pull/8", pull_number=8)
+    assert "#8 was open already and stays as it is." in render_ending(ending)
+
+
 def test_a_patch_can_not_end_its_block() -> None:
     text = render_ending(Ending(Outcome.BLOCKED, "", "agent", patch=PATCH))
     assert "````diff" in text
@@ -118,6 +124,15 @@ def test_help_lists_every_word_that_leads_to_something(snapshot: SnapshotAsserti
     text = render_help("agent", ("gpt-5", "small"))
     assert all(f"`{word}`" in text for word in AVAILABLE)
     assert "rebase" not in text
+    assert text == snapshot
+
+
+def test_config_says_what_holds_and_where_it_comes_from(snapshot: SnapshotAssertion) -> None:
+    config = parse_repo_config("test: pytest -q | tee log\nreview:\n  when: [opened]\n  least: P2\n")
+    text = render_config(config, ("gpt-5",))
+    assert "| `test` | `pytest -q \\| tee log` | the file |" in text
+    assert "| `review.least` | `P2` | the file |" in text
+    assert "| `setup` | found in the repository | default |" in text
     assert text == snapshot
 
 

@@ -75,7 +75,7 @@ class ChangeSteps:
             heard = replace(
                 desk.facts, feedback=_SPOKEN_TO, outcome="", detail="", round=desk.facts.round + 1
             )
-            heard = replace(heard, commit=CommitSha(""))
+            heard = replace(heard, commit=CommitSha(""), evidence=None)
             return Next(Phase.WORK, render_facts(heard))
         match phase:
             case Phase.ACCEPT:
