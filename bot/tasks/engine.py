@@ -100,6 +100,10 @@ class Engine(Protocol):
         records nothing of it any more, and the task's epoch keeps it from recording anything with us."""
         ...
 
+    def forget(self, ended_before: float, most: int) -> int:
+        """Drop what it knows of at most so many runs that ended before then (seconds since the epoch); how many."""
+        ...
+
     async def hand_over(self, within_s: float) -> None:
         """Stop for good: take no more runs, ask those that run here to hand over, cancel those that have not
         after `within_s` seconds, and queue them for others. Afterwards the engine does nothing more."""

@@ -22,6 +22,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -42,6 +43,7 @@ _WORKFLOW: Final = "change"
 _POLL_S: Final = 0.25  # the library's default of 1 s is felt by the person who waits
 _CLEAN_UP_S: Final = 3.0  # for a cancelled phase that was asked before, or whose worker must end
 _UNFINISHED: Final = ["ENQUEUED", "DELAYED", "PENDING"]
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _STATUS: Final = {
     "ENQUEUED": RunStatus.QUEUED,
     "DELAYED": RunStatus.QUEUED,
@@ -196,6 +198,14 @@ class DbosEngine:
         ids = [str(run) for run in runs]
         if ids:
             self._ask(lambda client: client.resume_workflows(ids, queue_name=_QUEUE))
+
+    def forget(self, ended_before: float, most: int) -> int:
+        """See `Engine`."""
+        before = datetime.fromtimestamp(ended_before, UTC).isoformat()
+        found = self._list(status=_ENDED, completed_before=before, limit=most)
+        if found:
+            self._ask(lambda client: client.delete_workflows([str(run.id) for run in found]))
+        return len(found)
 
     def _list(self, **wanted: Any) -> tuple[Run, ...]:
         found = self._ask(

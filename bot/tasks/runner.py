@@ -27,6 +27,7 @@ from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.events import Events
+from bot.store.retention import Cleared, clear_old
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
@@ -144,9 +145,14 @@ class Worker:
         settings = self._settings
         self._locks.hold(settings.id)
         await self._call(self._workers.register, settings.id, self._parts.now())
-        await self._parts.engine.launch(self._books.open_execution)
-        log.info("worker started", worker=settings.id)
+        # It beats while the engine starts: on a busy machine that takes longer than a worker may be silent.
         heart = asyncio.create_task(self._heartbeat.run_until_fenced())
+        try:
+            await self._parts.engine.launch(self._books.open_execution)
+        except BaseException:
+            await _cancel(heart)
+            raise
+        log.info("worker started", worker=settings.id)
         loops = self._start_loops()
         stopped = asyncio.create_task(stop.wait())
         try:
@@ -169,6 +175,7 @@ class Worker:
             ("admission", self._admit, intervals.admission_s, self._arrived),
             ("sweep", self._redeliver, intervals.sweep_s, None),
             ("scan", self._look_for_comments, intervals.scan_s, None),
+            ("retention", self._clear_old, limits.RETENTION_S, None),
         )
         return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
 
@@ -184,6 +191,17 @@ class Worker:
     async def _take_in(self) -> None:
         if await self._leads() and await self._intake.decide_waiting():
             self._arrived.set()
+
+    async def _clear_old(self) -> None:
+        """Portion by portion; other loops have their turn in between."""
+        if not await self._leads():
+            return
+        parts = self._parts
+        while await self._call(clear_old, parts.database, parts.now()) != Cleared(0, 0):
+            pass
+        before = parts.now() - limits.KEEP_RUNS_S
+        while await self._call(parts.engine.forget, before, limits.RETENTION_ROWS):
+            pass
 
     async def _redeliver(self) -> None:
         if self._parts.sweep is not None:

@@ -1,6 +1,7 @@
 """Workers die in every way; the task goes on, and everything outside is there once."""
 
 import signal
+import time
 from contextlib import closing
 from itertools import count
 
@@ -96,6 +97,19 @@ def test_sigterm_cleans_up_and_hands_running_tasks_to_another_worker(lab: Lab) -
     lab.wait_finished(1, 2)
     assert lab.elsewhere.noted("t-1", Phase.ACCEPT, "begun") == ["w1"]
     assert lab.elsewhere.noted("t-1", Phase.WORK, "ended") == ["w2"]
+
+
+def test_the_engine_forgets_runs_that_ended_long_ago_and_no_others(lab: Lab) -> None:
+    lab.queue(1)
+    lab.start("w1")
+    lab.wait_finished(1)
+    task = lab.task(1).id
+    with closing(DbosEngine(lab.url, "outside", 1)) as engine:
+        lab.wait(lambda: engine.unfinished() == ())
+        assert engine.forget(time.time() - 60.0, 10) == 0
+        assert engine.find_latest(task) is not None
+        assert engine.forget(time.time() + 60.0, 1) == 1
+        assert engine.find_latest(task) is None
 
 
 def test_a_cancelled_task_stops_within_its_phase_and_its_row_is_closed(lab: Lab) -> None:

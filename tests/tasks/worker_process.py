@@ -117,7 +117,7 @@ async def work(script: dict[str, Any]) -> WorkerEnd:
         folder / script.get("locks", "locks"),
         AdmissionLimits(fleet=script.get("fleet", 4), repository=4, installation=4),
         attempts=script.get("attempts", 5),
-        times=LifeTimes(beat_s=0.2, fence_s=script.get("fence_s", 0.8), dead_s=1.2),
+        times=LifeTimes(beat_s=0.2, fence_s=8.0, dead_s=12.0),
         intervals=Intervals(intake_s=0.05, admission_s=0.05, care_s=0.1, hand_over_s=3.0),
     )
     parts = WorkerParts(
