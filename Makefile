@@ -42,14 +42,17 @@ test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreS
 	@$(PY) -m tests.postgres pytest -n 2 -m "(not hostile and not falsify and not chaos and not smallmodel) or postgres" \
 		tests/store tests/tasks tests/postgres $(ARGS)
 
+# SAMPLE=12: a dozen of them, chosen by SEED. The whole of each suite is for a quiet hour.
+SAMPLED = $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--sample-seed $(SEED))
+
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
-	@$(PY) -m pytest -n 2 -m chaos $(ARGS)
+	@$(PY) -m pytest -n 2 -m chaos $(SAMPLED) $(ARGS)
 
 hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
-	@$(PY) -m pytest -n 2 -m hostile $(ARGS)
+	@$(PY) -m pytest -n 2 -m hostile $(SAMPLED) $(ARGS)
 
-falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not (SAMPLE=12: a dozen of them)
-	@$(PY) -m pytest -n 2 -m falsify $(if $(SAMPLE),--sample $(SAMPLE)) $(ARGS)
+falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not
+	@$(PY) -m pytest -n 2 -m falsify $(SAMPLED) $(ARGS)
 
 toolchains:  ## the other languages' test runners, for `make falsify` (npm and pip; nothing is run with them else)
 	@npm install --silent --no-audit --no-fund --prefix tests/.toolchains jest@30 vitest@4 mocha@12

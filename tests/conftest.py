@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sample-seed", default="0", help="which ones; any text")
 
 
+@pytest.hookimpl(trylast=True)  # of what the marks have left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The same ones in every process of a run: chosen by the seed alone."""
     size = config.getoption("sample")
