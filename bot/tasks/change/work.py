@@ -188,7 +188,7 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
     """Oldest first. Left out: bots, and the comment that asked, which is the instruction."""
     shown = []
     for comment in reversed(thread.comments):
-        own = comment.author == desk.request.requested_by
+        own = desk.request.comment_id and comment.author == desk.request.requested_by
         if comment.is_bot or (own and comment.created_at == desk.request.requested_at):
             continue
         trust = decide_trust(desk, comment.author, comment.association)
@@ -199,7 +199,7 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
 def decide_trust(desk: Desk, author: str, association: str) -> Trust:
     """As far as it is known without asking for each of them: the requester was asked about; GitHub's association is
     no permission, but who has none of it has no write access either."""
-    if author == desk.request.requested_by:
+    if author == desk.request.requested_by and not desk.request.head:  # nobody was asked about for an event
         return Trust.WRITER
     match association:
         case "OWNER":

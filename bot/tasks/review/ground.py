@@ -93,7 +93,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         base_commit=desk.facts.base_commit,
         base_tree=review.head_tree,
         instruction=request.instruction or "review this",
-        requested_by=request.requested_by,
+        requested_by="pullwright.yml" if request.head else request.requested_by,
         issue=request.issue,
         issue_title=request.issue_title,
         issue_body=request.issue_body,

@@ -148,7 +148,7 @@ async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
         case Finished(submission):
             done = submission.outcome in (SubmitOutcome.NO_CHANGE_NEEDED, SubmitOutcome.FIXED)
             outcome = Outcome.CLEAN if done else OUTCOME_OF[submission.outcome]
-            detail = "" if done else submission.summary
+            detail = "" if done else "The model did not finish it; the review has its words."
             await _keep(desk, end.findings, submission.summary)
             await desk.learn(spent=end.spent, outcome=outcome.value, detail=detail)
         case Exhausted():
@@ -258,7 +258,9 @@ def _open_progress(desk: Desk, review: ReviewFacts) -> Progress:
     async def edit(progress: Progress) -> None:
         plan = render_plan(tuple((step.step, step.status.value) for step in progress.steps))
         summary = "\n".join([*plan, "", render_spent(progress.spent)])
-        content = CheckContent("in_progress", "Reviewing", summary, actions=(_STOP,))
+        content = CheckContent(
+            "in_progress", "Reviewing", redact(summary, desk.services.settings.secrets), actions=(_STOP,)
+        )
         await desk.call(desk.github.checks.update_check, review.check, content)
 
     return Progress(keep, edit, desk.facts.spent)
