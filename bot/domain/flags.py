@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
+from bot.domain.limits import ATTEMPTS_MAX
+
 
 @dataclass(frozen=True)
 class Flags:
@@ -32,11 +34,10 @@ class FlagFault:
 
 WANTED: Final = {
     "model": "the name of a model",
-    "attempts": "a whole number from 1 to 8",
+    "attempts": f"a whole number from 1 to {ATTEMPTS_MAX}",
     "base": "the name of a branch",
     "budget": "an amount of US dollars, like 2.50",
 }
-_MOST_ATTEMPTS: Final = 8
 _MOST_USD: Final = 10_000.0  # any more is a slip of the keyboard; the operator's own limit holds anyway
 _VALUE: Final = r"""(?:=[ \t]*|[ \t]+)("[^"\n]*"|'[^'\n]*'|(?!--|—)[^\s]+)"""
 _FLAG: Final = re.compile(rf"\s*(?:--|—)([A-Za-z][A-Za-z-]{{0,30}})(?:{_VALUE})?")  # phones write — for --
@@ -89,7 +90,7 @@ def _with(flags: Flags, name: str, given: str | None) -> Flags | FlagFault:
             return replace(flags, model=value)
         case "base" if re.fullmatch(r"[^\s~^:?*\[\\]{1,200}", value) and ".." not in value:
             return replace(flags, base=value)
-        case "attempts" if value.isdecimal() and len(value) < 3 and 1 <= int(value) <= _MOST_ATTEMPTS:
+        case "attempts" if value.isdecimal() and len(value) < 3 and 1 <= int(value) <= ATTEMPTS_MAX:
             return replace(flags, attempts=int(value))
         case "budget" if re.fullmatch(r"\$?\d{1,6}(\.\d{1,4})?", value, re.ASCII):
             usd = float(value.lstrip("$"))

@@ -343,6 +343,7 @@ def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
         model=command.flags.model,
         base=command.flags.base,
         budget_usd=command.flags.budget_usd,
+        attempts=command.flags.attempts,
     )
     refused = _refuse(asked, issue, command)
     if refused is not None:
@@ -370,7 +371,7 @@ def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRe
         begins = command.word in (CommandWord.RETRY, CommandWord.GO)
         over = _refuse_state(issue) if begins else None
         return replace(plain, refusal=over) if over else None
-    if command.flags.attempts > 1:
+    if command.flags.attempts > 1 and asked.kind is not TaskKind.CHANGE:
         return replace(plain, word="--attempts")
     if (refusal := _refuse_place(asked, issue)) is not None:
         return replace(plain, refusal=refusal)

@@ -72,7 +72,7 @@ def _bad_flag(refused: RefusedRequest) -> str:
     if refused.wanted:
         return f"{code(refused.word, 40)} needs {refused.wanted}."
     meant = f" Did you mean `--{refused.near}`?" if refused.near else ""
-    flags = ", ".join(f"`--{name}`" for name in WANTED if name != "attempts")
+    flags = ", ".join(f"`--{name}`" for name in WANTED)
     return (
         f"I know no flag {code(refused.word, 40)}.{meant} There are {flags}. If it is part of what you want, put it "
         "between backticks."

@@ -156,7 +156,7 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
             RefusedRequest(Refusal.BAD_FLAG, *PLACE, "--modle", "model"),
         ),
         (
-            comment_payload("@agent fix --attempts 3"),
+            comment_payload("@agent explain it --attempts 3"),
             RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--attempts"),
         ),
         (comment_payload(issue__pull_request={"url": "x"}), RefusedRequest(Refusal.ON_PULL_REQUEST, *PLACE)),

@@ -21,7 +21,8 @@ from bot.errors import ForModel, PullwrightError, RepositoryFault, RetryLater, T
 from bot.repos import walk
 from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View
 from bot.sandbox.contract import Command, FileKind, FileWrite, Workspace
-from bot.verify.gate import ChangedFile, check_change
+from bot.verify.gate.check import check_change
+from bot.verify.gate.contract import ChangedFile
 from tests.hostile.cage import Backend
 from tests.hostile.points import point
 from tests.repos.conftest import KEY, NAME, GitWorld

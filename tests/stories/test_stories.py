@@ -202,6 +202,25 @@ def test_after_a_red_end_a_fresh_attempt_with_another_model_is_proven(tmp_path: 
         assert "+    return a + b\n" in pull["diff"]
 
 
+def test_of_several_attempts_at_once_the_proven_one_is_proposed(tmp_path: Path) -> None:
+    begun: list[bool] = []
+
+    def play(seen: Seen) -> Turn:
+        if seen.turn == 0:
+            begun.append(True)
+            return BREAKS if len(begun) == 1 else FIX
+        return [TEST, submit(), submit(), submit()][min(seen.turn - 1, 3)]
+
+    with story(tmp_path, play) as world:
+        world.comment("ada", "@agent fix this --attempts 2")
+        task = world.wait_until_over()
+        assert task.outcome == "proven"
+        assert len(begun) == 2
+        (pull,) = world.pulls()
+        assert "+    return a + b\n" in pull["diff"]
+        assert task.facts["spent"]["turns"] == len(world.model.requests), "what all of them cost"
+
+
 def test_when_the_fresh_attempt_is_red_too_people_get_the_better_one(tmp_path: Path) -> None:
     worse: list[Turn] = [
         write("app.py", "def add(a, b):\n    return None\n"),
