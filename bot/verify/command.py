@@ -18,7 +18,8 @@ from bot.verify.report import TestReport
 HARNESS: Final = "/pullwright/harness"
 """Where the harness's own programs lie inside the sandbox, read-only."""
 
-_OPERATOR: Final = re.compile(r"[;&|<>)\n]")
+_OPERATOR: Final = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?P<operator>[;&|<>)\n])""", re.DOTALL)
+"""The next operator of the shell; what is quoted is passed over."""
 
 
 class Runner(StrEnum):
@@ -110,8 +111,8 @@ def split_call(command: str, pattern: re.Pattern[str]) -> tuple[str, str, str] |
     if not calls:
         return None
     end = calls[-1].end()
-    operator = _OPERATOR.search(command, end)
-    stop = operator.start() if operator else len(command)
+    found = (part.start() for part in _OPERATOR.finditer(command, end) if part["operator"])
+    stop = next(found, len(command))
     return command[:end], command[end:stop].strip(), command[stop:]
 
 

@@ -1,6 +1,8 @@
 """Commands as people write them, with a selection and with the harness's plugin."""
 
 import json
+import re
+import shlex
 
 import pytest
 
@@ -121,6 +123,15 @@ def test_a_manifest_of_the_wrong_shape(package: str) -> None:
 )
 def test_a_report_is_asked_for_beside_what_people_wrote(command: str, script: str) -> None:
     assert render_command(recognise(command, "x"), "/r").script == script
+
+
+@pytest.mark.parametrize("name", ["adds (1)", "a | b; c", 'says "x"', "it's", "a\\\\b"])
+def test_a_name_with_signs_of_the_shell_stays_one_word(name: str) -> None:
+    chosen = select(recognise("npx jest && echo", "x"), (f"a.test.js::{name}",))
+    script = render_command(chosen, "/r").script
+    words = shlex.split(script.removesuffix("&& echo"))
+    assert re.fullmatch(words[words.index("-t") + 1], name)
+    assert script.endswith("&& echo")
 
 
 def test_what_is_printed_goes_to_the_report_and_its_end_to_people() -> None:
