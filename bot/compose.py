@@ -24,6 +24,7 @@ from bot.domain.budget import Budget
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
+from bot.host_settings import HostSettings
 from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
 from bot.llm.contract import Model
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
@@ -36,7 +37,7 @@ from bot.sandbox.contract import EgressPolicy, Preflight, Sandbox
 from bot.sandbox.registries import AskedOnce
 from bot.sandbox.remedies import refusal
 from bot.sandbox.toolchains import find_toolchains
-from bot.settings import HostSettings, Settings, vault_place
+from bot.settings import Settings, vault_place
 from bot.store.database import Database
 from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
