@@ -116,7 +116,7 @@ class Stage:
         asked = world.comment(told.asks, "@agent fix this")
         task = TaskId(f"t-{asked}")
         if told.outcome is None:
-            self.wait("a refusal", lambda: self._all_decided() and Tasks(world.database).find(task) is None)
+            self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
         else:
             if told.reply:
                 self.wait("the question", lambda: self._rests(task))
@@ -145,6 +145,11 @@ class Stage:
             assert set(states) <= {EffectState.DONE.value}, "an effect is open though the task is over"
 
     # -- seeing ---------------------------------------------------------------------------------------------
+    def _holds(self, task: TaskId) -> bool:
+        """A refused request is no task, but for a maintainer who may release it."""
+        view = Tasks(self.world.database).find(task)
+        return view is None or view.status is TaskStatus.HELD
+
     def wait(self, what: str, seen: Callable[[], Any]) -> Any:
         """Until `seen`; a worker that dies is replaced, one that is frozen gets a rival."""
         deadline = time.monotonic() + _PATIENCE_S

@@ -47,6 +47,6 @@ STORIES: Final = (
     Story("sent back", (FIX, submit(), TEST, submit()), Outcome.PROVEN, pulls=1),
     Story("refused", GOOD, None, asks="eve"),
     Story("gives up", (FIX, Say("I can't go on."), Say("Really not.")), Outcome.BLOCKED),
-    Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, reply="Numbers only."),
+    Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, comments=2, reply="Numbers only."),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
 )
