@@ -180,6 +180,7 @@ def see_issues(tour: Tour) -> None:
     made = tour.ask("POST", f"{issue}/comments", {"body": "hi"}, status=201)["id"]
     comment = f"{REPO}/issues/comments/{made}"
     tour.ask("GET", f"{issue}/comments")
+    tour.ask("GET", f"{issue.rpartition('/')[0]}/comments")
     tour.ask("GET", f"{issue}/timeline")
     tour.ask("GET", comment)
     tour.ask("PATCH", comment, {"body": "hello"})

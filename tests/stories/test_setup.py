@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bot.cli.doctor import health_url, run_doctor
 from bot.cli.setup import SetupOptions, run_setup
+from bot.domain.app_manifest import EVENTS
 from bot.localhub.server import HubServer
 from bot.vault import unseal
 from tests.official.judge import judged_hub
@@ -125,7 +126,7 @@ def test_one_click_creates_the_app_and_its_secrets_are_stored_encrypted(setup: S
         "pull_requests": "write",
         "statuses": "read",
     }
-    assert app.events == ("issue_comment", "issues")
+    assert app.events == EVENTS
 
 
 def test_the_address_works_once_and_nobody_else_gets_in(setup: Setup) -> None:
@@ -212,7 +213,7 @@ def test_the_doctor_looks_at_everything_and_says_what_to_mend(
     second = StringIO()
     run_doctor(ask_model=False, console=Console(file=second, width=160))
     said = second.getvalue()
-    for line in ("SQLite, at this version's schema", "what is needed and no more", "issue_comment, issues"):
+    for line in ("SQLite, at this version's schema", "what is needed and no more", ", ".join(EVENTS)):
         assert line in said
     assert "agrees with GitHub's" in said
     assert "deliveries failed (4" in said, "the hub's own page is no receiver"

@@ -1,6 +1,7 @@
 """Prepare: fetch the pinned commit, decide on set-up and tests, run the set-up once, try the test command."""
 
 from bot.tasks.change.desk import Desk
+from bot.tasks.change.facts import Chosen
 from bot.tasks.change.ground import choose_commands, settle_setup, settle_test
 
 
@@ -13,6 +14,13 @@ async def prepare(desk: Desk) -> None:
     )
     await desk.learn(base_tree=base.tree, host=services.settings.host)
     chosen, tests = await choose_commands(desk.place, await desk.base_files(), services.settings.commands)
+    await learn_chosen(desk, chosen)
+    await desk.learn(setup=await settle_setup(desk.ground))
+    await desk.learn(test=await settle_test(desk.ground, tests))
+
+
+async def learn_chosen(desk: Desk, chosen: Chosen) -> None:
+    """How the base is set up and tested, as facts of the task."""
     await desk.learn(
         setup=chosen.setup,
         test=chosen.test,
@@ -22,5 +30,3 @@ async def prepare(desk: Desk) -> None:
         protected=chosen.protected,
         allowed=chosen.allowed,
     )
-    await desk.learn(setup=await settle_setup(desk.ground))
-    await desk.learn(test=await settle_test(desk.ground, tests))

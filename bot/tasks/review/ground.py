@@ -14,6 +14,7 @@ from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.desk import Desk
+from bot.tasks.change.environment import learn_chosen
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import (
     Ground,
@@ -23,6 +24,7 @@ from bot.tasks.change.ground import (
     parse_config,
     read_texts,
     settle_setup,
+    settle_test,
 )
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
@@ -41,14 +43,16 @@ async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     base = await _fetch(desk, f"refs/heads/{review.base_branch}", desk.facts.base_commit)
     tip = await _fetch(desk, f"refs/heads/{review.base_branch}", review.tip_commit)
     files = await list_files(desk.place, tip)
-    setup, test = await choose_commands(desk.place, files, desk.services.settings.commands)
-    await desk.learn(base_tree=base, setup=setup, test=test)
+    chosen, tests = await choose_commands(desk.place, files, desk.services.settings.commands)
+    await desk.learn(base_tree=base)
+    await learn_chosen(desk, chosen)
     config = parse_config(
         (await read_texts(desk.place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, "")
     )
     said = {"least": config.review.least.value, "most": config.review.most}
     await desk.learn_review(head_tree=head, rules_tree=tip, **said)
     await desk.learn(setup=await settle_setup(desk.ground))
+    await desk.learn(test=await settle_test(desk.ground, tests))
 
 
 async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
@@ -87,7 +91,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         repository=RepositoryFacts(
             request.repository.full_name,
             paths,
-            render_commands(desk.facts.setup, desk.facts.test),
+            render_commands(desk.facts.setup, desk.facts.test, desk.facts.network),
             tuple((path, texts[path]) for path in rules if path in texts),
         ),
         base_commit=desk.facts.base_commit,
