@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo recording test test-postgres crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
+.PHONY: help demo recording test stories test-postgres crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,12 @@ recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and rec
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 	@$(PY) -m pytest -n 2 $(ARGS)
 
+# SAMPLE=12: a dozen of them, chosen by SEED. The whole of each suite is for a quiet hour.
+SAMPLED = $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--sample-seed $(SEED))
+
+stories: $(VENV)/.dev-stamp  ## the longer stories: commands, reviews, second attempts
+	@$(PY) -m pytest -n 2 -m stories $(SAMPLED) $(ARGS)
+
 crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=)
 	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 -m crash $(ARGS)
 
@@ -41,9 +47,6 @@ crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points o
 test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreSQL (its own server, or TEST_POSTGRES_URL)
 	@$(PY) -m tests.postgres pytest -n 2 -m "(not hostile and not falsify and not chaos and not smallmodel) or postgres" \
 		tests/store tests/tasks tests/postgres $(ARGS)
-
-# SAMPLE=12: a dozen of them, chosen by SEED. The whole of each suite is for a quiet hour.
-SAMPLED = $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--sample-seed $(SEED))
 
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 	@$(PY) -m pytest -n 2 -m chaos $(SAMPLED) $(ARGS)

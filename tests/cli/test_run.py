@@ -77,6 +77,7 @@ def test_a_proven_change_is_kept_shown_and_applied_when_told_so(desk: Desk, tmp_
     assert all(isinstance(event["at"], float) for event in desk.events)
 
 
+@pytest.mark.stories
 def test_a_change_that_breaks_something_is_not_applied_even_when_told_so(desk: Desk) -> None:
     breaks = edit("app.py", "a - b", "a + b + 1")
     desk.environment.setenv("PULLWRIGHT_FRESH_ATTEMPT", "false")
@@ -87,6 +88,7 @@ def test_a_change_that_breaks_something_is_not_applied_even_when_told_so(desk: D
     assert (desk.clone / "app.py").read_text() == BUG
 
 
+@pytest.mark.stories
 def test_of_two_attempts_the_proven_one_is_kept(desk: Desk) -> None:
     """One server cannot tell them apart: which one breaks things is decided by who asks for its first turn first."""
     first: list[bool] = []

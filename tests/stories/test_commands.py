@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from bot.domain.outcomes import Refusal
 from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Verdict
@@ -13,6 +15,8 @@ from bot.store.tasks import Tasks
 from tests.stories.model import Call, Turn, edit, shell, submit
 from tests.stories.test_stories import FIX, GOOD, TEST
 from tests.stories.world import NAME, World, story
+
+pytestmark = pytest.mark.stories  # an application of its own for each: not in the fast suite
 
 SLOW: list[Turn] = [FIX, shell("touch started; sleep 397"), submit()]
 

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from bot.domain.outcomes import Refusal
 from tests.stories.model import Call, Turn, shell, submit
 from tests.stories.world import FILES, NAME, World, story
+
+pytestmark = pytest.mark.stories  # an application of its own for each: not in the fast suite
 
 HEAD = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
 RULES = "# Rules\n\n## Review guidelines\n\nDivision by zero is P1.\n"

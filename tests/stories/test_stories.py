@@ -98,6 +98,7 @@ def test_bots_never_start_bots(tmp_path: Path) -> None:
         assert world.model.requests == []
 
 
+@pytest.mark.stories
 def test_a_second_request_on_the_same_issue_is_heard_by_the_task_that_runs(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         goes_on = threading.Event()
@@ -163,6 +164,7 @@ BREAKS = edit("app.py", "a - b", "a + b + 1")
 RED: list[Turn] = [BREAKS, submit(summary="I added one."), submit(), submit()]
 
 
+@pytest.mark.stories
 def test_a_change_that_breaks_tests_goes_back_and_is_then_handed_over(tmp_path: Path) -> None:
     with story(tmp_path, RED, PULLWRIGHT_FRESH_ATTEMPT="false") as world:
         world.comment("ada", "@agent fix this")
@@ -185,6 +187,7 @@ def red_then(turns: list[Turn]) -> Callable[[Seen], Turn]:
     return play
 
 
+@pytest.mark.stories
 def test_after_a_red_end_a_fresh_attempt_with_another_model_is_proven(tmp_path: Path) -> None:
     with story(tmp_path, red_then(GOOD), PULLWRIGHT_SECOND_MODEL="stronger") as world:
         world.comment("ada", "@agent fix this")
@@ -202,6 +205,7 @@ def test_after_a_red_end_a_fresh_attempt_with_another_model_is_proven(tmp_path: 
         assert "+    return a + b\n" in pull["diff"]
 
 
+@pytest.mark.stories
 def test_of_several_attempts_at_once_the_proven_one_is_proposed(tmp_path: Path) -> None:
     begun: list[bool] = []
 
@@ -221,6 +225,7 @@ def test_of_several_attempts_at_once_the_proven_one_is_proposed(tmp_path: Path) 
         assert task.facts["spent"]["turns"] == len(world.model.requests), "what all of them cost"
 
 
+@pytest.mark.stories
 def test_when_the_fresh_attempt_is_red_too_people_get_the_better_one(tmp_path: Path) -> None:
     worse: list[Turn] = [
         write("app.py", "def add(a, b):\n    return None\n"),
@@ -236,6 +241,7 @@ def test_when_the_fresh_attempt_is_red_too_people_get_the_better_one(tmp_path: P
         assert world.pulls() == []
 
 
+@pytest.mark.stories
 def test_a_forgotten_test_is_asked_for_and_the_second_try_is_proven(tmp_path: Path) -> None:
     turns: list[Turn] = [FIX, submit(), TEST, submit()]
     with story(tmp_path, turns) as world:
@@ -244,6 +250,7 @@ def test_a_forgotten_test_is_asked_for_and_the_second_try_is_proven(tmp_path: Pa
         assert "A regression test must" in json.dumps(world.model.requests[2]["messages"])
 
 
+@pytest.mark.stories
 @pytest.mark.parametrize(
     "turn", [pytest.param(0, marks=pytest.mark.crash), 2, pytest.param(4, marks=pytest.mark.crash)]
 )
@@ -270,6 +277,7 @@ def test_a_worker_killed_in_the_middle_of_the_work_makes_one_pull_request(tmp_pa
         assert len(world.model.requests) <= len(GOOD) + 1
 
 
+@pytest.mark.stories
 def test_a_redelivery_changes_nothing(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         world.comment("ada", "@agent fix this")
@@ -281,6 +289,7 @@ def test_a_redelivery_changes_nothing(tmp_path: Path) -> None:
         assert len(world.bot_comments()) == 1
 
 
+@pytest.mark.stories
 def test_the_issue_itself_can_ask(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         number = world.hub.seed.open_issue("octo/app", "ada", "Sums", "`add` subtracts.\n\n@agent fix this")
@@ -289,6 +298,7 @@ def test_the_issue_itself_can_ask(tmp_path: Path) -> None:
         assert f"Fixes #{number}" in pull["issue"]["body"]
 
 
+@pytest.mark.stories
 def test_files_outside_of_the_change_are_not_touched(tmp_path: Path) -> None:
     files = {**FILES, "win.txt": "a\r\nb\r\n", "bom.txt": "\ufeffx", "no-end.txt": "last"}
     turns: list[Turn] = [
@@ -306,6 +316,7 @@ def test_files_outside_of_the_change_are_not_touched(tmp_path: Path) -> None:
         assert world.hub.seed.file("octo/app", head, "notes.tmp") is None
 
 
+@pytest.mark.stories
 def test_a_question_is_asked_on_the_issue_and_the_reply_of_a_person_with_access_goes_on(
     tmp_path: Path,
 ) -> None:
