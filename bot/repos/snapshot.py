@@ -131,7 +131,11 @@ class _Reading:
             path = usable_path(raw)
             if path is None or path in self.seen or path in self.found:
                 continue
-            if not why_left_out(self.repo, raw, mode, sha):  # else it was never there to be deleted
+            # Else it was never there to be deleted. A server that ignores the filter sends what is too large, too.
+            was_there = not why_left_out(self.repo, raw, mode, sha) and (
+                S_ISGITLINK(mode) or read_blob(self.repo, sha.decode()) is not None
+            )
+            if was_there:
                 made.append({"path": path, "new_mode": None, "new_blob": None})
         return made
 
