@@ -177,11 +177,6 @@ class _Reading:
         return False
 
 
-def _was_never_laid_out(repo: Repo, mode: int, sha: bytes) -> bool:
-    """Too large for the work tree: that it is not there is no deletion."""
-    return not S_ISGITLINK(mode) and read_blob(repo, sha.decode()) is None
-
-
 def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:
     """Outermost first: (folder with a slash, or empty; its rules)."""
     found = []

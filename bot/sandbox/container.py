@@ -19,7 +19,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,12 +36,9 @@ from bot.sandbox.copies import copied_size, lay_out
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import program
 from bot.sandbox.output import HeadTail
-from bot.sandbox.runner import BY_SIGNAL, shell_argv
+from bot.sandbox.runner import BY_SIGNAL, FILES_BELOW, Serve, run_to_its_end, shell_argv
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Channel, Mounts
 
-Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
-
-_BELOW: Final = "/pullwright/"
 _CHUNK: Final = 1 << 16
 _START: Final = b"""exec 3>&2 2>/dev/null
 if [ -n "$PULLWRIGHT_WAIT" ]; then unset PULLWRIGHT_WAIT; until [ -e /pullwright/go ]; do sleep 0.02; done; fi
@@ -102,17 +99,7 @@ class ContainerRunner:
         served = egress if egress is not None and egress.hosts else None
         with self._files(command, served) as folder:
             attempt = _Attempt(self, mounts, command, served, folder)
-            work = asyncio.create_task(attempt.run(argv))
-            try:
-                return await asyncio.shield(work)
-            except asyncio.CancelledError:
-                attempt.stop.set()
-                while not work.done():
-                    with contextlib.suppress(asyncio.CancelledError, SandboxUnavailable):
-                        await asyncio.shield(work)
-                if not work.cancelled():
-                    work.exception()  # seen: the caller is told of the cancelling alone
-                raise
+            return await run_to_its_end(attempt.run(argv), attempt.stop)
 
     async def converse(
         self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: Channel
@@ -128,12 +115,12 @@ class ContainerRunner:
     def _files(self, command: Command, served: EgressPolicy | None) -> Iterator[Path]:
         """What is shown at /pullwright, and a few files for /etc, in a folder of this command's."""
         folder = self.scratch / secrets.token_hex(8)
-        inside = {f"{_BELOW}start.sh": _START, **command.files}
+        inside = {f"{FILES_BELOW}start.sh": _START, **command.files}
         if served is not None and served.ca_bundle is not None:
             inside[CA_BUNDLE_PATH] = served.ca_bundle
         script = command.script.encode("utf-8", "surrogateescape")
         if len(script) > limits.SANDBOX_SCRIPT_BYTES:
-            inside[f"{_BELOW}command.sh"] = script
+            inside[f"{FILES_BELOW}command.sh"] = script
         try:
             (folder / "etc").mkdir(parents=True)
             (folder / "pullwright").mkdir()
@@ -146,9 +133,9 @@ class ContainerRunner:
             for name, content in etc.items():
                 _put(folder / "etc" / name, content)
             for path, content in inside.items():
-                if not path.startswith(_BELOW) or ".." in path.split("/") or "\0" in path:
-                    raise Bug(f"a file for the sandbox must lie below {_BELOW}: {path!r}")
-                _put(folder / "pullwright" / path.removeprefix(_BELOW), content)
+                if not path.startswith(FILES_BELOW) or ".." in path.split("/") or "\0" in path:
+                    raise Bug(f"a file for the sandbox must lie below {FILES_BELOW}: {path!r}")
+                _put(folder / "pullwright" / path.removeprefix(FILES_BELOW), content)
             yield folder
         except OSError as error:
             raise SandboxUnavailable(f"No container can be prepared: {error}.") from error
@@ -179,7 +166,7 @@ class _Attempt:
         """Start, plant, wait, end, remove."""
         began, output = time.monotonic(), HeadTail(self.command.output_bytes)
         line = cli.run_arguments(
-            self.runner.engine, self._inside(), ("/bin/bash", f"{_BELOW}start.sh", *argv)
+            self.runner.engine, self._inside(), ("/bin/bash", f"{FILES_BELOW}start.sh", *argv)
         )
         try:
             process = await asyncio.create_subprocess_exec(
@@ -312,7 +299,7 @@ class _Attempt:
         etc = self.folder / "etc"
         mounts = [
             (self.mounts.changes, "/workspace", True),
-            (self.folder / "pullwright", _BELOW.rstrip("/"), False),
+            (self.folder / "pullwright", FILES_BELOW.rstrip("/"), False),
             *((etc / name, f"/etc/{name}", False) for name in ("passwd", "group", "hosts", "nsswitch.conf")),
             *(((env, "/env", self.mounts.env_upper is not None),) if env else ()),
         ]

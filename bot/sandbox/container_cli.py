@@ -21,7 +21,6 @@ from bot.sandbox.bounds import Bounds
 
 ASK_TIMEOUT_S: Final = 30  # one question to the engine: 0.1 s; a cold daemon takes a few seconds
 PULL_TIMEOUT_S: Final = 900  # a large development image over a slow line
-PYTHON: Final = "/usr/bin/env python3"
 STATE_LABEL: Final = "pullwright.state"  # which state directory it belongs to
 WORKER_LABEL: Final = "pullwright.worker"  # which worker's folder
 

@@ -13,11 +13,11 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bot.domain import limits
 from bot.errors import Bug, SandboxUnavailable
@@ -36,8 +36,8 @@ from bot.sandbox.seccomp import build_filter
 Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
 
-_FILES_BELOW: Final = "/pullwright/"
-_SCRIPT_PATH: Final = "/pullwright/command.sh"
+FILES_BELOW: Final = "/pullwright/"
+_SCRIPT_PATH: Final = f"{FILES_BELOW}command.sh"
 _OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
 BY_SIGNAL: Final = {
     4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
@@ -83,17 +83,23 @@ class Runner:
 
     async def _finish(self, attempt: "_Attempt", argv: tuple[str, ...]) -> CommandResult:
         stop = asyncio.Event()
-        work = asyncio.create_task(attempt.run(argv, stop))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            stop.set()
-            while not work.done():
-                with contextlib.suppress(asyncio.CancelledError, SandboxUnavailable):
-                    await asyncio.shield(work)
-            if not work.cancelled():
-                work.exception()  # seen: the caller is told of the cancelling alone
-            raise
+        return await run_to_its_end(attempt.run(argv, stop), stop)
+
+
+async def run_to_its_end(running: Coroutine[Any, Any, CommandResult], stop: asyncio.Event) -> CommandResult:
+    """The result of `running`, which ends soon after `stop` is set. A cancelled caller sets it and waits until
+    nothing of the command is alive; then it is told of the cancelling alone."""
+    work = asyncio.create_task(running)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        while not work.done():
+            with contextlib.suppress(asyncio.CancelledError, SandboxUnavailable):
+                await asyncio.shield(work)
+        if not work.cancelled():
+            work.exception()  # seen: no warning that nobody asked for it
+        raise
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ class _Attempt:
         toolchains = tuple((f"t{i}", path) for i, path in enumerate(self.runner.toolchains))
         seccomp = descriptors.memory(build_filter())
         files = {
-            path: (descriptors.memory(content), 0o555 if path.startswith(_FILES_BELOW) else 0o444)
+            path: (descriptors.memory(content), 0o555 if path.startswith(FILES_BELOW) else 0o444)
             for path, content in self._files().items()
         }
         env = "writable" if self.mounts.env_upper else "read-only" if self.mounts.env_lower else ""
@@ -240,8 +246,8 @@ class _Attempt:
     def _files(self) -> dict[str, bytes]:
         files = dict(SYSTEM_FILES)
         for path, content in self.command.files.items():
-            if not path.startswith(_FILES_BELOW) or ".." in path.split("/") or "\0" in path:
-                raise Bug(f"a file for the sandbox must lie below {_FILES_BELOW}: {path!r}")
+            if not path.startswith(FILES_BELOW) or ".." in path.split("/") or "\0" in path:
+                raise Bug(f"a file for the sandbox must lie below {FILES_BELOW}: {path!r}")
             files[path] = content
         if self.served is not None and self.served.ca_bundle is not None:
             files[CA_BUNDLE_PATH] = self.served.ca_bundle
