@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -22,12 +21,11 @@ from bot.sandbox import container_cli as cli
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.container import ContainerRunner
-from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, SetupSpec, Workspace
+from bot.sandbox.contract import NO_SETUP, Environment, Preflight, SetupSpec, Workspace
 from bot.sandbox.copies import keep_products, lay_out
 from bot.sandbox.environments import Shelf, hold_layers, release
 from bot.sandbox.folders import WorkerFolder
-from bot.sandbox.preflight import check_host
-from bot.sandbox.remedies import refusal
+from bot.sandbox.preflight import Prepared, Readiness
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import Mounts
 from bot.sandbox.seccomp import build_profile
@@ -58,10 +56,8 @@ class ContainerSandbox:
 
     def __init__(self, settings: ContainerSettings) -> None:
         self._settings = settings
-        self._runner: ContainerRunner | None = None
-        self._preflight: Preflight | None = None
         self._folder = WorkerFolder(settings.state_dir / "containers", self._end_containers)
-        self._asking = asyncio.Lock()
+        self._readiness = Readiness("container", settings.state_dir, self._prepare)
         self._pulling = asyncio.Lock()
 
     @property
@@ -71,20 +67,17 @@ class ContainerSandbox:
 
     async def preflight(self) -> Preflight:
         """See `contract.Sandbox.preflight`."""
-        async with self._asking:
-            if self._preflight is None:
-                self._preflight = await self._ask_host()
-            return self._preflight
+        return await self._readiness.preflight()
 
     async def open_workspace(self, template: Path, environment: Environment = NO_SETUP) -> Workspace:
         """See `contract.Sandbox.open_workspace`. A copy: its time grows with the template."""
-        runner = await self._with_image(await self._ready(), environment.image)
+        runner = await self._with_image(await self._readiness.runner(), environment.image)
         return await asyncio.to_thread(self._open, runner, template, environment)
 
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         image = spec.image if self._allows(spec.image) else ""
-        runner = await self._with_image(await self._ready(), image)
+        runner = await self._with_image(await self._readiness.runner(), image)
         kept = replace(
             spec, key_parts=(*spec.key_parts, f"container {runner.images[image].digest}"), image=image
         )
@@ -112,27 +105,7 @@ class ContainerSandbox:
                 runner.images[image] = found
         return runner
 
-    async def _ready(self) -> ContainerRunner:
-        found = await self.preflight()
-        if self._runner is None or not found.ok:
-            raise refusal(found)
-        return self._runner
-
-    async def _ask_host(self) -> Preflight:
-        try:
-            runner, folder = await asyncio.to_thread(self._prepare)
-        except SandboxUnavailable as error:
-            return Preflight("", (Check("container", False, error.message, error.remedy),))
-        except (OSError, subprocess.SubprocessError) as error:
-            detail = f"{self._settings.state_dir}: {error}"
-            return Preflight("", (Check("data directory", False, detail, "Let the worker write there."),))
-        name = f"{runner.engine.kind} {runner.engine.version}, image {self._settings.image}"
-        first = Check("container", True, name + (f", runtime {runner.runtime}" if runner.runtime else ""))
-        found = await check_host(runner, folder / "preflight", first, _enforced_by(runner))
-        self._runner = runner
-        return replace(found, backend="container" if found.ok else "")
-
-    def _prepare(self) -> tuple[ContainerRunner, Path]:
+    def _prepare(self) -> Prepared[ContainerRunner]:
         settings = self._settings
         if not settings.image:
             raise SandboxUnavailable("No image is set for containers.", _NO_IMAGE)
@@ -146,7 +119,10 @@ class ContainerSandbox:
             engine, {"": image}, self.owner_uid, folder / "commands", labels, seccomp,
             egress.serve, settings.runtime, settings.bounds,
         )  # fmt: skip
-        return runner, folder
+        found = f"{engine.kind} {engine.version}, image {settings.image}"
+        if runner.runtime:
+            found += f", runtime {runner.runtime}"
+        return Prepared(runner, folder, found, _enforced_by(runner))
 
     def _end_containers(self, workers: tuple[str, ...]) -> None:
         """What killed workers of this state directory left running."""

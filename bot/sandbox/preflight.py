@@ -6,12 +6,13 @@ It must never report a part as working that was not tried just now.
 import asyncio
 import os
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox import trees
@@ -19,6 +20,7 @@ from bot.sandbox.arguments import SANDBOX_UID
 from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Check, Command, CommandResult, EgressPolicy, Preflight
 from bot.sandbox.egress import EgressLog
+from bot.sandbox.remedies import refusal
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import PROXY_ADDRESS, CommandRunner, Mounts
 
@@ -68,6 +70,60 @@ async def check_host(
         )
     works = all(check.ok for check in checks)
     return Preflight("works" if works else "", tuple(checks), enforced)
+
+
+RunnerT = TypeVar("RunnerT", bound=CommandRunner)
+
+
+@dataclass(frozen=True)
+class Prepared(Generic[RunnerT]):
+    """A back end before it was tried. `folder`: the worker's own; `found`: what was found, in words for people;
+    `enforced`: which limit is kept by what."""
+
+    runner: RunnerT
+    folder: Path
+    found: str
+    enforced: Mapping[str, str]
+
+
+class Readiness(Generic[RunnerT]):
+    """Whether the host can carry a back end, asked once, and its runner if it can. `prepare` raises
+    SandboxUnavailable, OSError or SubprocessError; it runs in a thread of its own."""
+
+    def __init__(self, backend: str, state_dir: Path, prepare: Callable[[], Prepared[RunnerT]]) -> None:
+        self._backend = backend
+        self._state_dir = state_dir
+        self._prepare = prepare
+        self._runner: RunnerT | None = None
+        self._answer: Preflight | None = None
+        self._asking = asyncio.Lock()  # the first two tasks may come at once
+
+    async def preflight(self) -> Preflight:
+        """See `contract.Sandbox.preflight`."""
+        async with self._asking:
+            if self._answer is None:
+                self._answer = await self._ask_host()
+            return self._answer
+
+    async def runner(self) -> RunnerT:
+        """The runner of a host that passed. Raises SandboxUnavailable with the whole report."""
+        found = await self.preflight()
+        if self._runner is None or not found.ok:
+            raise refusal(found)
+        return self._runner
+
+    async def _ask_host(self) -> Preflight:
+        try:
+            prepared = await asyncio.to_thread(self._prepare)
+        except SandboxUnavailable as error:
+            return Preflight("", (Check(self._backend, False, error.message, error.remedy),))
+        except (OSError, subprocess.SubprocessError) as error:
+            detail = f"{self._state_dir}: {error}"
+            return Preflight("", (Check("data directory", False, detail, "Let the worker write there."),))
+        first = Check(self._backend, True, prepared.found)
+        found = await check_host(prepared.runner, prepared.folder / "preflight", first, prepared.enforced)
+        self._runner = prepared.runner
+        return replace(found, backend=self._backend if found.ok else "")
 
 
 def enforced_by(cgroups: CgroupHost) -> dict[str, str]:
