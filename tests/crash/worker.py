@@ -88,8 +88,12 @@ class Worker:
 
     @property
     def is_frozen(self) -> bool:
-        status = Path(f"/proc/{self.pid}/stat")
-        return status.exists() and status.read_text().rpartition(")")[2].split()[0] == "T"
+        # It may be reaped between two looks, and even between opening and reading: then it is dead, not frozen.
+        try:
+            status = Path(f"/proc/{self.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return status.rpartition(")")[2].split()[0] == "T"
 
     @property
     def is_dead(self) -> bool:
