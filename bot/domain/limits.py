@@ -146,6 +146,7 @@ QUESTION_CHARACTERS: Final = 500  # a question that can be answered in a line
 QUESTION_ROUNDS: Final = 3  # of one task: who is asked a fourth time would rather do it himself
 STEERING_BYTES: Final = 8 * KIB  # of one message of a person to a running task
 FINDINGS: Final = 12  # comments of one review: more are not read, and the worst stand first
+REVIEW_THREADS: Final = 500  # of one pull request that are read: ten pages; more can't be kept apart
 FINDINGS_KEPT: Final = 50  # that a model may report in one review before it is told to end
 FINDING_NEAR_LINES: Final = 3  # as far apart two findings may still be about the same place
 FINDING_SAME_WORDS: Final = 0.6  # share of common words from which on two titles say the same

@@ -17,6 +17,10 @@ from bot.errors import GitHubFault, RetryLater
 Json = dict[str, Any]
 
 
+GRAPHQL: Final = "/graphql"
+"""The path of a request to the other API; its address is not below the first one's."""
+
+
 class WriteUnclear(RetryLater):
     """A write was sent and its answer did not come: it may have been carried out. Look for it before sending
     it again, and not before `after_s` seconds."""
@@ -99,6 +103,29 @@ def refuse_unless_good(request: Request, answer: Answer, now: float) -> None:
     raise GitHubFault(
         f"GitHub refused {request}: {answer.status} {words}.", _remedy(answer), status=answer.status
     )
+
+
+_GRAPHQL_STATUSES: Final[Mapping[str, int]] = {"NOT_FOUND": 404, "FORBIDDEN": 403}
+
+
+def read_graphql(answer: Answer, now: float) -> Json:
+    """The `data` of a good answer. GitHub answers 200 to what it refuses as well, and says so inside.
+
+    Raises RetryLater for a limit, GitHubFault for every other error (with the status that REST would have given).
+    """
+    body = answer.data
+    if not isinstance(body, dict):
+        raise RetryLater("GitHub's answer is no JSON object.", 1.0)
+    errors = [error for error in body.get("errors") or [] if isinstance(error, dict)]
+    data = body.get("data")
+    if not errors and isinstance(data, dict):
+        return data
+    words = "; ".join(str(error.get("message") or "").rstrip(".") for error in errors)[:500] or "no data"
+    kinds = [str(error.get("type") or "") for error in errors]
+    if "RATE_LIMITED" in kinds:
+        raise RetryLater(f"GitHub limits requests: {words}.", wait_for(answer, now))
+    status = next((_GRAPHQL_STATUSES[kind] for kind in kinds if kind in _GRAPHQL_STATUSES), 0)
+    raise GitHubFault(f"GitHub refused a query: {words}.", "Check the App's permissions.", status=status)
 
 
 def is_limit(answer: Answer) -> bool:

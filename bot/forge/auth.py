@@ -37,6 +37,11 @@ API_PERMISSIONS: Final[Mapping[str, str]] = {
     "pull_requests": "write",
 }
 PUSH_PERMISSIONS: Final[Mapping[str, str]] = {"contents": "write", "metadata": "read"}
+RESOLVE_PERMISSIONS: Final[Mapping[str, str]] = {
+    "contents": "write",  # GitHub asks for it where one expects pull_requests alone
+    "metadata": "read",
+    "pull_requests": "write",
+}
 LOOK_PERMISSIONS: Final[Mapping[str, str]] = {
     "issues": "read",
     "metadata": "read",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.limits import REPOSITORY_NAME_S, WRITE_BEGIN_S
 from bot.errors import GitHubFault, RetryLater
-from bot.forge.answers import RENAMED, Answer, Json, Request, WriteUnclear
+from bot.forge.answers import GRAPHQL, RENAMED, Answer, Json, Request, WriteUnclear, read_graphql
 from bot.forge.pacing import WritePace
 from bot.forge.wire import Wire
 
@@ -136,6 +136,23 @@ class RepositoryClient:
             raise WriteUnclear(f"GitHub's answer to {verb} {url} does not say what was written.")
         return written
 
+    def query(self, document: str, variables: Mapping[str, Any]) -> Json:
+        """The `data` of a GraphQL query. `$owner` and `$name` are filled in. Raises GitHubFault, RetryLater."""
+        owner, _, name = self.full_name().partition("/")
+        given = {"owner": owner, "name": name, **variables}
+        body = {"query": document, "variables": given}
+        answer = self._send(Request("POST", GRAPHQL, body=body, repeatable=True))
+        return read_graphql(answer, self._wire.now())
+
+    def mutate(self, document: str, variables: Mapping[str, Any]) -> Json:
+        """The `data` of a GraphQL mutation that does no harm when it is carried out twice; in its turn, as every write.
+        Raises GitHubFault, RetryLater."""
+        begun = self._pace.ticks()
+        body = {"query": document, "variables": dict(variables)}
+        with self._pace.turn(self.place.installation, WRITE_BEGIN_S):
+            answer = self._send(Request("POST", GRAPHQL, body=body, repeatable=True), begun)
+        return read_graphql(answer, self._wire.now())
+
     def _send(self, request: Request, begun: float | None = None) -> Answer:
         """`begun`: when the caller began a write. One that is late is not sent (see `tasks/ledger.py`)."""
         self._check_in_time(request, begun)
@@ -147,6 +164,9 @@ class RepositoryClient:
         self._forget_token()  # 401: nothing was carried out, whatever the verb
         self._check_in_time(request, begun)
         return self._wire.send(request)
+
+    def close(self) -> None:
+        self._wire.close()
 
     def _check_in_time(self, request: Request, begun: float | None) -> None:
         if begun is not None and self._pace.ticks() - begun > WRITE_BEGIN_S:

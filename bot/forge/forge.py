@@ -11,7 +11,7 @@ ledger) looks first.
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -24,6 +24,7 @@ from bot.forge.auth import (
     FETCH_PERMISSIONS,
     LOOK_PERMISSIONS,
     PUSH_PERMISSIONS,
+    RESOLVE_PERMISSIONS,
     AppChannel,
     AppKey,
     Tokens,
@@ -34,6 +35,7 @@ from bot.forge.deliveries import HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
+from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
 from bot.forge.wire import Wire
@@ -53,17 +55,24 @@ class RepositoryForge:
     """One repository for one job. Close it, or use it as a context manager."""
 
     def __init__(
-        self, client: RepositoryClient, wire: Wire, app_id: int, own_login: Callable[[], str]
+        self,
+        client: RepositoryClient,
+        resolver: RepositoryClient,
+        app_id: int,
+        own_login: Callable[[], str],
     ) -> None:
-        self._wire = wire
+        """`resolver`: the same repository with the token that may resolve threads; minted when it is first used."""
+        self._clients = (client, resolver)
         self.threads = Threads(client, own_login)
         self.pulls = Pulls(client, own_login)
         self.reviews = Reviews(client, own_login)
+        self.review_threads = ReviewThreads(client, resolver, own_login)
         self.checks = Checks(client, app_id)
         self.refs = Refs(client)
 
     def close(self) -> None:
-        self._wire.close()
+        for client in self._clients:
+            client.close()
 
     def __enter__(self) -> "RepositoryForge":
         return self
@@ -99,15 +108,14 @@ class Forge:
         self, installation: InstallationId, full_name: str, repository: RepositoryId
     ) -> RepositoryForge:
         """A repository for one job; `full_name` as the payload named it. Asks GitHub nothing yet."""
-        wire = self._wire(lambda: self._tokens.token(installation, repository, API_PERMISSIONS))
-        client = RepositoryClient(
-            Place(installation, repository, full_name),
-            wire,
-            self._pace,
-            self._names,
-            lambda: self._tokens.forget(installation, repository, API_PERMISSIONS),
-        )
-        return RepositoryForge(client, wire, self._settings.app_id, self.own_login)
+        place = Place(installation, repository, full_name)
+        client, resolver = (self._client(place, needs) for needs in (API_PERMISSIONS, RESOLVE_PERMISSIONS))
+        return RepositoryForge(client, resolver, self._settings.app_id, self.own_login)
+
+    def _client(self, place: Place, permissions: Mapping[str, str]) -> RepositoryClient:
+        scope = (place.installation, place.repository, permissions)
+        wire = self._wire(lambda: self._tokens.token(*scope))
+        return RepositoryClient(place, wire, self._pace, self._names, lambda: self._tokens.forget(*scope))
 
     def push_token(self, installation: InstallationId, repository: RepositoryId) -> str:
         """A token that can push to this repository and nothing else. Raises GitHubFault, RetryLater."""

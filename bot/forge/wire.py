@@ -20,6 +20,7 @@ from github.Auth import Auth
 from bot.domain.limits import GITHUB_READ_TRIES, GITHUB_TIMEOUT_S, RETRY_AFTER_DEFAULT_S
 from bot.errors import GitHubFault, RetryLater
 from bot.forge.answers import (
+    GRAPHQL,
     Answer,
     Request,
     WriteUnclear,
@@ -66,7 +67,7 @@ class Wire:
     ) -> None:
         """`token` None: nobody in particular."""
         logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug lines hold minted tokens
-        self._now, self._pause = now, pause
+        self.now, self._pause = now, pause
         self.clock_ahead_s = 0.0  # how far our clock was ahead of GitHub's at the last answer
         self._lock = threading.Lock()
         self._github = Github(
@@ -94,7 +95,7 @@ class Wire:
                 trouble, cause = type(error).__name__, error
                 continue
             if not is_server_fault(answer):
-                refuse_unless_good(request, answer, self._now())
+                refuse_unless_good(request, answer, self.now())
                 return answer
             trouble, cause = f"{answer.status} {answer.message}".strip(), None
         if request.may_repeat:
@@ -108,7 +109,7 @@ class Wire:
             try:
                 status, headers, text = self._github.requester.requestJson(
                     request.verb,
-                    request.path,
+                    self._github.requester.graphql_url if request.path == GRAPHQL else request.path,
                     parameters=dict(request.query or {}),
                     input=None if request.body is None else dict(request.body),
                 )
@@ -117,7 +118,7 @@ class Wire:
                     f"GitHub redirects {request} to another address.", "Check PULLWRIGHT_API_URL."
                 ) from error
         answer = Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
-        self.clock_ahead_s = self._now() - server_time(answer, self._now())
+        self.clock_ahead_s = self.now() - server_time(answer, self.now())
         return answer
 
     def close(self) -> None:

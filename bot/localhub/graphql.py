@@ -17,11 +17,23 @@ from bot.localhub.auth import CallerKind, require_permission, require_repository
 from bot.localhub.records import Account, Comment, Json, Pull, Repository, ReviewComment, Thread
 from bot.localhub.replies import Refused, Reply, bad_credentials
 from bot.localhub.shapes import node_id
+from bot.localhub.shapes_reviews import review_comment as comment_shape
 
 NEEDS: Final = (ANYBODY,)  # the caller's rights are asked for each object
 _PAGE: Final = 100
 Info = GraphQLResolveInfo[Call]
 _WRITE: Final = ("pull_requests:write",)
+_REACTIONS: Final = {
+    "+1": "THUMBS_UP",
+    "-1": "THUMBS_DOWN",
+    "confused": "CONFUSED",
+    "eyes": "EYES",
+    "heart": "HEART",
+    "hooray": "HOORAY",
+    "laugh": "LAUGH",
+    "rocket": "ROCKET",
+}
+"""REST's words and GraphQL's."""
 
 
 def answer(call: Call) -> Reply:
@@ -91,7 +103,7 @@ def _repository(_root: object, info: Info, owner: str, name: str, **_rest: objec
         thread = record.threads.get(number)
         if thread is None or thread.pull is None:
             raise _not_found(f"Could not resolve to a PullRequest with the number of {number}.")
-        return _pull(thread, thread.pull)
+        return _pull(call, record, thread)
 
     return {
         "id": node_id("R", record.id),
@@ -100,18 +112,25 @@ def _repository(_root: object, info: Info, owner: str, name: str, **_rest: objec
     }
 
 
-def _pull(thread: Thread, pull: Pull) -> Json:
+def _pull(call: Call, record: Repository, thread: Thread) -> Json:
+    pull = _pull_of(thread)
     pending = {r.id for r in pull.reviews if r.state == "PENDING"}
     firsts = [c for c in pull.review_comments if c.in_reply_to is None and c.review_id not in pending]
     return {
         "id": node_id("PR", thread.id),
         "isDraft": pull.draft,
         "number": thread.number,
-        "reviewThreads": _connection([_thread(pull, first) for first in firsts]),
+        "reviewThreads": _connection([_thread(call, record, thread, first) for first in firsts]),
     }
 
 
-def _thread(pull: Pull, first: ReviewComment) -> Json:
+def _pull_of(thread: Thread) -> Pull:
+    assert thread.pull is not None
+    return thread.pull
+
+
+def _thread(call: Call, record: Repository, thread: Thread, first: ReviewComment) -> Json:
+    pull = _pull_of(thread)
     comments = [c for c in pull.review_comments if first.id in (c.id, c.in_reply_to)]
     resolver = pull.resolved.get(first.id)
     return {
@@ -120,12 +139,22 @@ def _thread(pull: Pull, first: ReviewComment) -> Json:
         "line": first.anchor.line,
         "isOutdated": first.commit_id != pull.head_sha,
         "isResolved": resolver is not None,
-        "resolvedBy": _actor(resolver) if resolver and resolver.kind == "User" else None,
-        "comments": _connection([_comment(c) for c in comments]),
+        "resolvedBy": _user(resolver) if resolver else None,
+        "comments": _connection([_comment(call, record, thread, c) for c in comments]),
     }
 
 
-def _comment(item: ReviewComment) -> Json:
+def _comment(call: Call, record: Repository, thread: Thread, item: ReviewComment) -> Json:
+    def reactions(_info: Info, first: int | None = None, content: str | None = None) -> Json:
+        word = {value: key for key, value in _REACTIONS.items()}.get(content or "")
+        given = [r for r in item.reactions if word in (None, r.content)]
+        shown = [
+            {"id": node_id("REA", r.id), "content": _REACTIONS[r.content], "user": _user(r.account)}
+            for r in given
+        ]
+        page: Json = _connection(shown)(_info, first)
+        return page
+
     return {
         "id": node_id("PRRC", item.id),
         "fullDatabaseId": str(item.id),
@@ -133,7 +162,14 @@ def _comment(item: ReviewComment) -> Json:
         "body": item.body,
         "path": item.anchor.path,
         "createdAt": item.created_at,
+        "reactions": reactions,
+        "url": str(comment_shape(call.hub, record, thread, item)["html_url"]),
     }
+
+
+def _user(account: Account) -> Json | None:
+    """Where the schema wants a User: a bot is none."""
+    return _actor(account) if account.kind == "User" else None
 
 
 def _actor(account: Account) -> Json:
@@ -191,7 +227,7 @@ def _resolve(info: Info, given: Json, *, resolved: bool) -> Json:
                     _writable(call, record, ("contents:write",))
                     place = act.Place(call.hub, record, thread, thread.pull, call.actor)
                     act.resolve(place, comment, resolved)
-                    return _payload(given, thread=_thread(thread.pull, comment))
+                    return _payload(given, thread=_thread(call, record, thread, comment))
     raise _not_found(f"Could not resolve to a node with the global id of '{given['threadId']}'")
 
 
@@ -203,7 +239,7 @@ def _draft(info: Info, given: Json, *, draft: bool) -> Json:
             if thread.pull and wanted in (thread.id, thread.pull.id):
                 _writable(call, record)
                 act.set_draft(act.Place(call.hub, record, thread, thread.pull, call.actor), draft)
-                return _payload(given, pullRequest=_pull(thread, thread.pull))
+                return _payload(given, pullRequest=_pull(call, record, thread))
     raise _not_found(f"Could not resolve to a node with the global id of '{given['pullRequestId']}'")
 
 

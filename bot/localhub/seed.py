@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from bot.localhub import actions_threads as act
 from bot.localhub.actions_checks import press_button
 from bot.localhub.actions_git import NewPull, after_ref_change, create_pull
+from bot.localhub.actions_reviews import Place, reply, resolve
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.faults import Fault
 from bot.localhub.gitstore import ZERO_SHA, GitStore, Signature
@@ -261,6 +262,37 @@ class Seed:
             record = self._repo(full_name)
             run = record.check_runs[check_run_id]
             press_button(self.hub, record, run, Actor(self._person(login)), identifier)
+
+    def answer_finding(self, full_name: str, number: int, login: str, comment: int, body: str) -> None:
+        """Reply in the thread that a review comment began."""
+        with self.hub.lock:
+            reply(self._place(full_name, number, login), comment, body)
+
+    def dislike_finding(self, full_name: str, number: int, login: str, comment: int) -> None:
+        """👎 on a review comment."""
+        with self.hub.lock:
+            place = self._place(full_name, number, login)
+            found = next(one for one in place.pull.review_comments if one.id == comment)
+            act.react(self.hub, found.reactions, place.actor, "-1")
+
+    def resolve_finding(self, full_name: str, number: int, login: str, comment: int) -> None:
+        """Resolve the thread that a review comment began."""
+        with self.hub.lock:
+            place = self._place(full_name, number, login)
+            resolve(place, next(one for one in place.pull.review_comments if one.id == comment), True)
+
+    def resolved_findings(self, full_name: str, number: int) -> dict[int, str]:
+        """Review comments whose threads are resolved, and by whom."""
+        with self.hub.lock:
+            pull = self._repo(full_name).threads[number].pull
+            return {} if pull is None else {key: who.login for key, who in pull.resolved.items()}
+
+    def _place(self, full_name: str, number: int, login: str) -> Place:
+        record = self._repo(full_name)
+        thread = record.threads[number]
+        if thread.pull is None:
+            raise KeyError(number)
+        return Place(self.hub, record, thread, thread.pull, Actor(self._person(login)))
 
     # -- bad days -------------------------------------------------------------------------------------------
     def order_fault(self, **fault: Any) -> None:
