@@ -24,8 +24,8 @@ from bot.llm.contract import (
 )
 from bot.llm.draft import (
     CallDraft,
+    Gathered,
     JsonObject,
-    ReplyDraft,
     carry,
     is_object,
     objects,
@@ -100,9 +100,10 @@ def _render_call(call: ToolCall) -> JsonObject:
 
 
 @dataclass
-class ChatDraft(ReplyDraft):
-    """Gathers the chunks of Chat Completions."""
+class ChatDraft:
+    """A `Draft` that gathers the chunks of Chat Completions."""
 
+    so_far: Gathered
     keeps_reasoning: bool = False
     _text: list[str] = field(default_factory=list)
     _calls: list[CallDraft] = field(default_factory=list)
@@ -113,35 +114,39 @@ class ChatDraft(ReplyDraft):
         """Take one chunk. Raises RetryLater for what is no chunk at all, or says that the server broke."""
         if not isinstance(chunk, dict):
             raise RetryLater("the model's server sent a malformed chunk", 0.0)
-        self.begun = True
-        self.model = string(chunk.get("model")) or self.model
+        self.so_far.begun = True
+        self.so_far.model = string(chunk.get("model")) or self.so_far.model
         if isinstance(usage := chunk.get("usage"), dict):
-            self.usage = parse_usage(usage) or self.usage
+            self.so_far.usage = parse_usage(usage) or self.so_far.usage
         for choice in objects(chunk.get("choices"))[:1]:
             # A server that does not stream puts the same things into `message`.
             delta = choice.get("delta") or choice.get("message")
             if isinstance(delta, dict):
                 self._add_delta(delta)
-            self.finish = string(choice.get("finish_reason")) or self.finish
-        if self.finish in _BROKEN:
-            reason, self.finish = self.finish, None
+            self.so_far.finish = string(choice.get("finish_reason")) or self.so_far.finish
+        if self.so_far.finish in _BROKEN:
+            reason, self.so_far.finish = self.so_far.finish, None
             raise RetryLater(f"the model's server broke off: {reason}", 0.0)
+
+    def add_whole(self, answer: JsonObject) -> None:
+        """It has the shape of one chunk."""
+        self.add(answer)
 
     def end(self) -> None:
         """The stream is over. Usage comes last: with it the reply is whole, though the server gave no reason."""
-        if self.finish is None and self.usage is not None and (self._text or self._calls):
-            self.finish = ""
-        if self.finish is not None and self.finish not in _ENDED:
-            self.note(Trouble.UNKNOWN_FINISH)
+        if self.so_far.finish is None and self.so_far.usage is not None and (self._text or self._calls):
+            self.so_far.finish = ""
+        if self.so_far.finish is not None and self.so_far.finish not in _ENDED:
+            self.so_far.note(Trouble.UNKNOWN_FINISH)
 
     def _add_delta(self, delta: JsonObject) -> None:
         if text := string(delta.get("content")):
             self._text.append(text)
-            self.hear(text)
+            self.so_far.hear(text)
         if refused := string(delta.get("refusal")):
-            self.refusal = True
+            self.so_far.refusal = True
             self._text.append(refused)
-            self.hear(refused)
+            self.so_far.hear(refused)
         for name in REASONING_FIELDS:
             self._add_reasoning(name, delta.get(name))
         for piece in objects(delta.get("tool_calls")):
@@ -150,10 +155,10 @@ class ChatDraft(ReplyDraft):
     def _add_reasoning(self, name: str, value: object) -> None:
         if isinstance(value, str) and value:
             self._reasoning.setdefault(name, []).append(value)
-            self.size += len(value)
+            self.so_far.size += len(value)
         elif isinstance(value, list) and value:
             self._reasoning.setdefault(name, []).extend(value)
-            self.size += len(json.dumps(value))
+            self.so_far.size += len(json.dumps(value))
 
     def _add_call(self, piece: JsonObject) -> None:
         function = piece.get("function")
@@ -161,7 +166,7 @@ class ChatDraft(ReplyDraft):
         call_id, name = string(piece.get("id")), string(function.get("name"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
-            self.note(Trouble.ARGUMENTS_AS_OBJECT)
+            self.so_far.note(Trouble.ARGUMENTS_AS_OBJECT)
         text = json.dumps(arguments) if isinstance(arguments, dict) else string(arguments)
         key = piece["index"] if isinstance(piece.get("index"), int) else None
         draft = self._open.get(key)
@@ -171,18 +176,20 @@ class ChatDraft(ReplyDraft):
             self._calls.append(draft)
         draft.name = draft.name or name
         draft.pieces.append(text)
-        self.size += len(text)
+        self.so_far.size += len(text)
 
     def message(self) -> AssistantMessage:
         carried: tuple[Carried, ...] = ()
         if self.keeps_reasoning and self._reasoning:
             carried = (carry(0, {name: _joined(pieces) for name, pieces in self._reasoning.items()}),)
-        return AssistantMessage(clean_text("".join(self._text)), self.finished_calls(self._calls), carried)
+        return AssistantMessage(
+            clean_text("".join(self._text)), self.so_far.finished_calls(self._calls), carried
+        )
 
     def finish_reason(self) -> FinishReason:
-        if self.overlong or self.finish == "length":
+        if self.so_far.overlong or self.so_far.finish == "length":
             return FinishReason.LENGTH
-        if self.refusal or self.finish == "content_filter":
+        if self.so_far.refusal or self.so_far.finish == "content_filter":
             return FinishReason.REFUSAL
         return FinishReason.CALLS if self._calls else FinishReason.STOP
 

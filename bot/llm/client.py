@@ -28,8 +28,16 @@ from bot.llm.contract import (
     Usage,
     note_paid,
 )
-from bot.llm.draft import BYTES_PER_TOKEN, JsonObject, estimate_prompt, shorten, used_call_ids
-from bot.llm.exchange import Draft, Exchange
+from bot.llm.draft import (
+    BYTES_PER_TOKEN,
+    Draft,
+    Gathered,
+    JsonObject,
+    estimate_prompt,
+    shorten,
+    used_call_ids,
+)
+from bot.llm.exchange import Exchange
 from bot.llm.faults import Failure, decide_fault, is_filtered, trouble_of
 from bot.llm.features import Features, Wire, features_for
 from bot.llm.prices import PriceList, cost_of, price_for
@@ -147,7 +155,7 @@ class ModelClient:
             course.paid += usage
             if failure is None:
                 return self._finished(request, draft, usage, course)
-            course.troubles += draft.troubles
+            course.troubles += draft.so_far.troubles
             if is_filtered(failure):
                 return ModelReply(AssistantMessage(""), FinishReason.REFUSAL, usage, self.name)
             if not self._adapt(failure, body, wire, course):
@@ -159,15 +167,15 @@ class ModelClient:
     def _prepare(
         self, request: ModelRequest, on_text: Callable[[str], None] | None, wire: Wire
     ) -> tuple[JsonObject, Draft]:
-        taken = used_call_ids(request.messages)
+        so_far = Gathered(used_call_ids(request.messages), on_text)
         match wire:
             case Wire.RESPONSES:
                 free = freeform_arguments(request, self.features, self.without)
                 body = render_responses(self.name, request, self.features, self.without)
-                return body, ResponsesDraft(taken, on_text, free=free)
+                return body, ResponsesDraft(so_far, free)
             case Wire.CHAT:
                 body = render_chat(self.name, request, self.features, self.without)
-                return body, ChatDraft(taken, on_text, keeps_reasoning=self.features.keeps_reasoning)
+                return body, ChatDraft(so_far, self.features.keeps_reasoning)
             case Wire.AUTO:
                 raise Bug("the wire is decided when the client is built")
             case _:
@@ -192,25 +200,29 @@ class ModelClient:
 
     def _bill(self, request: ModelRequest, draft: Draft) -> Usage:
         """What this request costs: as reported, else estimated; nothing when nothing came."""
-        usage = draft.usage or Usage()
+        usage = draft.so_far.usage or Usage()
         expected = estimate_prompt(request)
-        if draft.begun and usage.input_tokens < expected * limits.USAGE_NONSENSE_SHARE:
-            usage = Usage(input_tokens=expected, output_tokens=draft.size // BYTES_PER_TOKEN)
-            if draft.finish is not None:
-                draft.note(Trouble.NO_USAGE)
+        if draft.so_far.begun and usage.input_tokens < expected * limits.USAGE_NONSENSE_SHARE:
+            usage = Usage(input_tokens=expected, output_tokens=draft.so_far.size // BYTES_PER_TOKEN)
+            if draft.so_far.finish is not None:
+                draft.so_far.note(Trouble.NO_USAGE)
         return replace(usage, cost_usd=cost_of(self.features.price, usage))
 
     def _finished(self, request: ModelRequest, draft: Draft, usage: Usage, course: _Course) -> ModelReply:
         message = draft.message()
-        if draft.overlong:
-            draft.note(Trouble.OVERLONG)
+        if draft.so_far.overlong:
+            draft.so_far.note(Trouble.OVERLONG)
             message = shorten(message)
-        course.troubles += draft.troubles
+        course.troubles += draft.so_far.troubles
         if (cut := find_silent_cut(request, usage)) is not None:
             course.troubles.append(Trouble.SILENT_CUT)
             raise cut
         return ModelReply(
-            message, draft.finish_reason(), usage, draft.model or self.name, prompt_tokens=usage.input_tokens
+            message,
+            draft.finish_reason(),
+            usage,
+            draft.so_far.model or self.name,
+            prompt_tokens=usage.input_tokens,
         )
 
 

@@ -1,4 +1,4 @@
-"""A reply while it is being gathered: what both wires share. Pure.
+"""A reply while it is being gathered: what both wires share, and what they look like to the client. Pure.
 
 Chunks are untrusted data: compatible servers leave fields out, repeat ids, send numbers for names. Whatever comes,
 a draft ends as a message that can be stored, sent back, and answered call by call.
@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bot.domain import limits
 from bot.llm.contract import (
@@ -38,10 +38,18 @@ class CallDraft:
     pieces: list[str] = field(default_factory=list)
 
 
+class StreamFailed(Exception):
+    """A chunk that says the reply failed: `code` and `message` are the server's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass
-class ReplyDraft:
-    """`finish` stays None until the server says why it stopped: then the stream was whole. `begun`: something
-    came, so the request is paid for whatever becomes of it."""
+class Gathered:
+    """What has come of a reply so far, kept alike on both wires. `finish` stays None until the server says why it
+    stopped: then the stream was whole. `begun`: something came, so the request is paid for whatever becomes of it."""
 
     taken_ids: set[str]
     on_text: Callable[[str], None] | None = None
@@ -79,14 +87,30 @@ class ReplyDraft:
             calls.append(ToolCall(call_id, name, clean_text("".join(draft.pieces))))
         return tuple(calls)
 
-    def message(self) -> AssistantMessage:
-        raise NotImplementedError
-
-    def finish_reason(self) -> FinishReason:
-        raise NotImplementedError
-
     def note(self, trouble: Trouble) -> None:
         self.troubles.append(trouble)
+
+
+class Draft(Protocol):
+    """One reply while it comes in, on either wire."""
+
+    so_far: Gathered
+
+    def add(self, chunk: object) -> None:
+        """Take one chunk. Raises RetryLater for what is none, StreamFailed when it says that the reply failed."""
+        ...
+
+    def add_whole(self, answer: JsonObject) -> None:
+        """Take an answer that was not streamed."""
+        ...
+
+    def end(self) -> None:
+        """The stream is over."""
+        ...
+
+    def message(self) -> AssistantMessage: ...
+
+    def finish_reason(self) -> FinishReason: ...
 
 
 def shorten(message: AssistantMessage) -> AssistantMessage:

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.errors import RetryLater
-from bot.llm.chat_wire import ChatDraft
 from bot.llm.contract import Trouble
-from bot.llm.draft import JsonObject, objects, string
+from bot.llm.draft import Draft, JsonObject, StreamFailed, objects, string
 from bot.llm.faults import Failure, parse_retry_after
-from bot.llm.responses_wire import ResponsesDraft, StreamFailed
 
 if TYPE_CHECKING:
     import openai
-
-Draft = ChatDraft | ResponsesDraft
 
 
 @dataclass(frozen=True)
@@ -31,11 +27,11 @@ class Exchange:
     async def send(self, path: str, body: JsonObject, draft: Draft) -> Failure | None:
         """Post and gather the stream into `draft`; None when the reply is whole."""
         failure = await self._guarded(self._stream(path, body, draft), draft)
-        if failure is None or draft.finish is not None:
+        if failure is None or draft.so_far.finish is not None:
             draft.end()
-        if draft.finish is not None:
+        if draft.so_far.finish is not None:
             return None  # a server that says everything and then does not let go has said everything
-        if failure is None and not draft.begun:
+        if failure is None and not draft.so_far.begun:
             return Failure(None, "", "the model's stream ended without a word", trouble=Trouble.EMPTY_STREAM)
         said = "the model's stream ended before the reply was whole"
         return failure or Failure(None, "", said, trouble=Trouble.CUT_STREAM)
@@ -62,8 +58,8 @@ class Exchange:
             else:
                 async for chunk in stream:
                     draft.add(chunk)
-                    if draft.overlong:
-                        draft.finish = draft.finish or "length"
+                    if draft.so_far.overlong:
+                        draft.so_far.finish = draft.so_far.finish or "length"
                         break
 
     async def _guarded(self, work: Awaitable[None], draft: Draft | None) -> Failure | None:
@@ -89,7 +85,7 @@ class Exchange:
             return Failure(None, "", said, trouble=Trouble.SILENCE, cause=error)
         except openai.APIConnectionError as error:
             said = f"the connection to the model's server failed: {error.__cause__}"
-            begun = draft is not None and draft.begun
+            begun = draft is not None and draft.so_far.begun
             trouble = Trouble.CUT_STREAM if begun else Trouble.CONNECTION
             return Failure(None, "", said, trouble=trouble, cause=error)
         except openai.APIError as error:
@@ -102,17 +98,13 @@ class Exchange:
 
 def _take_whole(answer: object, draft: Draft) -> None:
     """An answer that is not streamed, although it was asked to be. An error may come with status 200."""
-    draft.note(Trouble.NOT_STREAMED)
+    draft.so_far.note(Trouble.NOT_STREAMED)
     if not isinstance(answer, dict):
         raise RetryLater("the model's server sent a malformed answer", 0.0)
     error = answer.get("error")
     if isinstance(error, dict):
         raise StreamFailed(str(error.get("code") or ""), string(error.get("message")))
-    if isinstance(draft, ResponsesDraft):
-        status = string(answer.get("status")) or "completed"
-        draft.add({"type": f"response.{status}", "response": answer})
-    else:
-        draft.add(answer)
+    draft.add_whole(answer)
 
 
 def _code(error: "openai.APIError") -> str:

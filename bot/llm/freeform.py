@@ -12,12 +12,12 @@ from bot.llm.contract import ToolCall, ToolSpec
 
 GRAMMARS: Final[dict[str, str]] = {
     "apply_patch": r"""start: "*** Begin Patch" LF file+ "*** End Patch" LF?
-file: added | deleted | updated
-added: "*** Add File: " REST LF ("+" REST? LF)*
-deleted: "*** Delete File: " REST LF
-updated: "*** Update File: " REST LF moved? hunk*
-moved: "*** Move to: " REST LF
-hunk: anchor+ line+ last? | line+ last?
+file: add | delete | update
+add: "*** Add File: " REST LF ("+" REST? LF)*
+delete: "*** Delete File: " REST LF
+update: "*** Update File: " REST LF move? hunk*
+move: "*** Move to: " REST LF
+hunk: anchor* line+ last?
 anchor: "@@" LF | "@@ " REST LF
 line: ("+" | "-" | " ") REST? LF
 last: "*** End of File" LF

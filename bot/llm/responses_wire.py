@@ -27,8 +27,9 @@ from bot.llm.contract import (
 )
 from bot.llm.draft import (
     CallDraft,
+    Gathered,
     JsonObject,
-    ReplyDraft,
+    StreamFailed,
     carry,
     objects,
     parse_usage,
@@ -147,18 +148,11 @@ def _render_call(call: ToolCall, customs: dict[str, str]) -> JsonObject:
     return {"type": "function_call", **head, "arguments": sendable_arguments(clean_text(call.arguments))}
 
 
-class StreamFailed(Exception):
-    """An event that says the reply failed: `code` and `message` are the server's."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
 @dataclass
-class ResponsesDraft(ReplyDraft):
-    """Gathers the events of Responses. `free`: the arguments of tools that are written as plain text."""
+class ResponsesDraft:
+    """A `Draft` that gathers the events of Responses. `free`: the arguments of tools that are written as plain text."""
 
+    so_far: Gathered
     free: dict[str, str] = field(default_factory=dict)
     incomplete: str = ""
     _items: dict[object, JsonObject] = field(default_factory=dict)  # in the order of their coming
@@ -170,7 +164,7 @@ class ResponsesDraft(ReplyDraft):
         """Take one event. Raises RetryLater for what is no event, StreamFailed when it says so."""
         if not isinstance(event, dict):
             raise RetryLater("the model's server sent a malformed event", 0.0)
-        self.begun = True
+        self.so_far.begun = True
         kind, delta = string(event.get("type")), string(event.get("delta"))
         if kind.endswith(".delta"):
             self._add_delta(kind, event, delta)
@@ -185,21 +179,21 @@ class ResponsesDraft(ReplyDraft):
     def _add_delta(self, kind: str, event: JsonObject, delta: str) -> None:
         if kind in ("response.output_text.delta", "response.refusal.delta"):
             self._pieces.setdefault(_key(event, {}), []).append(delta)
-            self.hear(delta)
+            self.so_far.hear(delta)
             return
-        self.size += len(delta)  # reasoning that is shown is counted and not kept
+        self.so_far.size += len(delta)  # reasoning that is shown is counted and not kept
         if kind in ("response.function_call_arguments.delta", "response.custom_tool_call_input.delta"):
             self._pieces.setdefault(_key(event, {}), []).append(delta)
 
     def _add_item(self, key: object, item: JsonObject, whole: bool) -> None:
         self._items[key] = item
         if whole and key not in self._pieces:
-            self.size += len(json.dumps(item))
+            self.so_far.size += len(json.dumps(item))
 
     def _add_response(self, kind: str, response: JsonObject) -> None:
-        self.model = string(response.get("model")) or self.model
+        self.so_far.model = string(response.get("model")) or self.so_far.model
         if isinstance(usage := response.get("usage"), dict):
-            self.usage = parse_usage(usage)
+            self.so_far.usage = parse_usage(usage)
         if kind == "failed":
             error = response.get("error")
             error = error if isinstance(error, dict) else {}
@@ -207,16 +201,21 @@ class ResponsesDraft(ReplyDraft):
         if kind in ("completed", "incomplete"):
             details = response.get("incomplete_details")
             self.incomplete = string(details.get("reason")) if isinstance(details, dict) else ""
-            self.finish = kind
+            self.so_far.finish = kind
             if not self._items:  # some servers send the items only here
                 self._items = dict(enumerate(objects(response.get("output"))))
+
+    def add_whole(self, answer: JsonObject) -> None:
+        """It is what the last event would hold."""
+        status = string(answer.get("status")) or "completed"
+        self.add({"type": f"response.{status}", "response": answer})
 
     def end(self) -> None:
         """The stream is over."""
         if self.incomplete not in ("", "max_output_tokens", "content_filter"):
-            self.note(Trouble.UNKNOWN_FINISH)
+            self.so_far.note(Trouble.UNKNOWN_FINISH)
         parts = (part for item in self._items.values() for part in objects(item.get("content")))
-        self.refusal = self.refusal or any(part.get("type") == "refusal" for part in parts)
+        self.so_far.refusal = self.so_far.refusal or any(part.get("type") == "refusal" for part in parts)
 
     def message(self) -> AssistantMessage:
         texts: list[str] = []
@@ -236,9 +235,9 @@ class ResponsesDraft(ReplyDraft):
                     kept = {name: item[name] for name in item if name not in ("id", "status")}
                     items.append((len(drafts), kept))
             else:
-                self.note(Trouble.UNKNOWN_ITEM)
+                self.so_far.note(Trouble.UNKNOWN_ITEM)
         return AssistantMessage(
-            clean_text("".join(texts)), self.finished_calls(drafts), _to_carry(items, len(drafts))
+            clean_text("".join(texts)), self.so_far.finished_calls(drafts), _to_carry(items, len(drafts))
         )
 
     def _text_of(self, key: object, item: JsonObject) -> str:
@@ -250,7 +249,7 @@ class ResponsesDraft(ReplyDraft):
         name = string(item.get("name"))
         written = item.get(_FIELDS[string(item.get("type"))])
         if isinstance(written, dict):
-            self.note(Trouble.ARGUMENTS_AS_OBJECT)
+            self.so_far.note(Trouble.ARGUMENTS_AS_OBJECT)
         text = json.dumps(written) if isinstance(written, dict) else string(written)
         text = text or "".join(self._pieces.get(key, ()))
         if item["type"] == "custom_tool_call":
@@ -258,9 +257,9 @@ class ResponsesDraft(ReplyDraft):
         return CallDraft(string(item.get("call_id")), name, [text])
 
     def finish_reason(self) -> FinishReason:
-        if self.incomplete == "content_filter" or self.refusal:
+        if self.incomplete == "content_filter" or self.so_far.refusal:
             return FinishReason.REFUSAL
-        if self.overlong or self.finish == "incomplete":
+        if self.so_far.overlong or self.so_far.finish == "incomplete":
             return FinishReason.LENGTH
         called = any(item.get("type") in _FIELDS for item in self._items.values())
         return FinishReason.CALLS if called else FinishReason.STOP

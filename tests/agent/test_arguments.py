@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.agent.contract import Mode
 from bot.agent.tools.arguments import CallFault, Prepared, Refused, prepare_call, render_spec
 from bot.agent.tools.json_repair import parse_arguments
-from bot.agent.tools.registry import ALL_TOOLS, EDIT_TOOLS, PATCH_TOOLS
-from bot.llm.contract import ToolCall
+from bot.agent.tools.registry import ALL_TOOLS, EDIT_TOOLS, PATCH_TOOLS, tools_for
+from bot.agent.tools.report_finding import REPORT_FINDING
+from bot.agent.tools.submit import SUBMIT
+from bot.llm.chat_wire import render_chat
+from bot.llm.contract import ModelRequest, SystemMessage, ToolCall, UserMessage
+from bot.llm.features import features_for
+from bot.llm.responses_wire import render_responses
 
 
 def prepare(name: str, arguments: str, cut: bool = False) -> Prepared | Refused:
@@ -26,9 +32,7 @@ def prepared(name: str, **arguments: Any) -> Prepared:
 @pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
 def test_every_example_is_valid_and_every_schema_flat(tool: Any) -> None:
     assert isinstance(prepare(tool.name, tool.example), Prepared)
-    parameters = render_spec(tool).parameters
-    assert parameters["additionalProperties"] is False
-    text = json.dumps(parameters)
+    text = json.dumps(render_spec(tool).parameters)
     assert "$ref" not in text
     assert "anyOf" not in text
 
@@ -137,3 +141,22 @@ def test_one_question_is_a_list_of_one() -> None:
     made = prepared("ask_person", question="Which?")
     assert made.arguments.questions == ["Which?"]  # type: ignore[attr-defined]
     assert made.repairs == ("question -> questions", "questions: str -> list")
+
+
+@pytest.mark.parametrize("model", ["gpt-5", "llama-3"])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_schemas_of_a_run_are_short_on_both_wires(model: str, mode: Mode) -> None:
+    """At four bytes a token. A tokeniser counts up to an eighth more: 1,000 in all."""
+    features = features_for(model)
+    specs = tuple(render_spec(tool) for tool in tools_for(features.edit_style, mode))
+    request = ModelRequest((SystemMessage("rules"), UserMessage("task")), specs, "key")
+    for render in (render_chat, render_responses):
+        tools = json.dumps(render(model, request, features, frozenset())["tools"])
+        assert len(tools.encode()) // 4 <= 910
+
+
+def test_a_schema_says_the_fields_words_and_not_our_docstrings() -> None:
+    properties = render_spec(REPORT_FINDING).parameters["properties"]
+    assert properties["priority"]["description"].startswith("P0 must not be merged")
+    assert properties["priority"]["enum"] == ["P0", "P1", "P2", "P3"]
+    assert "description" not in render_spec(SUBMIT).parameters["properties"]["outcome"]

@@ -21,7 +21,7 @@ from bot.llm.contract import (
     Usage,
     UserMessage,
 )
-from bot.llm.draft import parse_usage
+from bot.llm.draft import Gathered, parse_usage
 from bot.llm.features import features_for
 from tests.llm.streams import call_chunk, chunk, end, text_chunk, usage_chunk
 
@@ -38,7 +38,7 @@ def body(*more: Message, model: str = "gpt-5", without: frozenset[str] = frozens
 
 
 def gather(*chunks: object, taken: set[str] | None = None) -> ChatDraft:
-    draft = ChatDraft(taken or set())
+    draft = ChatDraft(Gathered(taken or set()))
     for one in chunks:
         draft.add(one)
     return draft
@@ -84,7 +84,7 @@ def test_text_and_calls_are_gathered() -> None:
     calls = (ToolCall("c1", "shell", '{"command": "ls"}'), ToolCall("c2", "shell", "{}"))
     assert draft.message() == AssistantMessage("Look first.", calls)
     assert draft.finish_reason() is FinishReason.CALLS
-    assert draft.usage == Usage(100, 60, 7)
+    assert draft.so_far.usage == Usage(100, 60, 7)
 
 
 def test_calls_that_all_have_index_zero_are_told_apart() -> None:
@@ -113,7 +113,7 @@ def test_refusals_and_cuts_are_named() -> None:
     assert gather(text_chunk("x"), end("length")).finish_reason() is FinishReason.LENGTH
     assert gather(text_chunk("x"), end()).finish_reason() is FinishReason.STOP
     long = gather(text_chunk("x" * (limits.MODEL_REPLY_BYTES + 1)))
-    assert long.overlong
+    assert long.so_far.overlong
     assert long.finish_reason() is FinishReason.LENGTH
 
 
@@ -168,7 +168,7 @@ def test_what_a_family_thought_is_kept_only_where_it_is_wanted_back() -> None:
         chunk({"reasoning_content": "yes"}),
         call_chunk(0, "{}", "c1", "shell"),
     ]
-    kept = ChatDraft(set(), keeps_reasoning=True)
+    kept = ChatDraft(Gathered(set()), keeps_reasoning=True)
     for piece in pieces:
         kept.add(piece)
     message = kept.message()
@@ -180,7 +180,7 @@ def test_what_a_family_thought_is_kept_only_where_it_is_wanted_back() -> None:
 
 
 def test_reasoning_in_entries_is_kept_as_entries() -> None:
-    kept = ChatDraft(set(), keeps_reasoning=True)
+    kept = ChatDraft(Gathered(set()), keeps_reasoning=True)
     for number in (1, 2):
         kept.add(chunk({"reasoning_details": [{"id": number}]}))
     assert json.loads(kept.message().carried[0].item) == {"reasoning_details": [{"id": 1}, {"id": 2}]}

@@ -23,9 +23,10 @@ from bot.llm.contract import (
     Usage,
     UserMessage,
 )
+from bot.llm.draft import Gathered, StreamFailed
 from bot.llm.features import features_for
 from bot.llm.freeform import freeform_argument
-from bot.llm.responses_wire import ResponsesDraft, StreamFailed, render_responses
+from bot.llm.responses_wire import ResponsesDraft, render_responses
 from bot.llm.serialise import parse_message, render_message
 
 SCHEMA = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
@@ -69,7 +70,7 @@ def body(*more: Message, model: str = "gpt-5", without: frozenset[str] = frozens
 
 
 def done(*items: dict[str, Any], status: str = "completed", **more: Any) -> ResponsesDraft:
-    draft = ResponsesDraft(set(), free={"apply_patch": "patch"})
+    draft = ResponsesDraft(Gathered(set()), free={"apply_patch": "patch"})
     for index, item in enumerate(items):
         draft.add({"type": "response.output_item.done", "output_index": index, "item": item})
     draft.add({"type": f"response.{status}", "response": {"model": "m-1", "status": status, **more}})
@@ -195,12 +196,12 @@ def test_a_refusal_is_a_refusal_with_its_words() -> None:
 def test_an_unknown_end_and_an_unknown_item_are_counted() -> None:
     draft = done({"type": "web_search_call"}, status="incomplete", incomplete_details={"reason": "tired"})
     draft.message()
-    assert draft.troubles == [Trouble.UNKNOWN_FINISH, Trouble.UNKNOWN_ITEM]
+    assert draft.so_far.troubles == [Trouble.UNKNOWN_FINISH, Trouble.UNKNOWN_ITEM]
 
 
 def test_items_may_come_only_at_the_end_or_only_in_pieces() -> None:
     assert done(output=[SAID, ASKED]).message() == done(SAID, ASKED).message()
-    draft = ResponsesDraft(set())
+    draft = ResponsesDraft(Gathered(set()))
     draft.add({"type": "response.output_text.delta", "output_index": 0, "delta": "Look."})
     draft.add({"type": "response.output_item.added", "output_index": 1, "item": {**ASKED, "arguments": ""}})
     for piece in ('{"comm', 'and": "ls"}'):
@@ -212,7 +213,7 @@ def test_items_may_come_only_at_the_end_or_only_in_pieces() -> None:
 
 
 def test_items_without_their_place_are_told_apart_by_their_ids() -> None:
-    draft = ResponsesDraft(set())
+    draft = ResponsesDraft(Gathered(set()))
     for item in (SAID, ASKED, {**ASKED, "id": "fc_2", "call_id": "c2"}):
         for kind in ("added", "done"):
             draft.add({"type": f"response.output_item.{kind}", "item": item})
@@ -223,7 +224,7 @@ def test_items_without_their_place_are_told_apart_by_their_ids() -> None:
 
 def test_tokens_are_read() -> None:
     usage = {"input_tokens": 100, "output_tokens": 7, "input_tokens_details": {"cached_tokens": 60}}
-    assert done(SAID, usage=usage).usage == Usage(100, 60, 7)
+    assert done(SAID, usage=usage).so_far.usage == Usage(100, 60, 7)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_tokens_are_read() -> None:
 )
 def test_a_failure_in_the_stream_is_raised(event: dict[str, Any]) -> None:
     with pytest.raises(StreamFailed, match="oops") as raised:
-        ResponsesDraft(set()).add(event)
+        ResponsesDraft(Gathered(set())).add(event)
     assert raised.value.code == "server_error"
 
 
@@ -268,7 +269,7 @@ EVENTS = st.fixed_dictionaries(
 
 @given(st.lists(EVENTS, max_size=4))
 def test_no_event_breaks_the_gathering(events: list[object]) -> None:
-    draft = ResponsesDraft(set())
+    draft = ResponsesDraft(Gathered(set()))
     for event in events:
         draft.add(event)
     draft.end()
@@ -280,4 +281,4 @@ def test_no_event_breaks_the_gathering(events: list[object]) -> None:
 
 def test_what_is_no_event_is_a_passing_fault() -> None:
     with pytest.raises(RetryLater):
-        ResponsesDraft(set()).add("text")
+        ResponsesDraft(Gathered(set())).add("text")

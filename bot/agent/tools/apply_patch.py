@@ -75,8 +75,7 @@ async def _write_of(change: FileChange, workspace: Workspace) -> FileWrite:
 APPLY_PATCH = Tool(
     name="apply_patch",
     description=(
-        "Change, add, move or delete files by one patch. Context lines must match the file and be unique; "
-        "three lines around a change are enough. Everything outside the hunks stays byte for byte."
+        "Change, add, move or delete files. Context lines must match and be unique: three around a change do."
     ),
     arguments=ApplyPatchArguments,
     example=(

@@ -41,6 +41,19 @@ class Refused:
     text: str
 
 
+# Left out of a schema on its way to the server: a reader learns nothing from the first two, and the others are
+# checked here, with an answer that names the fault. Every word of a schema is part of every request (decision 63).
+_CHECKED_HERE = (
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "additionalProperties",
+)
+_DROPPED = ("title", "default", *_CHECKED_HERE)
+
 _TOOL_ALIASES: Mapping[str, str] = {
     "bash": "shell",
     "exec": "shell",
@@ -95,7 +108,7 @@ def prepare_call(call: ToolCall, tools: tuple[Tool, ...], cut: bool = False) -> 
 
 
 def render_spec(tool: Tool) -> ToolSpec:
-    """The tool as a server gets it: flat, required arguments first, `additionalProperties` false."""
+    """The tool as a server gets it: flat, required arguments first, nothing that is only for us to check."""
     schema = tool.arguments.model_json_schema()
     definitions = schema.get("$defs", {})
     required = schema.get("required", [])
@@ -104,8 +117,7 @@ def render_spec(tool: Tool) -> ToolSpec:
     parameters = {
         "type": "object",
         "properties": {name: _flatten(properties[name], definitions) for name in ordered},
-        "required": required,
-        "additionalProperties": False,
+        **({"required": required} if required else {}),
     }
     return ToolSpec(tool.name, tool.description, parameters)
 
@@ -183,18 +195,22 @@ def _render_fault(fault: Any) -> str:
 
 
 def _flatten(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """Without titles, references and `null` alternatives: what every server's validator accepts."""
+    """Without titles, bounds, references and `null` alternatives: what every server's validator accepts."""
     if isinstance(schema, list):
         return [_flatten(item, definitions) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    if "$ref" in schema:
-        return _flatten(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    if "$ref" in schema:  # its description is our own docstring, not a word for the model
+        meant = dict(definitions[schema["$ref"].rsplit("/", 1)[-1]])
+        meant.pop("description", None)
+        return _flatten(
+            {**meant, **{name: value for name, value in schema.items() if name != "$ref"}}, definitions
+        )
     if "anyOf" in schema:
         kept = [option for option in schema["anyOf"] if option != {"type": "null"}]
         rest = {name: value for name, value in schema.items() if name != "anyOf"}
         return _flatten({**kept[0], **rest}, definitions)
-    dropped = ("title", "default") if "properties" not in schema else ("title", "default", "description")
+    dropped = _DROPPED if "properties" not in schema else (*_DROPPED, "description")
     return {
         name: {key: _flatten(value, definitions) for key, value in entry.items()}
         if name == "properties"

@@ -14,7 +14,7 @@ Question = Annotated[str, StringConstraints(min_length=1, max_length=limits.QUES
 class AskPersonArguments(Arguments):
     questions: Annotated[
         list[Question],
-        Field(min_length=1, max_length=limits.QUESTIONS, description="Each answerable in a line."),
+        Field(min_length=1, max_length=limits.QUESTIONS),
     ]
 
 
@@ -33,7 +33,7 @@ async def _run(arguments: AskPersonArguments, context: ToolContext) -> ToolResul
 ASK_PERSON = Tool(
     name="ask_person",
     description=(
-        "Ask the people of the issue, at most 3 questions, and pause until one answers, perhaps for days."
+        "Ask the people of the issue at most 3 one-line questions; pauses until one answers, perhaps for days."
     ),
     arguments=AskPersonArguments,
     example='{"questions": ["Should an empty list give 0 or an error?"]}',

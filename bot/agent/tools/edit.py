@@ -18,15 +18,15 @@ _PATH_ALIASES = {"file_path": "path", "filename": "path", "file": "path"}
 
 
 class EditArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="Relative path.")]
-    old_string: Annotated[str, Field(description="Text to replace, exactly as in the file, unique in it.")]
-    new_string: Annotated[str, Field(description="Text to put there.")]
-    replace_all: Annotated[bool, Field(description="Replace every occurrence.")] = False
+    path: Annotated[str, Field(min_length=1)]
+    old_string: str
+    new_string: str
+    replace_all: bool = False
 
 
 class WriteFileArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="Relative path.")]
-    content: Annotated[str, Field(description="The whole content.")]
+    path: Annotated[str, Field(min_length=1)]
+    content: str
 
 
 async def _edit(arguments: EditArguments, context: ToolContext) -> ToolResult:
@@ -54,7 +54,8 @@ async def _write(arguments: WriteFileArguments, context: ToolContext) -> ToolRes
 EDIT = Tool(
     name="edit",
     description=(
-        "Replace one piece of text in a file. `old_string` must occur exactly once: include enough lines around it."
+        "Replace text in a file. `old_string` must match exactly and, without replace_all, once: include lines "
+        "around it."
     ),
     arguments=EditArguments,
     example='{"path": "src/app.py", "old_string": "a - b", "new_string": "a + b"}',

@@ -16,11 +16,11 @@ from bot.sandbox.contract import FileKind, FileRead
 
 
 class ReadFileArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="Relative path.")]
-    offset: Annotated[int, Field(ge=1, description="First line, from 1.")] = 1
+    path: Annotated[str, Field(min_length=1)]
+    offset: Annotated[int, Field(ge=1, description="From 1.")] = 1
     limit: Annotated[
         int,
-        Field(ge=1, description=f"Lines, at most {limits.READ_LINES_MAX}; {limits.READ_LINES} if left out."),
+        Field(ge=1, description=f"Default {limits.READ_LINES}, at most {limits.READ_LINES_MAX}."),
     ] = limits.READ_LINES
 
 
@@ -88,7 +88,7 @@ def _why_not(path: str, read: FileRead) -> str:
 
 READ_FILE = Tool(
     name="read_file",
-    description="Read a text file with line numbers, or list a directory.",
+    description="Read numbered lines of a file, or list a directory.",
     arguments=ReadFileArguments,
     example='{"path": "src/app.py", "offset": 1, "limit": 250}',
     describe=lambda arguments: f"read {arguments.path}",

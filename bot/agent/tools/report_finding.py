@@ -13,15 +13,15 @@ from bot.sandbox.contract import FileKind
 
 
 class ReportFindingArguments(Arguments):
-    path: Annotated[str, Field(min_length=1, description="File, relative to the repository's root.")]
-    start_line: Annotated[int, Field(ge=1, description="First line, in the file as it is now.")]
-    end_line: Annotated[int, Field(ge=1, description="Last line; close around the fault.")]
+    path: Annotated[str, Field(min_length=1)]
+    start_line: Annotated[int, Field(ge=1, description="In the file as it is now.")]
+    end_line: Annotated[int, Field(ge=1, description="Close around the fault.")]
     priority: Annotated[
-        Priority, Field(description="P0 must not be merged, P1 mend before, P2 mend some time, P3 a remark.")
+        Priority, Field(description="P0 must not be merged, P1 mend before, P2 some time, P3 remark.")
     ]
-    title: Annotated[str, Field(min_length=1, max_length=120, description="The fault, one line.")]
+    title: Annotated[str, Field(min_length=1, max_length=120, description="One line.")]
     body: Annotated[
-        str, Field(min_length=1, max_length=4_000, description="When it happens and what follows; short.")
+        str, Field(min_length=1, max_length=4_000, description="When it happens, what follows; short.")
     ]
     suggestion: Annotated[
         str, Field(max_length=4_000, description="Replaces exactly these lines; only if complete.")
@@ -57,8 +57,8 @@ async def _run(arguments: ReportFindingArguments, context: ToolContext) -> ToolR
 REPORT_FINDING = Tool(
     name="report_finding",
     description=(
-        "Keep one fault of the change under review. Only what the author would mend if he knew: a fault that "
-        "the change brings, with the input or state that shows it. One call for each; none is a good result too."
+        "Keep one fault that the change brings and its author would mend if he knew, with the input or state that "
+        "shows it. One call for each; none is a good result too."
     ),
     arguments=ReportFindingArguments,
     example=(

@@ -10,9 +10,7 @@ from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 class RunTestsArguments(Arguments):
     selection: Annotated[
         list[str],
-        Field(
-            default_factory=list, description="Test files or ids; empty: the harness chooses.", max_length=200
-        ),
+        Field(default_factory=list, description="Files or ids; empty: chosen for you.", max_length=200),
     ]
 
 
@@ -24,8 +22,7 @@ async def _run(arguments: RunTestsArguments, context: ToolContext) -> ToolResult
 RUN_TESTS = Tool(
     name="run_tests",
     description=(
-        "Run the project's tests as the final check will; tells what changed against the untouched base. "
-        "Prefer it to the shell."
+        "Run tests as the final check will; tells the difference to the untouched base. Prefer it to the shell."
     ),
     arguments=RunTestsArguments,
     example='{"selection": ["tests/test_app.py"]}',

@@ -13,22 +13,18 @@ _REFUSED_SHOWN = 5  # hosts; a program that tries many says the same of each
 
 
 class ShellArguments(Arguments):
-    command: Annotated[str, Field(description="Bash script.")] = ""
-    workdir: Annotated[str, Field(description="Directory relative to the repository's root.")] = "."
+    command: str = ""
+    workdir: str = "."
     timeout_s: Annotated[
         int,
         Field(
             ge=1,
-            description=f"At most {limits.COMMAND_TIMEOUT_MAX_S}; {limits.COMMAND_TIMEOUT_S} if left out.",
+            description=f"Default {limits.COMMAND_TIMEOUT_S}, at most {limits.COMMAND_TIMEOUT_MAX_S}.",
         ),
     ] = limits.COMMAND_TIMEOUT_S
-    background: Annotated[
-        bool, Field(description="Start it in a sandbox beside, over a copy of the files; gives a handle.")
-    ] = False
-    handle: Annotated[
-        str, Field(description="Of a background process: its new output; with command: run beside it.")
-    ] = ""
-    signal: Annotated[Literal["", "INT", "TERM", "HUP", "KILL"], Field(description="To send to handle.")] = ""
+    background: Annotated[bool, Field(description="Start it on a copy of the files; gives a handle.")] = False
+    handle: Annotated[str, Field(description="Read its new output, or run command beside it.")] = ""
+    signal: Annotated[Literal["", "INT", "TERM", "HUP", "KILL"], Field(description="For handle.")] = ""
 
     @model_validator(mode="after")
     def _says_what_to_do(self) -> "ShellArguments":
@@ -117,8 +113,8 @@ def _describe(arguments: ShellArguments) -> str:
 SHELL = Tool(
     name="shell",
     description=(
-        "Run a bash script at the repository's root. Each call is a new shell: `cd`, exports and /tmp do not "
-        "carry over, and processes end with it, unless `background` is set."
+        "Run a bash script in a new shell at the root or in workdir. `cd` and exports do not persist; processes "
+        "end with the call."
     ),
     arguments=ShellArguments,
     example='{"command": "grep -rn parse_date src"}',

@@ -12,27 +12,18 @@ from bot.errors import ForModel
 
 
 class SubmitArguments(Arguments):
-    outcome: Annotated[
-        SubmitOutcome,
-        Field(
-            description=(
-                "fixed: the change is in the work tree. no_change_needed: shown that nothing is wrong. "
-                "needs_clarification: only a person can decide; ask at most 3 questions. "
-                "blocked: could not be done; say why."
-            )
-        ),
-    ]
-    title: Annotated[str, Field(min_length=1, description="Title of the pull request, or one line.")]
+    outcome: SubmitOutcome  # what each means stands in the rules
+    title: Annotated[str, Field(min_length=1)]  # of the pull request
     summary: Annotated[str, Field(min_length=1, description="What was changed and why, or what was found.")]
-    root_cause: Annotated[str, Field(description="Why the fault happened.")] = ""
+    root_cause: str = ""
     regression_tests: Annotated[
         list[str],
-        Field(default_factory=list, description="Ids of the tests that you added, as run_tests shows them."),
+        Field(default_factory=list, description="Yours; ids as in run_tests."),
     ]
-    risks: Annotated[str, Field(description="What a reviewer should look at twice.")] = ""
+    risks: str = ""
     questions: Annotated[
         list[str],
-        Field(default_factory=list, description="For needs_clarification.", max_length=limits.QUESTIONS),
+        Field(default_factory=list, max_length=limits.QUESTIONS),
     ]
 
 
@@ -69,7 +60,7 @@ def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha)
 
 SUBMIT = Tool(
     name="submit",
-    description="Finish the task. All four outcomes are acceptable results; say what is true.",
+    description="Finish. All four outcomes are acceptable; say what is true.",
     arguments=SubmitArguments,
     example='{"outcome": "fixed", "title": "Add, not subtract", "summary": "add() used the wrong operator."}',
     describe=lambda arguments: f"submit: {arguments.outcome.value}",

@@ -14,9 +14,7 @@ class PlanStepArguments(Arguments):
 
 
 class UpdatePlanArguments(Arguments):
-    plan: Annotated[
-        list[PlanStepArguments], Field(min_length=1, max_length=20, description="All steps, in order.")
-    ]
+    plan: Annotated[list[PlanStepArguments], Field(min_length=1, max_length=20)]
 
 
 async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResult:
@@ -27,7 +25,7 @@ async def _run(arguments: UpdatePlanArguments, context: ToolContext) -> ToolResu
 
 UPDATE_PLAN = Tool(
     name="update_plan",
-    description="Replace the list that people see: two to six short steps, for longer work only.",
+    description="Set the plan that people see: two to six steps; for longer work only.",
     arguments=UpdatePlanArguments,
     example='{"plan": [{"step": "Reproduce the fault", "status": "in_progress"}]}',
     describe=lambda arguments: f"plan of {len(arguments.plan)} steps",
