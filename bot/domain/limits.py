@@ -47,6 +47,21 @@ CLOCK_TOLERANCE_S: Final = 30  # half of the minute that a JWT is dated back: be
 JWT_BACKDATE_S: Final = 60  # GitHub's own advice against clock skew
 TOKEN_SPARE_S: Final = 300  # an installation token is replaced this long before it ends
 
+# -- red CI -----------------------------------------------------------------------------------------------
+CI_REPAIRS: Final = 3  # in a row without a person: a fourth finds no more than the third (as others do)
+CI_QUIET_S: Final = 30.0  # nothing has ended for so long: what one workflow starts is there in seconds
+CI_WAIT_S: Final = 3_600.0  # for checks that never end: most suites take minutes, nearly all under an hour
+CI_LOOK_MOST_S: Final = 120.0  # between two looks: some forty looks of four requests in CI_WAIT_S
+CI_CHECKS: Final = 5  # red checks that are read whole: of a matrix the first ones say it all
+CI_ANNOTATIONS: Final = 20  # of one check: the first ones are the cause
+CI_TEXT_BYTES: Final = 2 * KIB  # of one annotation, title or summary
+CI_LOG_BYTES: Final = 12 * KIB  # of one job's log shown to the model, head and tail: 3,000 tokens
+CI_LOG_HEAD_BYTES: Final = 64 * KIB  # kept of a log while it is read: set-up and first commands
+CI_LOG_TAIL_BYTES: Final = 512 * KIB  # and its end, with the failure and what cleaned up after it
+CI_LOG_READ_BYTES: Final = 256 * MIB  # a log beyond this is left unread from there on
+CI_LOG_READ_S: Final = 60.0  # one log in all; the address lives for a minute
+CI_EXCERPT_LINES: Final = 25  # of a log in a comment for people: a screenful
+
 # -- thread data shown to the model ------------------------------------------------------------------------
 ISSUE_BODY_BYTES: Final = 8 * KIB  # covers nearly all human-written issues; longer ones are pasted logs
 COMMENT_BYTES: Final = 2 * KIB  # a comment that matters is short

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _whole(value: Any) -> Any:
+def whole_text(value: Any) -> Any:
     """A string that encodes as UTF-8 and holds no NUL (neither database nor API takes one)."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
@@ -19,10 +19,10 @@ def _whole(value: Any) -> Any:
 
 
 def _text_or_empty(value: Any) -> Any:
-    return "" if value is None else _whole(value)
+    return "" if value is None else whole_text(value)
 
 
-Text = Annotated[str, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(whole_text)]
 OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
 Id = Annotated[int, Field(gt=0, lt=2**63)]
 

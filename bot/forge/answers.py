@@ -31,13 +31,15 @@ class WriteUnclear(RetryLater):
 
 @dataclass(frozen=True)
 class Request:
-    """`path` begins with `/`, below the API's address. `repeatable`: a write that nobody sees twice."""
+    """`path` begins with `/`, below the API's address. `repeatable`: a write that nobody sees twice. `redirected`:
+    302 is the answer that is wanted."""
 
     verb: str
     path: str
     query: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
     repeatable: bool = False
+    redirected: bool = False
 
     @property
     def may_repeat(self) -> bool:
@@ -95,7 +97,7 @@ def refuse_unless_good(request: Request, answer: Answer, now: float) -> None:
     """Raise RetryLater for a limit, GitHubFault for a refusal, and nothing for 2xx. `now`: seconds since the
     epoch. Faults of the server are not looked at here: whether they may be repeated is the sender's question.
     """
-    if 200 <= answer.status < 300:
+    if 200 <= answer.status < 300 or (request.redirected and answer.status == HTTPStatus.FOUND):
         return
     if is_limit(answer):
         raise RetryLater(f"GitHub limits requests: {answer.message or answer.status}.", wait_for(answer, now))

@@ -47,6 +47,12 @@ LOOK_PERMISSIONS: Final[Mapping[str, str]] = {
     "metadata": "read",
     "pull_requests": "read",
 }
+CI_PERMISSIONS: Final[Mapping[str, str]] = {
+    "actions": "read",
+    "checks": "read",
+    "metadata": "read",
+    "statuses": "read",
+}
 FETCH_PERMISSIONS: Final[Mapping[str, str]] = {"contents": "read", "metadata": "read"}
 
 

@@ -97,6 +97,12 @@ class RepositoryClient:
                 return None
             raise
 
+    def find_redirect(self, path: str) -> str:
+        """The address to which GitHub redirects from `path`, which is not followed: it may be on any host, and is a
+        secret while it lives. Empty: it does not. Raises GitHubFault, RetryLater."""
+        answer = self._send(Request("GET", self._path(path), redirected=True))
+        return answer.headers.get("location", "") if answer.status == HTTPStatus.FOUND else ""
+
     def pages(self, path: str, query: Mapping[str, str] | None = None, key: str = "") -> Iterator[Json]:
         """The items of a list, page by page, at most 3,000. `key`: the list's name in an enclosing object.
 

@@ -21,6 +21,7 @@ from bot.errors import GitHubFault
 from bot.forge.answers import Request
 from bot.forge.auth import (
     API_PERMISSIONS,
+    CI_PERMISSIONS,
     FETCH_PERMISSIONS,
     LOOK_PERMISSIONS,
     PUSH_PERMISSIONS,
@@ -30,6 +31,7 @@ from bot.forge.auth import (
     Tokens,
 )
 from bot.forge.checks import Checks
+from bot.forge.ci import CiReader
 from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.deliveries import HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
@@ -116,6 +118,18 @@ class Forge:
         scope = (place.installation, place.repository, permissions)
         wire = self._wire(lambda: self._tokens.token(*scope))
         return RepositoryClient(place, wire, self._pace, self._names, lambda: self._tokens.forget(*scope))
+
+    def ci(self, installation: InstallationId, full_name: str, repository: RepositoryId) -> CiReader:
+        """What CI says of a repository's commits, with a token that can read that and nothing else. Close it."""
+        wire = self._wire(lambda: self._tokens.token(installation, repository, CI_PERMISSIONS))
+        client = RepositoryClient(
+            Place(installation, repository, full_name),
+            wire,
+            self._pace,
+            self._names,
+            lambda: self._tokens.forget(installation, repository, CI_PERMISSIONS),
+        )
+        return CiReader(client, self._settings.app_id, wire.close)
 
     def push_token(self, installation: InstallationId, repository: RepositoryId) -> str:
         """A token that can push to this repository and nothing else. Raises GitHubFault, RetryLater."""

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from bot.localhub.events import emit_check_run
+from bot.localhub.events import emit_check_run, emit_check_suite
 from bot.localhub.records import Actor, App, CheckRun, CheckSuite, Json, Repository
 from bot.localhub.replies import Refused, unprocessable
+from bot.localhub.shapes_checks import suite_status
 from bot.localhub.state import Hub
 
 TEXT_CHARACTERS: Final = 65_535  # GitHub: summary and text
@@ -38,7 +39,7 @@ def create_check_run(hub: Hub, record: Repository, actor: Actor, body: Json) -> 
     record.check_runs[run.id] = run
     emit_check_run(hub, record, run, "created", actor)
     if run.status == "completed":
-        emit_check_run(hub, record, run, "completed", actor)
+        _tell_completed(hub, record, run, actor)
     return run
 
 
@@ -50,7 +51,14 @@ def update_check_run(hub: Hub, record: Repository, run: CheckRun, actor: Actor, 
     was_completed = run.status == "completed"
     _apply(hub, run, body)
     if run.status == "completed" and not was_completed:
-        emit_check_run(hub, record, run, "completed", actor)
+        _tell_completed(hub, record, run, actor)
+
+
+def _tell_completed(hub: Hub, record: Repository, run: CheckRun, actor: Actor) -> None:
+    """And with the last run of a suite, that the suite is over."""
+    emit_check_run(hub, record, run, "completed", actor)
+    if suite_status(record, run.suite)[0] == "completed":
+        emit_check_suite(hub, record, run.suite, actor)
 
 
 def press_button(hub: Hub, record: Repository, run: CheckRun, actor: Actor, identifier: str) -> None:

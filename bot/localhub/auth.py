@@ -86,7 +86,7 @@ def _app_of_jwt(hub: Hub, text: str) -> App:
     except jwt.PyJWTError:
         raise undecodable from None
     app = next((a for a in hub.apps.values() if issuer in (str(a.id), f"Iv23li{a.id:014d}")), None)
-    if app is None:
+    if app is None or app.public_key is None:
         raise Refused(404, "Integration not found")
     try:
         claims = jwt.decode(

@@ -39,6 +39,10 @@ _METHODS: Final = (
     "end_tokens",
     "rename_repository",
     "add_workflow_run",
+    "begin_workflow",
+    "begin_job",
+    "end_job",
+    "set_status",
 )
 
 

@@ -4,9 +4,21 @@ import json
 from typing import Final
 
 from bot.localhub.gitstore import ZERO_SHA, CommitInfo
-from bot.localhub.records import Actor, App, CheckRun, Delivery, Installation, Json, Repository, Thread
-from bot.localhub.shapes import api, installation, node_id, repo_html, repository, user
-from bot.localhub.shapes_checks import check_run, simple_suite
+from bot.localhub.records import (
+    Actor,
+    App,
+    CheckRun,
+    CheckSuite,
+    Delivery,
+    Installation,
+    Json,
+    Repository,
+    Status,
+    Thread,
+)
+from bot.localhub.shapes import api, installation, node_id, repo_api, repo_html, repository, user
+from bot.localhub.shapes_checks import check_run, check_suite, commit_status, simple_suite
+from bot.localhub.shapes_git import commit
 from bot.localhub.shapes_threads import issue, pull_request
 from bot.localhub.state import Hub, from_iso, iso
 from bot.localhub.webhooks import signature_headers
@@ -14,6 +26,7 @@ from bot.localhub.webhooks import signature_headers
 ALWAYS: Final = ("installation", "installation_repositories", "ping")  # sent without a subscription
 EVENTS: Final = (
     "check_run",
+    "check_suite",
     "create",
     "delete",
     "issue_comment",
@@ -24,6 +37,7 @@ EVENTS: Final = (
     "pull_request_review_thread",
     "push",
     "repository",
+    "status",
 )
 
 
@@ -95,6 +109,38 @@ def emit_check_run(
 ) -> None:
     shown = {**check_run(hub, record, run), "check_suite": simple_suite(hub, record, run.suite)}
     emit(hub, record, "check_run", actor, {"action": action, "check_run": shown, **extra})
+
+
+def emit_check_suite(hub: Hub, record: Repository, suite: CheckSuite, actor: Actor) -> None:
+    """The suite is over."""
+    shown = check_suite(hub, record, suite)
+    del shown["repository"]
+    emit(hub, record, "check_suite", actor, {"action": "completed", "check_suite": shown})
+
+
+def emit_status(hub: Hub, record: Repository, status: Status, actor: Actor) -> None:
+    """`status`, with at most ten branches whose tip the commit is."""
+    told = commit_status(hub, record, status)
+    info = record.git.commit(status.sha)
+    assert info is not None
+    tips = [name for name, sha in record.git.branches().items() if sha == status.sha][:10]
+    at = repo_api(hub, record, f"/commits/{status.sha}")
+    branches = [{"name": name, "commit": {"sha": status.sha, "url": at}, "protected": False} for name in tips]
+    kept = ("id", "avatar_url", "target_url", "context", "description", "state", "created_at", "updated_at")
+    payload = {name: told[name] for name in kept}
+    emit(
+        hub,
+        record,
+        "status",
+        actor,
+        {
+            **payload,
+            "sha": status.sha,
+            "name": record.full_name,
+            "commit": commit(hub, record, info),
+            "branches": branches,
+        },
+    )
 
 
 def emit_push(hub: Hub, record: Repository, ref: str, before: str, after: str, actor: Actor) -> None:

@@ -59,7 +59,7 @@ class App:
     name: str
     owner: Account
     bot: Account
-    public_key: RSAPublicKey
+    public_key: RSAPublicKey | None  # None: GitHub's own, for which nobody else speaks
     webhook_url: str
     webhook_secret: str
     permissions: dict[str, str]
@@ -233,6 +233,7 @@ class WorkflowRun:
     conclusion: str | None
     created_at: str
     jobs: list[Job]
+    suite: "CheckSuite"
 
 
 @dataclass

@@ -3,30 +3,16 @@
 Nothing here runs a workflow or sends a repository's own webhook: both are told as they were seeded or made.
 """
 
+from bot.localhub.actions_ci import create_status as add_status
 from bot.localhub.api import ANYBODY, Call, Route
 from bot.localhub.records import CheckSuite, Hook, Job, Json, Status, WorkflowRun
 from bot.localhub.replies import CREATED, NO_CONTENT, Reply, invalid, not_found, unprocessable
 from bot.localhub.shapes import node_id, repo_api, repo_html, repository, user
-from bot.localhub.shapes_checks import check_suite, pulls_on
+from bot.localhub.shapes_checks import check_suite, commit_status, pulls_on
 from bot.localhub.shapes_git import git_commit_short
 
 _STATES = ("error", "failure", "pending", "success")
 _STATUSES_A_CONTEXT = 1000  # GitHub: 1,000 statuses per sha and context
-
-
-def _status(call: Call, item: Status) -> Json:
-    return {
-        "url": repo_api(call.hub, call.repository, f"/statuses/{item.sha}"),
-        "avatar_url": user(call.hub, item.creator)["avatar_url"],
-        "id": item.id,
-        "node_id": node_id("SC", item.id),
-        "state": item.state,
-        "description": item.description,
-        "target_url": item.target_url,
-        "context": item.context,
-        "created_at": item.created_at,
-        "updated_at": item.created_at,
-    }
 
 
 def create_status(call: Call) -> Reply:
@@ -51,8 +37,8 @@ def create_status(call: Call) -> Reply:
         call.actor.account,
         call.hub.now(),
     )
-    record.statuses.append(made)
-    return Reply({**_status(call, made), "creator": user(call.hub, made.creator)}, CREATED)
+    add_status(call.hub, record, call.actor.account, made)
+    return Reply({**commit_status(call.hub, record, made), "creator": user(call.hub, made.creator)}, CREATED)
 
 
 def combined_status(call: Call) -> Reply:
@@ -67,7 +53,7 @@ def combined_status(call: Call) -> Reply:
     return Reply(
         {
             "state": whole,
-            "statuses": call.page(list(newest.values()), lambda s: _status(call, s)),
+            "statuses": call.page(list(newest.values()), lambda s: commit_status(call.hub, record, s)),
             "sha": sha,
             "total_count": len(newest),
             "repository": repository(call.hub, record),
@@ -115,9 +101,9 @@ def workflow_run(call: Call, run: WorkflowRun) -> Json:
         "conclusion": run.conclusion,
         "workflow_id": run.id + 1,
         "workflow_url": repo_api(hub, record, f"/actions/workflows/{run.id + 1}"),
-        "check_suite_id": run.id + 2,
-        "check_suite_node_id": node_id("CS", run.id + 2),
-        "check_suite_url": repo_api(hub, record, f"/check-suites/{run.id + 2}"),
+        "check_suite_id": run.suite.id,
+        "check_suite_node_id": node_id("CS", run.suite.id),
+        "check_suite_url": repo_api(hub, record, f"/check-suites/{run.suite.id}"),
         "url": at,
         "html_url": repo_html(hub, record, f"/actions/runs/{run.id}"),
         **{f"{name}_url": f"{at}/{end}" for name, end in links.items()},

@@ -50,7 +50,8 @@ def _annotation(call: Call, run: CheckRun, given: Json) -> Json:
 
 
 def list_for_ref(call: Call) -> Reply:
-    """Filters `check_name`, `status`, `app_id`; `filter=latest` (the default) keeps the newest of each name."""
+    """Filters `check_name`, `status`, `app_id`; `filter=latest` (the default) keeps the newest of each name
+    of a suite."""
     sha = call.repository.git.resolve(str(call.params["ref"]))
     if sha is None:
         raise unprocessable(f"No commit found for SHA: {call.params['ref']}")
@@ -63,7 +64,7 @@ def list_for_ref(call: Call) -> Reply:
         and query.get("app_id", str(r.suite.app.id)) == str(r.suite.app.id)
     ]
     if query.get("filter", "latest") == "latest":
-        found = list({(r.suite.app.id, r.name): r for r in found}.values())
+        found = list({(r.suite.id, r.name): r for r in found}.values())
     found.sort(key=lambda r: r.id, reverse=True)
     shown = call.page(found, lambda r: check_run(call.hub, call.repository, r))
     return Reply({"total_count": len(found), "check_runs": shown})

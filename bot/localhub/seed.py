@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bot.localhub import actions_threads as act
 from bot.localhub.actions_checks import press_button
+from bot.localhub.actions_ci import begin_job, begin_workflow, create_status, end_job
 from bot.localhub.actions_git import NewPull, after_ref_change, create_pull
 from bot.localhub.actions_reviews import Place, reply, resolve
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
@@ -26,12 +27,11 @@ from bot.localhub.records import (
     Actor,
     App,
     Installation,
-    Job,
     Json,
     Repository,
     Role,
+    Status,
     Thread,
-    WorkflowRun,
 )
 from bot.localhub.rest_app import delivery_item
 from bot.localhub.shapes_checks import check_run
@@ -40,11 +40,13 @@ from bot.localhub.shapes_threads import comment, issue, pull_request
 from bot.localhub.state import Hub
 
 DEFAULT_PERMISSIONS = {
+    "actions": "read",
     "checks": "write",
     "contents": "write",
     "issues": "write",
     "metadata": "read",
     "pull_requests": "write",
+    "statuses": "read",
 }
 SEED_TIME = 1_790_000_000  # author and committer time of seeded commits: the same files give the same SHAs
 
@@ -196,18 +198,57 @@ class Seed:
                 self.hub, record, "repository", Actor(record.owner), {"action": "renamed", "changes": changes}
             )
 
-    def add_workflow_run(self, full_name: str, branch: str, jobs: Mapping[str, tuple[str, str]]) -> int:
+    # -- CI of others -----------------------------------------------------------------------------------------
+    def add_workflow_run(
+        self, full_name: str, branch: str, jobs: Mapping[str, tuple[str, str]], workflow: str = "ci"
+    ) -> int:
         """A finished run of GitHub Actions on a branch: job name to (conclusion, log). Returns its id."""
         with self.hub.lock:
+            run = self.begin_workflow(full_name, branch, list(jobs), workflow)
+            for name, (conclusion, log) in jobs.items():
+                self.end_job(full_name, run, name, conclusion, log)
+            return run
+
+    def begin_workflow(self, full_name: str, branch: str, jobs: list[str], workflow: str = "ci") -> int:
+        """A run of GitHub Actions whose jobs have begun. Returns its id."""
+        with self.hub.lock:
             record = self._repo(full_name)
+            sha = record.git.ref(f"refs/heads/{branch}")
+            if sha is None:
+                raise KeyError(branch)
+            return begin_workflow(self.hub, record, (branch, sha), jobs, workflow).id
+
+    def begin_job(self, full_name: str, run: int, name: str) -> int:
+        """One more job of a run, or one of them again. Returns its id, which is its check run's too."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            return begin_job(self.hub, record, record.workflow_runs[run], name).id
+
+    def end_job(
+        self,
+        full_name: str,
+        run: int,
+        name: str,
+        conclusion: str,
+        log: str = "",
+        annotations: list[Json] | None = None,
+    ) -> None:
+        """The newest job of that name ends."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            job = [one for one in record.workflow_runs[run].jobs if one.name == name][-1]
+            end_job(self.hub, record, job, conclusion, log, annotations or [])
+
+    def set_status(self, full_name: str, login: str, branch: str, state: str, context: str = "ci") -> None:
+        """A commit status on a branch's tip, as another service sets it."""
+        with self.hub.lock:
+            record, creator = self._repo(full_name), self._person(login)
             sha = record.git.ref(f"refs/heads/{branch}") or ""
-            made = [Job(self.hub.new_id("job"), name, end, log) for name, (end, log) in jobs.items()]
-            failed = any(job.conclusion != "success" for job in made)
-            end = "failure" if failed else "success"
-            number = self.hub.new_id("workflow run")
-            run = WorkflowRun(number, "ci", branch, sha, "push", end, self.hub.now(), made)
-            record.workflow_runs[run.id] = run
-            return run.id
+            about = f"{context}: {state}"
+            made = Status(
+                self.hub.new_id("status"), sha, state, context, about, None, creator, self.hub.now()
+            )
+            create_status(self.hub, record, creator, made)
 
     def set_role(self, full_name: str, login: str, role: str) -> None:
         """`role`: none, read, triage, write, maintain, admin."""

@@ -1,7 +1,7 @@
 """GitHub's JSON for check runs and check suites. Pure."""
 
-from bot.localhub.records import CheckRun, CheckSuite, Json, Repository
-from bot.localhub.shapes import app, node_id, repo_api, repo_html, repository
+from bot.localhub.records import CheckRun, CheckSuite, Json, Repository, Status
+from bot.localhub.shapes import app, node_id, repo_api, repo_html, repository, user
 from bot.localhub.shapes_git import git_commit_short
 from bot.localhub.shapes_threads import pull_minimal
 from bot.localhub.state import Hub
@@ -45,8 +45,9 @@ def suite_status(record: Repository, suite: CheckSuite) -> tuple[str, str | None
     runs = [r for r in record.check_runs.values() if r.suite.id == suite.id]
     if not runs or any(r.status != "completed" for r in runs):
         return "in_progress" if runs else "queued", None
+    newest = {r.name: r for r in runs}.values()  # of a job that was run again, the last one counts
     worst = ("failure", "timed_out", "cancelled", "action_required", "neutral", "skipped", "success")
-    return "completed", next(c for c in worst if any(r.conclusion == c for r in runs))
+    return "completed", next(c for c in worst if any(r.conclusion == c for r in newest))
 
 
 def simple_suite(hub: Hub, record: Repository, suite: CheckSuite) -> Json:
@@ -82,4 +83,20 @@ def check_suite(hub: Hub, record: Repository, suite: CheckSuite) -> Json:
         "runs_rerequestable": True,
         "head_commit": git_commit_short(record, suite.head_sha),
         "repository": repository(hub, record),
+    }
+
+
+def commit_status(hub: Hub, record: Repository, item: Status) -> Json:
+    """simple-commit-status, as the REST API lists it."""
+    return {
+        "url": repo_api(hub, record, f"/statuses/{item.sha}"),
+        "avatar_url": user(hub, item.creator)["avatar_url"],
+        "id": item.id,
+        "node_id": node_id("SC", item.id),
+        "state": item.state,
+        "description": item.description,
+        "target_url": item.target_url,
+        "context": item.context,
+        "created_at": item.created_at,
+        "updated_at": item.created_at,
     }

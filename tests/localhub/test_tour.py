@@ -53,10 +53,11 @@ WEBHOOKS = {
     *(("pull_request_review_comment", action) for action in ("created", "edited")),
     *(("pull_request_review_thread", action) for action in ("resolved", "unresolved")),
     *(("check_run", action) for action in ("created", "completed", "requested_action")),
+    ("check_suite", "completed"),
     ("pull_request_review", "submitted"),
     ("repository", "renamed"),
     ("installation", "created"),
-    *((event, None) for event in ("push", "create", "delete", "ping")),
+    *((event, None) for event in ("push", "create", "delete", "ping", "status")),
 }
 """Everything that the hub can send: each is sent, and judged by its schema."""
 
