@@ -113,7 +113,7 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked = world.comment(told.asks, "@agent fix this")
+        asked = world.comment(told.asks, told.says)
         task = TaskId(f"t-{asked}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
@@ -121,6 +121,9 @@ class Stage:
             if told.reply:
                 self.wait("the question", lambda: self._rests(task))
                 world.comment("ada", told.reply)
+            if told.stop_at:
+                self.wait("the work", lambda: len(world.model.requests) - paid >= told.stop_at)
+                world.comment("ada", "@agent stop")
             view = self.wait("the end", lambda: self._finished(task))
             assert view.outcome == told.outcome, f"{view.outcome}: {view.detail}"
         self._wake_the_frozen()
