@@ -54,6 +54,7 @@ from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.metrics import WorkerMetrics
+from bot.tasks.queue_notices import QueueNotices
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.review.steps import ReviewSteps
 from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
@@ -156,6 +157,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 answerer=github,
                 executor=executor,
                 now=time.time,
+                tell_queue=QueueNotices(services, time.time).tell,
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 models=tuple(named),

@@ -6,6 +6,8 @@ Races, and how each is closed:
 - Two loops admit at once: admission is one transaction that holds the write lock (SQLite) or the rows
   (PostgreSQL: an advisory lock), so limits are counted once.
 - Two requests for one issue: the partial unique index on `active_key`.
+- A queued task's place is told while it is admitted: telling raises the epoch (`hold_queued`), so does taking, and
+  whoever is older writes nothing more. A queued row's epoch is nobody's but the teller's.
 - A write that is still on its way while its run waits or hands over, and the task is admitted again: waiting and
   releasing raise the epoch, so it is Superseded and not taken for a write of the next run.
 """
@@ -20,6 +22,7 @@ from sqlalchemy.engine import Connection, Row
 from bot.domain.allowance import Cost
 from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.limits import QUEUE_LOOKED_AT
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import Bug, Superseded
@@ -34,6 +37,7 @@ STEERING: Final = "steering"
 ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
+PRIORITY_EVENT: Final = 20  # nobody waits: an event asked for it
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
 
@@ -53,6 +57,14 @@ class Admitted:
 
     task: TaskId
     segment: int
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A task that waits to be admitted, as it was seen."""
+
+    id: TaskId
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ def insert_task(
             installation=request.installation,
             repository=request.repository.id,
             request=json.dumps(asdict(request)),
-            priority=PRIORITY_PERSON,
+            priority=PRIORITY_EVENT if request.head else PRIORITY_PERSON,
             created_at=now,
             phase=Phase.ACCEPT.value,
         )
@@ -228,10 +240,35 @@ class Tasks:
             ).scalars()
             return tuple(sorted(TaskId(name) for name in released))
 
-    def requeue(self, task_id: TaskId) -> bool:
-        """A waiting task is queued again now (somebody replied); False when it does not wait."""
+    def queue(self, most: int) -> tuple[Queued, ...]:
+        """The first `most` tasks that wait to be admitted, in the order in which they will be."""
+        query = (
+            sa.select(task.c.id, task.c.epoch)
+            .where(task.c.status == TaskStatus.QUEUED.value)
+            .order_by(task.c.priority, task.c.created_at, task.c.id)
+            .limit(most)
+        )
+        with self._database.read() as connection:
+            return tuple(Queued(TaskId(row.id), row.epoch) for row in connection.execute(query))
+
+    def count_before(self, task_id: TaskId) -> int:
+        """How many tasks are queued before this one; 0 when it is not queued."""
+        names = [one.id for one in self.queue(QUEUE_LOOKED_AT)]
+        return names.index(task_id) if task_id in names else 0
+
+    def hold_queued(self, queued: Queued) -> Taken:
+        """To tell people of it while it waits: whoever takes it next supersedes us. Raises Superseded when it is
+        queued no more, or somebody else tells."""
+        mine = (task.c.id == queued.id, task.c.epoch == queued.epoch)
         with self._database.write() as connection:
-            return wake_task(connection, task_id)
+            held = connection.execute(
+                task.update()
+                .where(*mine, task.c.status == TaskStatus.QUEUED.value)
+                .values(epoch=task.c.epoch + 1)
+            )
+            if held.rowcount != 1:
+                raise Superseded(f"{queued.id} is not queued as it was")
+            return _taken(connection.execute(sa.select(task).where(task.c.id == queued.id)).one())
 
     def running(self) -> tuple[TaskView, ...]:
         return self._views(task.c.status == _RUNNING)
@@ -298,10 +335,10 @@ def _has_row(connection: Connection, taken: Taken, kind: str) -> bool:
 
 def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
     """Hold the task's row and see that the epoch is still ours. Raises Superseded."""
+    # Whatever puts a running task back into the queue raises its epoch, so no run passes here with a queued one.
+    under_way = task.c.status.in_((_RUNNING, TaskStatus.QUEUED.value))
     held = connection.execute(
-        task.update()
-        .where(task.c.id == task_id, task.c.epoch == epoch, task.c.status == _RUNNING)
-        .values(epoch=task.c.epoch)
+        task.update().where(task.c.id == task_id, task.c.epoch == epoch, under_way).values(epoch=task.c.epoch)
     )
     if held.rowcount != 1:
         raise Superseded(f"{task_id} has a newer epoch than {epoch}, or is over")

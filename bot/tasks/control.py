@@ -97,7 +97,8 @@ class Controls:
                 view = await self._call(parts.tasks.find_active, asked.active_key)
                 if view is None:
                     return as_refused(asked, Refusal.NOTHING_RUNNING)
-                await self._answer(delivery, control, render_status(self._describe(view)))
+                before = await self._call(parts.tasks.count_before, view.id)
+                await self._answer(delivery, control, render_status(self._describe(view, before)))
                 return None
             case CommandWord.HELP:
                 await self._answer(delivery, control, render_help(parts.handle, parts.models))
@@ -217,10 +218,10 @@ class Controls:
         except ConfigFault as fault:
             return render_config_fault(str(fault))
 
-    def _describe(self, view: TaskView) -> TaskState:
+    def _describe(self, view: TaskView, before: int) -> TaskState:
         facts = parse_facts(view.facts)
         seconds = max(0.0, self.parts.now() - view.created_at)
-        return TaskState(view.status, view.phase, facts.plan, facts.spent, seconds, facts.comment_url)
+        return TaskState(view.status, view.phase, facts.plan, facts.spent, seconds, before, facts.comment_url)
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)

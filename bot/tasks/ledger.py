@@ -4,8 +4,8 @@
 
 Races, and how each is closed:
 - Death after the request went out, before its answer was kept: the row says `sending`. The next run looks for
-  the effect. Found: kept. Not found: it may still be on its way, so it looks again when the request can't be
-  running any more (its timeout and EFFECT_SETTLE_S later), and only then sends again.
+  the effect. Found: kept. Not found: it may still be on its way, so it looks again and again until the request can't
+  be running any more (its timeout and EFFECT_SETTLE_S later), and only then sends again.
 - An answer that was lost (WriteUnclear from `create`): looked for at once; if it isn't there the error goes on,
   and the next run does the above. A limit or a refusal is no such thing: the row goes back to `planned`.
 - Two workers on one task: every change of the row checks the epoch; the older one is Superseded before it
@@ -21,10 +21,10 @@ for.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -35,6 +35,7 @@ from bot.forge.answers import WriteUnclear
 from bot.store.effects import Effect, Effects, EffectState
 
 T = TypeVar("T")
+_FIRST_LOOK_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -93,8 +94,12 @@ class Ledger:
         log.warning(
             "an effect may be under way", effect=effect.key, epoch=effect.epoch, wait_s=max(0.0, left)
         )
-        await self._pause(max(0.0, left))
-        return await self._call(find)
+        for pause in _pauses(max(0.0, left)):
+            await self._pause(pause)
+            found = await self._call(find)
+            if found is not None:
+                break
+        return found
 
     async def _create(self, sending: "_Sending", find: Callable[[], T | None], create: Callable[[], T]) -> T:
         handed = time.monotonic()
@@ -141,6 +146,16 @@ class Ledger:
 
     async def _call(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+
+def _pauses(in_all_s: float) -> Iterator[float]:
+    """Pauses between looks that together last so long, each twice as long as the one before: most that was under way
+    is there within a second. At least one."""
+    pause, left = _FIRST_LOOK_S, in_all_s
+    while left > 2 * pause:
+        yield pause
+        left, pause = left - pause, 2 * pause
+    yield left
 
 
 def _consume(request: "asyncio.Future[Any]") -> None:

@@ -87,6 +87,7 @@ class WorkerParts:
     executor: Executor
     now: Callable[[], float]
     sweep: Sweep | None = None
+    tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
     models: tuple[str, ...] = ()  # that people may name, the default first
 
@@ -173,6 +174,7 @@ class Worker:
             ("reconcile", self._reconcile, intervals.care_s, None),
             ("intake", self._take_in, intervals.intake_s, None),
             ("admission", self._admit, intervals.admission_s, self._arrived),
+            ("queue", self._tell_queue, limits.QUEUE_LOOK_S, None),
             ("sweep", self._redeliver, intervals.sweep_s, None),
             ("scan", self._look_for_comments, intervals.scan_s, None),
             ("retention", self._clear_old, limits.RETENTION_S, None),
@@ -191,6 +193,10 @@ class Worker:
     async def _take_in(self) -> None:
         if await self._leads() and await self._intake.decide_waiting():
             self._arrived.set()
+
+    async def _tell_queue(self) -> None:
+        if self._parts.tell_queue is not None and await self._leads():
+            await self._parts.tell_queue()
 
     async def _clear_old(self) -> None:
         """Portion by portion; other loops have their turn in between."""

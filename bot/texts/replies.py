@@ -7,7 +7,7 @@ from bot.domain.commands import AVAILABLE, CommandWord
 from bot.domain.repo_config import REPO_CONFIG_PATH, RepoConfig
 from bot.domain.tasks import Phase, TaskStatus
 from bot.texts.sanitise import code, sanitise_line
-from bot.texts.tracking import DOING, render_plan, render_spent
+from bot.texts.tracking import DOING, render_place, render_plan, render_spent
 
 _HELP = {
     CommandWord.FIX: "a change, proven by tests where that is possible, as a pull request. Free text means the same",
@@ -90,6 +90,7 @@ class TaskState:
     plan: tuple[tuple[str, str], ...]
     spent: Spent
     seconds: float
+    before: int  # tasks in the queue before it
     url: str  # of the comment or check run that is kept up to date; empty: none yet
 
 
@@ -97,7 +98,7 @@ def render_status(state: TaskState) -> str:
     """State, plan, time and cost."""
     match state.status:
         case TaskStatus.QUEUED:
-            doing = "in the queue: others are before me"
+            doing = f"waiting for a free place; {render_place(state.before)}"
         case TaskStatus.WAITING if state.phase is not Phase.ASK:
             doing = "waiting for a server that asked me to; I go on by myself"
         case _:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.domain.budget import Spent
+from bot.domain.limits import QUEUE_SHOWN
 from bot.domain.tasks import Phase
 from bot.texts.sanitise import sanitise_line
 
@@ -29,18 +30,29 @@ class TrackingState:
     spent: Spent
     notes: tuple[str, ...]
     marker: str
+    before: int | None = None  # tasks in the queue before it; None: it is at work
 
 
 def render_tracking(state: TrackingState) -> str:
-    """While the task runs."""
+    """While the task runs, and while it waits for its turn."""
     again = f" (round {state.round + 1})" if state.round else ""
-    lines = [f"👀 I am {DOING[state.phase]}{again}."]
+    doing = f"👀 I am {DOING[state.phase]}{again}."
+    lines = [doing if state.before is None else f"⏳ I have seen this; {render_place(state.before)}."]
     if state.plan:
         lines += ["", *render_plan(state.plan)]
     lines += [f"\n- {sanitise_line(note, 600)}" for note in state.notes]
     if state.spent.turns:
         lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
     return "\n".join([*lines, "", state.marker, ""])
+
+
+def render_place(before: int) -> str:
+    """Where in the queue a task is that has so many before it."""
+    if before >= QUEUE_SHOWN:
+        return f"more than {QUEUE_SHOWN} tasks are before it in the queue"
+    if before == 0:
+        return "it is next in the queue"
+    return "1 task is before it in the queue" if before == 1 else f"{before} tasks are before it in the queue"
 
 
 def render_questions(questions: tuple[str, ...], spent: str, marker: str) -> str:

@@ -7,9 +7,10 @@ own. A worker that died is replaced, and the replacement tells the next one as w
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -89,7 +90,7 @@ class Stage:
             case Misfortune.KILLED_AFTER_WRITE:
                 self._order(n, performed=True, happens=lambda: self._send(signal.SIGKILL))
             case Misfortune.TWO_OWNERS_AT_WRITE:
-                self._order(n, performed=True, happens=lambda: self._send(signal.SIGSTOP))
+                self._order(n, performed=True, happens=self._freeze)
             case Misfortune.BAD_GATEWAY:
                 self._order(n, performed=True, status=502)
             case Misfortune.DROPPED:
@@ -113,7 +114,7 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked = world.comment(told.asks, "@agent fix this")
+        asked = world.comment(told.asks, told.says)
         task = TaskId(f"t-{asked}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
@@ -121,8 +122,13 @@ class Stage:
             if told.reply:
                 self.wait("the question", lambda: self._rests(task))
                 world.comment("ada", told.reply)
+            if told.stop_at:
+                self.wait("the work", lambda: len(world.model.requests) - paid >= told.stop_at)
+                world.comment("ada", "@agent stop")
             view = self.wait("the end", lambda: self._finished(task))
             assert view.outcome == told.outcome, f"{view.outcome}: {view.detail}"
+        if self.frozen is not None:  # before it is declared dead it may well go on
+            self.wait("the death of the frozen one", self._has_passed_on)
         self._wake_the_frozen()
         self.wait("a verdict on every delivery", self._all_decided)
         self._expect_one_of_everything(asked, task)
@@ -160,6 +166,7 @@ class Stage:
                 assert died, f"it ended by itself\n{self.log()}"
                 self._replace()
             elif self.worker.is_frozen:
+                self._freeze()
                 self.frozen = self.worker
                 self._replace(host="another")
             elif self.frozen is not None and self._has_passed_on():
@@ -199,6 +206,18 @@ class Stage:
     def _send(self, number: signal.Signals) -> None:
         os.kill(self.worker.pid, number)
 
+    def _freeze(self) -> None:
+        """Not while another thread of it has the file locked: machines that share one file freeze together."""
+        for _ in range(500):
+            os.kill(self.worker.pid, signal.SIGSTOP)
+            while not (self.worker.is_frozen or self.worker.is_dead):
+                time.sleep(0.001)
+            if self.worker.is_dead or _can_be_written(self.world.data_dir / "pullwright.db"):
+                return
+            os.kill(self.worker.pid, signal.SIGCONT)
+            time.sleep(0.005)
+        raise AssertionError("the file stays locked")
+
     def _replace(self, host: str = "") -> None:
         self.deaths += 1
         self.worker = start_worker(self.world, self.world.data_dir / host if host else self.world.data_dir)
@@ -229,6 +248,16 @@ class Stage:
 
 def _is_write(path: str) -> bool:
     return "/api/v3/repos/" in path or path.endswith("/git-receive-pack")
+
+
+def _can_be_written(path: Path) -> bool:
+    with closing(sqlite3.connect(path, timeout=0.0, isolation_level=None)) as connection:
+        try:
+            connection.execute("begin immediate")
+            connection.execute("rollback")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def start_worker(world: World, data_dir: Path) -> Worker:

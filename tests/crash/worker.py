@@ -122,7 +122,10 @@ def _live(environment: dict[str, str], log: str, cells: Any) -> None:
     os.environ.update(environment)
     configure_log()
     _watch_commits(cells)
-    sys.exit(asyncio.run(_work()))
+    code = asyncio.run(_work())
+    if code == _FENCED:
+        os._exit(code)  # as the command does
+    sys.exit(code)
 
 
 async def _work() -> int:

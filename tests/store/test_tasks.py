@@ -1,6 +1,7 @@
 """Tasks: admitted within the limits, one holder at a time, one end."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -11,7 +12,7 @@ from bot.domain.tasks import Phase, TaskStatus
 from bot.errors import Superseded
 from bot.store.database import Database
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Admitted, Taken, Tasks, insert_task
+from bot.store.tasks import AdmissionLimits, Admitted, Taken, Tasks, insert_task, wake_task
 from tests.store.requests import request
 
 WIDE = AdmissionLimits(fleet=10, repository=10, installation=10)
@@ -65,6 +66,37 @@ def test_limits_hold_for_fleet_repository_and_installation(database: Database) -
     tasks.finish(take(tasks), Outcome.PROVEN, "", 10.0)
     again = tasks.admit(AdmissionLimits(fleet=3, repository=1, installation=2), 10.0)
     assert [one.task for one in again] == ["t-2"]
+
+
+def test_people_come_before_events_and_places_are_told_in_that_order(database: Database) -> None:
+    pushed = replace(request(1, issue=1), head="a" * 40)
+    tasks = queue(database, pushed, request(2, issue=2), request(3, issue=3))
+    assert [one.id for one in tasks.queue(9)] == ["t-2", "t-3", "t-1"]
+    assert [tasks.count_before(TaskId(f"t-{n}")) for n in (2, 3, 1, 4)] == [0, 1, 2, 0]
+    one_by_one = [tasks.admit(AdmissionLimits(n, 9, 9), 9.0) for n in (1, 2, 3)]
+    assert [one.task for admitted in one_by_one for one in admitted] == ["t-2", "t-3", "t-1"]
+
+
+def test_whoever_tells_of_a_queued_task_is_superseded_by_its_run_and_by_the_next_teller(
+    database: Database,
+) -> None:
+    tasks = queue(database, request(1))
+    (seen,) = tasks.queue(9)
+    first = tasks.hold_queued(seen)
+    with pytest.raises(Superseded):
+        tasks.hold_queued(seen)
+    tasks.save_facts(first, {"a": 1})
+    (again,) = tasks.queue(9)
+    second = tasks.hold_queued(again)
+    with pytest.raises(Superseded):
+        tasks.save_facts(first, {})
+    tasks.admit(WIDE, 1.0)
+    run = take(tasks)
+    assert (run.facts, run.attempts) == ({"a": 1}, 1), "telling is no attempt"
+    with pytest.raises(Superseded):
+        tasks.save_facts(second, {})
+    with pytest.raises(Superseded):
+        tasks.hold_queued(again)
 
 
 def test_two_loops_that_admit_at_once_admit_each_task_once(database: Database) -> None:
@@ -161,14 +193,19 @@ def test_a_write_that_comes_after_its_run_waits_is_refused_even_when_the_task_ru
     assert take(tasks).epoch == old.epoch + 2
 
 
-def test_a_task_that_waits_for_a_person_comes_back_when_it_is_queued_again(database: Database) -> None:
+def wake(database: Database) -> bool:
+    with database.write() as connection:
+        return wake_task(connection, TaskId("t-1"))
+
+
+def test_a_task_that_waits_for_a_person_comes_back_when_it_is_woken(database: Database) -> None:
     tasks = queue(database, request(1))
     tasks.admit(WIDE, 1.0)
-    assert not tasks.requeue(TaskId("t-1"))
+    assert not wake(database)
     tasks.wait(take(tasks), until=None)
     assert tasks.admit(WIDE, 1e12) == ()
-    assert tasks.requeue(TaskId("t-1"))
-    assert not tasks.requeue(TaskId("t-1"))
+    assert wake(database)
+    assert not wake(database)
     assert [one.segment for one in tasks.admit(WIDE, 2.0)] == [2]
 
 

@@ -16,6 +16,7 @@ TEST = edit("tests/test_app.py", OLD_TEST[-50:], OLD_TEST[-50:] + NEW_TEST[len(O
 RUN_TESTS = Call("run_tests", {"selection": []})
 GOOD: Final[tuple[Turn, ...]] = (shell("cat app.py"), FIX, TEST, RUN_TESTS, submit())
 ASK = Call("ask_person", {"questions": ["Should `add` take strings too?"]})
+ANSWER = submit("no_change_needed", summary="`add` subtracts (`app.py:2`).")
 
 
 def _nothing(_world: World) -> None:
@@ -25,7 +26,8 @@ def _nothing(_world: World) -> None:
 @dataclass(frozen=True)
 class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
-    `reply`: what Ada answers when she is asked. `arrange`: the story's own trouble, for each telling."""
+    `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
+    asked so often (0: never). `arrange`: the story's own trouble, for each telling."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -33,7 +35,9 @@ class Story:
     pulls: int = 0
     comments: int = 1
     asks: str = "ada"
+    says: str = "@agent fix this"
     reply: str = ""
+    stop_at: int = 0
     arrange: Callable[[World], None] = field(default=_nothing)
 
 
@@ -48,5 +52,10 @@ STORIES: Final = (
     Story("refused", GOOD, None, asks="eve"),
     Story("gives up", (FIX, Say("I can't go on."), Say("Really not.")), Outcome.BLOCKED),
     Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, comments=2, reply="Numbers only."),
+    Story(
+        "answer", (shell("cat app.py"), ANSWER), Outcome.ANSWERED, says="@agent explain why sums are wrong"
+    ),
+    Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
+    Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
 )

@@ -143,7 +143,7 @@ def test_config_says_what_holds_and_where_it_comes_from(snapshot: SnapshotAssert
 def test_status(status: TaskStatus, phase: Phase, snapshot: SnapshotAssertion) -> None:
     spent = Spent(turns=3, input_tokens=12_000, output_tokens=900, cost_usd=0.034, seconds=200)
     plan = (("Look", "completed"), ("Mend it", "in_progress"))
-    assert render_status(TaskState(status, phase, plan, spent, 300.0, "http://hub/1")) == snapshot
+    assert render_status(TaskState(status, phase, plan, spent, 300.0, 2, "http://hub/1")) == snapshot
 
 
 def test_an_answer_is_the_models_words_without_claims(snapshot: SnapshotAssertion) -> None:
@@ -160,6 +160,20 @@ def test_the_tracking_comment(snapshot: SnapshotAssertion) -> None:
     state = TrackingState(Phase.WORK, 1, plan, spent, ("No test command was found.",), tracking_marker(TASK))
     assert render_tracking(state) == snapshot
     assert render_tracking(replace(state, plan=(), spent=Spent(), notes=(), round=0)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (0, "it is next in the queue"),
+        (1, "1 task is before it in the queue"),
+        (7, "7 tasks are before it in the queue"),
+        (limits.QUEUE_SHOWN, "more than 20 tasks are before it in the queue"),
+    ],
+)
+def test_the_tracking_comment_of_a_task_that_waits_for_a_free_place(before: int, said: str) -> None:
+    state = TrackingState(Phase.ACCEPT, 0, (), Spent(), (), tracking_marker(TASK), before)
+    assert render_tracking(state).startswith(f"⏳ I have seen this; {said}.\n")
 
 
 @pytest.mark.parametrize(

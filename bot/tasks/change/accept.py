@@ -1,18 +1,24 @@
-"""Accept: 👀 on the comment, the tracking comment, the base commit pinned. Seconds after the comment."""
+"""Accept: 👀 on the comment, the tracking comment, the base commit pinned. Seconds after the comment.
 
-from bot.domain.tasks import Phase
+A task that has to wait for a free place gets the first two while it waits (`tasks/queue_notices.py`).
+"""
+
 from bot.errors import GitHubFault
 from bot.tasks.change.desk import Desk
 from bot.texts.markers import tracking_marker
+from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_tracking
+
+_GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 
 
 async def accept(desk: Desk) -> None:
     """Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
     await react(desk)
-    if not desk.facts.comment:
-        comment = await ensure_tracking_comment(desk)
-        await desk.learn(comment=comment["id"], comment_url=comment["url"])
+    if desk.facts.comment:  # its place in the queue stood there
+        await edit_tracking(desk, _render(desk, None))
+    else:
+        await learn_tracking_comment(desk)
     if not desk.facts.base_commit:
         branch = desk.request.base_branch
         await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
@@ -23,15 +29,15 @@ async def react(desk: Desk) -> None:
     try:
         await desk.call(desk.github.threads.create_reaction, desk.request.issue, desk.request.comment_id)
     except GitHubFault as fault:
-        if fault.status not in (404, 410):
+        if fault.status not in _GONE:
             raise
 
 
-async def ensure_tracking_comment(desk: Desk) -> dict[str, object]:
-    """The one comment of this task: its id and address."""
+async def learn_tracking_comment(desk: Desk, before: int | None = None) -> None:
+    """The one comment of this task is there, and its id and address are known. `before`: see `TrackingState`."""
     marker, issue = tracking_marker(desk.taken.id), desk.request.issue
     threads = desk.github.threads
-    body = render_tracking(TrackingState(Phase.ACCEPT, 0, (), desk.facts.spent, (), marker))
+    body = _render(desk, before)
 
     def find() -> dict[str, object] | None:
         found = threads.find_tracking_comment(issue, marker)
@@ -42,4 +48,28 @@ async def ensure_tracking_comment(desk: Desk) -> dict[str, object]:
         return {"id": made.id, "url": made.url}
 
     ledger = desk.services.ledger
-    return await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
+    made = await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
+    await desk.learn(comment=made["id"], comment_url=made["url"])
+
+
+async def tell_place(desk: Desk, before: int) -> None:
+    """While the task waits for a free place: how many are before it."""
+    if desk.facts.comment:
+        await edit_tracking(desk, _render(desk, before))
+    else:
+        await learn_tracking_comment(desk, before)
+
+
+async def edit_tracking(desk: Desk, body: str) -> None:
+    """New text in the tracking comment. One that somebody deleted is not made again."""
+    try:
+        await desk.call(desk.github.threads.edit_comment, desk.facts.comment, body)
+    except GitHubFault as fault:
+        if fault.status not in _GONE:
+            raise
+
+
+def _render(desk: Desk, before: int | None) -> str:
+    facts, marker = desk.facts, tracking_marker(desk.taken.id)
+    state = TrackingState(desk.taken.phase, 0, facts.plan, facts.spent, (), marker, before)
+    return redact(render_tracking(state), desk.services.settings.secrets)

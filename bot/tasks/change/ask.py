@@ -12,8 +12,8 @@ import hashlib
 
 from bot.agent.contract import EventKind
 from bot.store.tasks import STEERING
+from bot.tasks.change.accept import edit_tracking
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.report import edit_tracking
 from bot.texts.markers import asking_marker, tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import render_call, render_questions, render_spent

@@ -2,8 +2,7 @@
 
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
-from bot.errors import GitHubFault
-from bot.tasks.change.accept import ensure_tracking_comment
+from bot.tasks.change.accept import edit_tracking, learn_tracking_comment
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import total_spent
 from bot.tasks.change.progress import Progress
@@ -12,14 +11,11 @@ from bot.texts.markers import tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_spent, render_tracking
 
-_GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
-
 
 async def report(desk: Desk) -> None:
     """The last state of the tracking comment."""
     if not desk.facts.comment:
-        comment = await ensure_tracking_comment(desk)
-        await desk.learn(comment=comment["id"], comment_url=comment["url"])
+        await learn_tracking_comment(desk)
     facts, submission = desk.facts, desk.facts.submission
     secrets = desk.services.settings.secrets
     ending = Ending(
@@ -47,15 +43,6 @@ async def edit_progress(desk: Desk, progress: Progress) -> None:
     marker = tracking_marker(desk.taken.id)
     state = TrackingState(phase, desk.facts.round, plan, progress.spent, notes, marker)
     await edit_tracking(desk, redact(render_tracking(state), desk.services.settings.secrets))
-
-
-async def edit_tracking(desk: Desk, body: str) -> None:
-    """New text in the tracking comment. One that somebody deleted is not made again."""
-    try:
-        await desk.call(desk.github.threads.edit_comment, desk.facts.comment, body)
-    except GitHubFault as fault:
-        if fault.status not in _GONE:
-            raise
 
 
 async def _patch_so_far(desk: Desk) -> str:
