@@ -19,6 +19,7 @@ from bot.verify.difference import render_difference
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
+from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
 from bot.verify.split import is_selectable
 from bot.verify.tiers import Findings, decide_tier
@@ -114,6 +115,12 @@ class Verifier:
         bench = self._bench(told, self.subject.patience.run_s(baseline))
         verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
         return self._evidence(tree, await verification.run(), measured)
+
+    async def run_tests_of(self, tree: TreeSha, other: Evidence, told: Told | None = None) -> OthersSay:
+        """What the proven tests of another change say about this one."""
+        names = tuple(proof.test_id for proof in other.proofs)
+        longest = self.subject.patience.run_s(await self.baseline())
+        return await run_tests_of(self._bench(told, longest), self.subject, tree, other.patch_tree, names)
 
     def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
         subject = self.subject
