@@ -34,6 +34,7 @@ class RunPurpose(StrEnum):
     PROOF_ALONE = "proof_alone"  # the proven tests without the others: must pass
     FLAKE_BASE = "flake_base"
     FLAKE_PATCH = "flake_patch"
+    OTHERS_TESTS = "others_tests"  # the code of one attempt with the regression tests of another
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _PURPOSE: Final = {
     RunPurpose.PROOF_ALONE: "the whole change, the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",
+    RunPurpose.OTHERS_TESTS: "the code of the change with the tests of another attempt",
 }
 
 

@@ -39,6 +39,29 @@ def render_difference(
     return "\n".join([*lines, *_tail(report, output)])
 
 
+def find_new_passes(report: TestReport, baseline: Baseline) -> tuple[str, ...]:
+    """Tests that the base does not have and that pass: what they do on the base decides whether they prove anything.
+    None where so many come at once that they are no regression tests."""
+    new = report.ids(TestStatus.PASSED) - _known(baseline)
+    usable = not (report.problem or baseline.problem) and len(new) <= limits.FLAKE_TESTS
+    return tuple(sorted(new)) if usable else ()
+
+
+def render_on_base(names: tuple[str, ...], report: TestReport) -> str:
+    """`report`: of these tests on the untouched code, with nothing of the change but its tests."""
+    results = report.results
+    green = frozenset(name for name in names if name in report.ids(TestStatus.PASSED))
+    red = frozenset(name for name in names if name in report.ids(TestStatus.FAILED))
+    lost = frozenset(names) - green - red
+    lines = ["", "The new tests on the untouched code, with nothing of the change but its tests:"]
+    lines += _section("Fail there, as a proof must", red)
+    lines += _section("Pass there as well, so they show nothing about the change", green)
+    lines += _section("Can't be loaded or set up there, so they prove nothing", lost)
+    told = min(lost & results.keys(), default="") or (min(report.broken, default="") if lost else "")
+    said = results[told].message.strip().splitlines()[-1:] if told else []
+    return "\n".join([*lines, *(f"  {line}" for line in said)])
+
+
 def _tail(report: TestReport, output: str) -> list[str]:
     return [] if report.results else ["", "The end of its output:", output.strip()[-3_000:]]
 

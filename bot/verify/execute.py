@@ -32,6 +32,7 @@ _LABELS = {
     RunPurpose.PROOF_ALONE: "the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, on the base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, with the change",
+    RunPurpose.OTHERS_TESTS: "the change with another attempt's tests",
 }
 
 

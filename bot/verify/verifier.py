@@ -15,10 +15,12 @@ from bot.repos.contract import Repos
 from bot.sandbox.contract import Sandbox
 from bot.verify.affected import affected_tests
 from bot.verify.baseline import Baseline, decide_baseline
-from bot.verify.difference import render_difference
+from bot.verify.difference import find_new_passes, render_difference, render_on_base
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
+from bot.verify.material import read_material
+from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
 from bot.verify.split import is_selectable
 from bot.verify.tiers import Findings, decide_tier
@@ -43,6 +45,7 @@ class Verifier:
     load: Callable[[], Baseline | None] = _nothing_known
     keep: Callable[[Baseline], None] = _keep_nothing
     _baseline: "asyncio.Task[Baseline] | None" = field(default=None, init=False)
+    _tried_on_base: dict[tuple[TreeSha, tuple[str, ...]], str] = field(default_factory=dict, init=False)
 
     # -- for the agent --------------------------------------------------------------------------------------
     async def baseline(self, told: Told | None = None) -> Baseline:
@@ -63,10 +66,30 @@ class Verifier:
         command = select(self.subject.test, chosen)
         ran = await self._bench(None).run(RunPurpose.WHOLE_PATCH, tree, self.subject.environment, command)
         said = render_difference(ran.report, baseline, command.command, ran.output, partial=bool(chosen))
+        said += await self._on_base(tree, find_new_passes(ran.report, baseline))
         if chosen == selection:
             return said
         why = f"The whole suite takes {baseline.seconds:.0f} s: these are the test files that the change concerns."
         return f"{why}\n{said}"
+
+    async def _on_base(self, tree: TreeSha, names: tuple[str, ...]) -> str:
+        """What new tests do on the untouched code: one more run, of these tests alone, and once for the same tests."""
+        if not names:
+            return ""
+        subject = self.subject
+        material = await read_material(self.repos, subject.key, subject.base_tree, tree)
+        alone = await self.repos.derive(subject.key, subject.base_tree, material.tests)
+        if (alone, names) not in self._tried_on_base:
+            try:
+                command = select(subject.test, names)
+            except ForModel:  # its runner can't select: the verification will tell
+                return ""
+            longest = subject.patience.run_s(await self.baseline())
+            ran = await self._bench(None, longest).run(
+                RunPurpose.TESTS_ONLY, alone, subject.environment, command
+            )
+            self._tried_on_base[alone, names] = render_on_base(names, ran.report)
+        return self._tried_on_base[alone, names]
 
     async def _affected(self, tree: TreeSha, baseline: Baseline) -> tuple[str, ...]:
         """Empty: run them all."""
@@ -114,6 +137,12 @@ class Verifier:
         bench = self._bench(told, self.subject.patience.run_s(baseline))
         verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
         return self._evidence(tree, await verification.run(), measured)
+
+    async def run_tests_of(self, tree: TreeSha, other: Evidence, told: Told | None = None) -> OthersSay:
+        """What the proven tests of another change say about this one."""
+        names = tuple(proof.test_id for proof in other.proofs)
+        longest = self.subject.patience.run_s(await self.baseline())
+        return await run_tests_of(self._bench(told, longest), self.subject, tree, other.patch_tree, names)
 
     def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
         subject = self.subject

@@ -18,8 +18,9 @@ from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsF
 from tests.model_server.seen import Seen
 from tests.stories.model import Say, StoryModel, Turn, edit, submit
 from tests.stories.registry import FIX, GOOD, TEST
-from tests.stories.world import BUG, FILES
+from tests.stories.world import BUG, FILES, OLD_TEST
 
+SUM = "\n    def test_sum(self):\n        self.assertEqual(add({})\n"
 WHO = b"Ada <ada@example.org>"
 
 
@@ -106,6 +107,30 @@ def test_of_two_attempts_the_proven_one_is_kept(desk: Desk) -> None:
     assert ended["spent"]["turns"] > 3, "what both cost"
     names = sorted(path.name for path in Path(ended["folder"]).iterdir())
     assert names == ["events-2.jsonl", "events.jsonl", "evidence.json", "patch.diff"]
+
+
+@pytest.mark.stories
+def test_of_two_proven_attempts_the_one_that_passes_the_others_test_is_kept(desk: Desk) -> None:
+    """One fixes what the issue says, the other only the value that it tried itself, in fewer lines."""
+    first: list[bool] = []
+
+    def play(seen: Seen) -> Turn:
+        if seen.turn == 0:
+            first.append(True)
+            special = "(3 if (a, b) == (1, 2) else a - b)"
+            return edit("app.py", "a - b", special if len(first) == 1 else "a + b  # adds\n    # both")
+        text = json.dumps(seen.body["messages"])
+        value = "1, 2), 3" if "if (a, b)" in text else "2, 3), 5"
+        test = edit("tests/test_app.py", OLD_TEST[-50:], f"{OLD_TEST[-50:]}{SUM.format(value)}")
+        return [test, submit()][min(seen.turn - 1, 1)]
+
+    assert desk.run(play, attempts=2) == 0
+    ended = desk.last("ended")
+    assert "+    return a + b" in ended["diff"]
+    evidence = json.loads((Path(ended["folder"]) / "evidence.json").read_text())["evidence"]
+    said = "Chosen among 2 attempts; 1 of 1 regression tests of the others pass with its code."
+    assert evidence["notes"] == [said]
+    assert evidence["runs"][-1]["purpose"] == "others_tests"
 
 
 def test_a_model_that_gives_up_leaves_its_work_in_the_patch_and_the_files_alone(desk: Desk) -> None:

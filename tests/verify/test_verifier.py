@@ -119,6 +119,7 @@ async def test_the_agent_sees_differences(case: Case) -> None:
     answer = await verifier.run_tests(case.changed(app_py=FIX, tests__test_new_py=NEW_TEST), ())
     assert "Newly passing (1):\n  tests/test_red.py::test_red" in answer
     assert "New tests that pass (1):\n  tests/test_new.py::test_sum" in answer
+    assert "Fail there, as a proof must (1):\n  tests/test_new.py::test_sum" in answer
     broken = await verifier.run_tests(case.changed(app_py="def add(a, b):\n    return 7\n"), ())
     assert "Newly failing (1):\n  tests/test_old.py::test_zero" in broken
     assert "assert 7 == 0" in broken

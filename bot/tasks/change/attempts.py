@@ -19,15 +19,16 @@ _TIERS = tuple(Tier)  # from most to least
 
 @dataclass(frozen=True)
 class Candidate:
-    """One finished attempt. `number` counts from 1; `size`: lines of its diff; `others`: how many regression tests of
-    other attempts pass on it."""
+    """One finished attempt. `number` counts from 1; `size`: lines of its diff; `failed_others`: how many regression
+    tests of the other attempts fail on it. Failures are counted and not passes: who wrote one test is judged by more
+    tests of others than who wrote five."""
 
     number: int
     outcome: Outcome
     tree: TreeSha
     evidence: Evidence | None = None
     size: int = 0
-    others: int = 0
+    failed_others: int = 0
 
 
 def decide_fresh(evidence: Evidence, attempt: int, spent: Spent, budget: Budget) -> bool:
@@ -37,16 +38,33 @@ def decide_fresh(evidence: Evidence, attempt: int, spent: Spent, budget: Budget)
     return all(share <= limits.FRESH_ATTEMPT_SHARE for share in used_shares(budget, spent).values())
 
 
+def find_tied(candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Those that tier and regressions put first, when there are several different ones: between them the regression
+    tests of all attempts decide."""
+    judged = [one for one in candidates if one.evidence is not None]
+    if not judged:
+        return ()
+    best = min(map(_measured, judged))
+    first = tuple(one for one in judged if _measured(one) == best)
+    return first if len({one.tree for one in first}) > 1 else ()
+
+
 def choose_best(candidates: tuple[Candidate, ...]) -> Candidate:
     """By evidence: tier, what it broke, the other attempts' regression tests, the smaller change, the earlier one."""
+    return min(candidates, key=lambda one: (*_measured(one), one.failed_others, one.size, one.number))
 
-    def key(one: Candidate) -> tuple[int, int, int, int, int]:
-        if one.evidence is None:
-            return len(_TIERS), 0, 0, one.size, one.number
-        broken = len(one.evidence.regressions) + len(one.evidence.missing)
-        return _TIERS.index(one.evidence.tier), broken, -one.others, one.size, one.number
 
-    return min(candidates, key=key)
+def _measured(one: Candidate) -> tuple[int, int]:
+    """Tier, and how much it broke; less is better."""
+    if one.evidence is None:
+        return len(_TIERS), 0
+    return _TIERS.index(one.evidence.tier), len(one.evidence.regressions) + len(one.evidence.missing)
+
+
+def render_choice(chosen: Candidate, asked: int, count: int) -> str:
+    """Why this one of `count` attempts: a note of the evidence. `asked`: so many tests of others it had to pass."""
+    passed = asked - chosen.failed_others
+    return f"Chosen among {count} attempts; {passed} of {asked} regression tests of the others pass with its code."
 
 
 def render_earlier(evidence: Evidence, summary: str) -> str:

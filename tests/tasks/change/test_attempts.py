@@ -8,16 +8,25 @@ from bot.domain.budget import Budget, Spent, add_spent, remaining
 from bot.domain.evidence import Evidence, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
-from bot.tasks.change.attempts import Candidate, choose_best, decide_fresh, render_earlier
+from bot.tasks.change.attempts import (
+    Candidate,
+    choose_best,
+    decide_fresh,
+    find_tied,
+    render_choice,
+    render_earlier,
+)
 
 TREE = TreeSha("a" * 40)
 RED = Evidence(CommitSha("c" * 40), TREE, TREE, Tier.D, "2 tests broke.", "pytest", "pytest", "none")
 BUDGET = Budget(turns=100, tokens=1_000_000, money_usd=10.0, minutes=60)
 
 
-def candidate(number: int, tier: Tier | None, broken: int = 0, size: int = 10, others: int = 0) -> Candidate:
+def candidate(
+    number: int, tier: Tier | None, broken: int = 0, size: int = 10, failed_others: int = 0
+) -> Candidate:
     evidence = replace(RED, tier=tier, regressions=tuple("abcdefgh"[:broken])) if tier else None
-    return Candidate(number, Outcome.UNVERIFIED, TREE, evidence, size, others)
+    return Candidate(number, Outcome.UNVERIFIED, TREE, evidence, size, failed_others)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +36,7 @@ def candidate(number: int, tier: Tier | None, broken: int = 0, size: int = 10, o
         (candidate(1, Tier.B), candidate(2, Tier.A)),
         (candidate(1, None), candidate(2, Tier.D, broken=5)),
         (candidate(1, Tier.D, broken=3), candidate(2, Tier.D, broken=1, size=900)),
-        (candidate(1, Tier.A, others=0), candidate(2, Tier.A, others=1, size=900)),
+        (candidate(1, Tier.A, failed_others=1), candidate(2, Tier.A, size=900)),
         (candidate(1, Tier.A, size=50), candidate(2, Tier.A, size=4)),
         (candidate(2, Tier.A), candidate(1, Tier.A)),
     ],
@@ -35,6 +44,17 @@ def candidate(number: int, tier: Tier | None, broken: int = 0, size: int = 10, o
 def test_what_was_measured_decides_and_then_the_smaller_change(worse: Candidate, better: Candidate) -> None:
     assert choose_best((worse, better)) is better
     assert choose_best((better, worse)) is better
+
+
+def test_tests_of_others_are_asked_only_where_they_decide() -> None:
+    first, second = candidate(1, Tier.A), replace(candidate(2, Tier.A), tree=TreeSha("b" * 40))
+    assert find_tied((first, second, candidate(3, Tier.B))) == (first, second)
+    assert find_tied((first, candidate(2, Tier.B), candidate(3, None))) == (), "one is ahead"
+    assert find_tied((first, candidate(2, Tier.A))) == (), "the same change twice"
+    assert find_tied((candidate(1, None), candidate(2, None))) == ()
+    chosen = replace(second, failed_others=1)
+    said = "Chosen among 3 attempts; 2 of 3 regression tests of the others pass with its code."
+    assert render_choice(chosen, 3, 3) == said
 
 
 def test_a_red_end_gets_one_fresh_attempt_while_enough_is_left() -> None:
