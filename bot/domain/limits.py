@@ -77,6 +77,7 @@ COMMAND_OUTPUT_BYTES: Final = 4 * MIB  # kept of one command's output (head and 
 SANDBOX_MEMORY_BYTES: Final = 4096 * MIB  # headroom about three times a usual suite's peak
 SANDBOX_PROCESSES: Final = 512  # a parallel test run needs under 200
 SANDBOX_CPUS: Final = 4.0  # of one command, where a cgroup can say so: a parallel build on a larger host
+SANDBOX_USERS: Final = 256  # workspaces open at once on a host: some four for each of 50 tasks
 SANDBOX_NICE: Final = 5  # behind the worker, which must answer GitHub and renew its heartbeat
 SANDBOX_OPEN_FILES: Final = 4096  # four times the usual soft limit: test runners and watchers open many
 SANDBOX_FILE_BYTES: Final = 1024 * MIB  # RLIMIT_FSIZE

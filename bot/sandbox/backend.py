@@ -2,12 +2,12 @@
 
 It must never open a workspace on a host whose preflight did not pass, nor take a weaker sandbox in its place.
 
-Races: those of `folders`.
+Races: those of `folders` and `identities`.
 """
 
 import asyncio
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.domain import limits
@@ -19,6 +19,7 @@ from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import NO_SETUP, Environment, Preflight, SetupSpec, Workspace
 from bot.sandbox.environments import Shelf, hold_layers, release
 from bot.sandbox.folders import WorkerFolder
+from bot.sandbox.identities import Identities, Identity
 from bot.sandbox.preflight import Prepared, Readiness, enforced_by
 from bot.sandbox.runner import Runner, default_toolchains, make_upper
 from bot.sandbox.seam import Mounts
@@ -27,7 +28,8 @@ from bot.sandbox.workspace import SandboxWorkspace
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """What the operator decides. `uid`: whom sandboxed processes run as on the host when the worker is root."""
+    """What the operator decides. `uid`: who owns the layers on the host when the worker is root; commands run as the
+    users after it."""
 
     state_dir: Path
     uid: int
@@ -49,10 +51,11 @@ class BubblewrapSandbox:
         self._settings = settings
         self._folder = WorkerFolder(settings.state_dir / "workspaces")
         self._readiness = Readiness("bubblewrap", settings.state_dir, self._prepare)
+        self._identities: Identities | None = None  # None: commands run as the owner, or as ourselves
 
     @property
     def owner_uid(self) -> int | None:
-        """Who owns what a sandbox reads and writes: the dedicated uid when we are root; None: ourselves."""
+        """Who owns what a sandbox reads and writes: a dedicated uid when we are root; None: ourselves."""
         return self._settings.uid if os.geteuid() == 0 else None
 
     async def preflight(self) -> Preflight:
@@ -68,23 +71,55 @@ class BubblewrapSandbox:
         """See `contract.Sandbox.ensure_environment`."""
         runner = await self._readiness.runner()
         layers = setup.Layers(self._settings.shelf("environments"), self.owner_uid)
-        return await setup.ensure_environment(spec, runner.run, layers)
+        identity = await asyncio.to_thread(self._lease)
+        try:
+            return await setup.ensure_environment(spec, replace(runner, identity=identity).run, layers)
+        finally:
+            if identity is not None:
+                identity.give_back()
+
+    def _lease(self) -> Identity | None:
+        try:
+            return self._identities.lease() if self._identities is not None else None
+        except OSError as error:
+            raise SandboxUnavailable(f"No user for a workspace: {error}.") from error
 
     def _prepare(self) -> Prepared[Runner]:
         bwrap = find_bubblewrap(self._settings.bwrap)
         folder = self._folder.ensure()
         toolchains = default_toolchains(self._settings.toolchains)
+        users = self._find_users()
         runner = Runner(
-            bwrap, self.owner_uid, toolchains, find_cgroups(), egress.serve, self._settings.bounds
+            bwrap,
+            self.owner_uid,
+            toolchains,
+            find_cgroups(),
+            egress.serve,
+            self._settings.bounds,
+            self._lease(),
         )
         version = ".".join(map(str, bwrap.version))
         found = f"{version}, {bwrap.source}: {bwrap.path}"
-        return Prepared(runner, folder, found, enforced_by(runner.cgroups))
+        return Prepared(runner, folder, found, {**enforced_by(runner.cgroups), "user on the host": users})
+
+    def _find_users(self) -> str:
+        """Settle whom commands run as; in words, for the report."""
+        if self.owner_uid is None:
+            return "the worker's own, without rights"
+        identities = Identities(self._settings.state_dir / "users", self.owner_uid)
+        fault = identities.find_fault()
+        if fault:
+            return f"{self.owner_uid} for all workspaces ({fault})"
+        self._identities = identities
+        return f"one for each workspace, from {self.owner_uid + 1} on; files belong to {self.owner_uid}"
 
     def _open(self, runner: Runner, template: Path, environment: Environment) -> SandboxWorkspace:
         held: tuple[int, ...] = ()
         try:
             held = hold_layers(environment)
+            identity = self._lease()
+            if identity is not None:
+                held = (*held, identity.lock)
             if self.owner_uid is not None:
                 for layer in (template, environment.env_layer, *environment.workspace_layers):
                     if layer is not None:
@@ -92,8 +127,12 @@ class BubblewrapSandbox:
             folder = self._folder.make()
             (folder / "view").mkdir()
             upper = make_upper(folder / "layer", self.owner_uid)
+        except SandboxUnavailable:
+            release(held)
+            raise
         except OSError as error:
             release(held)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
+        runner = replace(runner, identity=identity)
         mounts = Mounts((*environment.workspace_layers, template), upper, env_lower=environment.env_layer)
         return SandboxWorkspace(runner, folder, mounts, environment, held)

@@ -82,7 +82,8 @@ class Descriptors(contextlib.ExitStack):
 
 @dataclass(frozen=True)
 class Launch:
-    """One start, all decided. `binds`: name below the stage to host directory. `watch`: see `watchdog`."""
+    """One start, all decided. `binds`: name below the stage to host directory; those in `mapped` are shown through
+    the namespace `map` (None: as they are). `watch`: see `watchdog`."""
 
     uid: int | None  # to drop to; None: stay
     bwrap: str
@@ -95,6 +96,8 @@ class Launch:
     watch: Mapping[str, Any]
     inherited: tuple[int, ...]  # descriptors that bubblewrap reads
     status: int
+    map: int | None = None
+    mapped: tuple[str, ...] = ()
     plant: bool = False
     volatile: bool = False  # the layer is worthless after a crash of the host: sync nothing
 
@@ -209,6 +212,7 @@ async def start(
     try:
         request = descriptors.memory(marshal.dumps(_request(launch, theirs)))
         passed = (request, *launch.inherited, launch.status, *((theirs.fileno(),) if theirs else ()))
+        passed += () if launch.map is None else (launch.map,)
         try:
             process = await asyncio.create_subprocess_exec(
                 *program("bot.sandbox.launcher"),
@@ -243,6 +247,8 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
         "uid": launch.uid,
         "stage": STAGE,
         "binds": launch.binds,
+        "map": launch.map,
+        "mapped": launch.mapped,
         "lowers": launch.lowers,
         "volatile": launch.volatile,
         "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],

@@ -69,7 +69,8 @@ def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
 def _stage(request: dict) -> None:  # type: ignore[type-arg]
     """Private to us: a file system over the stage, in it every host directory under a short name.
 
-    All are opened before the stage covers anything, for some may lie below it.
+    All are opened before the stage covers anything, for some may lie below it. Layers are shown with the owner's
+    files as our own, where the worker gave a map for that (`bot.sandbox.identities`).
     """
     stage = request["stage"]
     opened = [(name, os.open(source, os.O_PATH | os.O_CLOEXEC)) for name, source in request["binds"]]
@@ -79,8 +80,14 @@ def _stage(request: dict) -> None:  # type: ignore[type-arg]
     for name, descriptor in opened:
         target = f"{stage}/{name}"
         os.makedirs(target)  # noqa: PTH103
-        syscalls.bind(f"/proc/self/fd/{descriptor}", target)
+        shown = f"/proc/self/fd/{descriptor}"
+        if request["map"] is not None and name in request["mapped"]:
+            syscalls.bind_mapped(shown, target, request["map"])
+        else:
+            syscalls.bind(shown, target)
         os.close(descriptor)
+    if request["map"] is not None:
+        os.close(request["map"])
 
 
 def _new_user_namespace(_: dict) -> None:  # type: ignore[type-arg]

@@ -28,6 +28,7 @@ from bot.sandbox.bwrap import Bubblewrap
 from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.egress import EgressLog
+from bot.sandbox.identities import Identity
 from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
 from bot.sandbox.output import HeadTail, Output
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Channel, Mounts
@@ -47,7 +48,8 @@ BY_SIGNAL: Final = {
 
 @dataclass(frozen=True)
 class Runner:
-    """Everything that is the same for every command of this worker. `uid`: whom to drop to; None: stay."""
+    """Everything that is the same for every command of a workspace. `uid`: who owns the layers when we are root; None:
+    ourselves. `identity`: whom commands run as, and how they see the layers; None: the owner."""
 
     bwrap: Bubblewrap
     uid: int | None
@@ -55,6 +57,7 @@ class Runner:
     cgroups: CgroupHost
     serve: Serve | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    identity: Identity | None = None
 
     copies = False
     interpreter = INTERPRETER
@@ -214,18 +217,21 @@ class _Attempt:
         inside = Inside(toolchains, env, files, self._variables(), seccomp, status, block)
         text = "\0".join(build_arguments(inside)) + "\0"
         arguments = descriptors.memory(text.encode("utf-8", "surrogateescape"))
+        lowers, identity = tuple(f"l{i}" for i in range(len(self.mounts.lowers))), self.runner.identity
         binds = [
             *((name, str(path)) for name, path in toolchains),
-            *((f"l{i}", str(path)) for i, path in enumerate(self.mounts.lowers)),
+            *zip(lowers, map(str, self.mounts.lowers), strict=True),
             ("upper", str(self.mounts.upper)),
             *((("env", str(self.mounts.env_upper or self.mounts.env_lower)),) if env else ()),
             *((f"b/{path.name}", str(path)) for path in self._bwrap_dirs()),
         ]
         return Launch(
-            uid=self.runner.uid,
+            uid=identity.uid if identity else self.runner.uid,
+            map=identity.map if identity else None,
+            mapped=("upper", "env", *lowers),
             bwrap=f"{STAGE}/b/{self.runner.bwrap.path.relative_to(self._bwrap_dirs()[0].parent)}",
             binds=tuple(binds),
-            lowers=tuple(f"l{i}" for i in range(len(self.mounts.lowers))),
+            lowers=lowers,
             arguments=("--args", str(arguments)),
             command=argv,
             cgroups=group.entries,
