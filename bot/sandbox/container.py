@@ -34,8 +34,8 @@ from bot.sandbox.container_cli import Engine, Image, Inside
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.copies import copied_size, lay_out
 from bot.sandbox.egress import EgressLog
-from bot.sandbox.launch import program
 from bot.sandbox.output import HeadTail
+from bot.sandbox.programs import program
 from bot.sandbox.runner import BY_SIGNAL, FILES_BELOW, Serve, run_to_its_end, shell_argv
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Channel, Mounts
 

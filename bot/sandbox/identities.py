@@ -21,7 +21,7 @@ from pathlib import Path
 from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox import syscalls
-from bot.sandbox.launch import program
+from bot.sandbox.programs import program
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Start one sandbox, tell what becomes of it, and kill all of it.
 
-The worker starts the launcher (`bot.sandbox.launcher`), which becomes bubblewrap. Everything that it needs goes
+The zygote forks the launcher (`bot.sandbox.launcher`), which becomes bubblewrap. Everything that it needs goes
 in by descriptors: nothing of the host stands in an environment or on a command line that is readable inside.
 It must never return from `finish` while a process of the sandbox lives.
 
@@ -10,7 +10,7 @@ Races and how each is closed:
 - The child's id could be used again before we take a pidfd on it: it waits on `--block-fd` until we have one.
 - Outside is quicker than inside: the pidfd of the namespace's first process becomes readable only after the
   kernel has reaped every process of the namespace, daemons included.
-- PDEATHSIG follows the thread: we start from the event loop's own, which lives as long as the command is awaited.
+- PDEATHSIG follows the thread that forked: the zygote has one only, and ends when the worker's end of its socket does.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ import marshal
 import os
 import signal
 import socket
-import sys
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from bot.domain import limits
@@ -32,18 +31,9 @@ from bot.sandbox.arguments import STAGE
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.output import Output
 from bot.sandbox.seam import PROXY_ADDRESS
+from bot.sandbox.starter import Starter
 
-PROGRAMS: Final = Path(__file__).resolve().parents[2]
-"""The directory that holds the package `bot`, for programs that start without site-packages."""
-
-INTERPRETER: Final = os.path.realpath(sys.executable)
 _CHUNK: Final = 1 << 16
-
-
-def program(module: str) -> list[str]:
-    """argv that runs `main()` of a module of ours, with the standard library alone."""
-    code = f"import sys; sys.path.insert(0, {str(PROGRAMS)!r}); from {module} import main; main()"
-    return [INTERPRETER, "-I", "-S", "-c", code]
 
 
 class Descriptors(contextlib.ExitStack):
@@ -129,19 +119,21 @@ class Told:
 class Running:
     """A started sandbox, waiting on its block descriptor until `release`."""
 
-    process: asyncio.subprocess.Process
+    line: socket.socket  # on which the zygote tells the launcher's pidfd
     output: Output
     told: Told
     block: int
     news: asyncio.Event  # something was told
     listener: socket.socket | None = None
     egress: EgressLog = field(default_factory=EgressLog)
-    pidfd: int | None = None
+    pidfd: int | None = None  # of the sandbox's first process
+    launcher: int | None = None  # the launcher's, who becomes bubblewrap
     heard: bytes = b""
     pipes: tuple[int, ...] = ()
     all_dead: asyncio.Event = field(default_factory=asyncio.Event)
     all_read: asyncio.Event = field(default_factory=asyncio.Event)
     all_told: asyncio.Event = field(default_factory=asyncio.Event)
+    launcher_gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, chunk: bytes) -> None:
         """What came on the status pipe: whole lines are taken, a part is kept."""
@@ -162,19 +154,14 @@ class Running:
 
     def kill(self) -> None:
         """Kill every process of the sandbox; `finish` waits until they are dead."""
-        if self.pidfd is not None:
+        target = self.launcher if self.pidfd is None else self.pidfd
+        if target is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        else:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+                signal.pidfd_send_signal(target, signal.SIGKILL)
 
     async def ended(self) -> None:
         """Until the last process inside is dead, or the start has failed."""
-        if self.pidfd is None:
-            await self.process.wait()
-        else:
-            await self.all_dead.wait()
+        await (self.launcher_gone if self.pidfd is None else self.all_dead).wait()
 
     async def told_over(self) -> None:
         """Until the watchdog reports a bound."""
@@ -185,53 +172,52 @@ class Running:
     async def finish(self) -> None:
         """Back when everything is dead and all that was written is read."""
         await self.ended()
-        await self.process.wait()
+        await self.launcher_gone.wait()
         await self.all_read.wait()
         await self.all_told.wait()
 
     def close(self) -> None:
-        """Give the pidfd and the listener back; no more readers on the pipes."""
+        """Give the pidfds, the line and the listener back; no more readers on the pipes."""
+        loop = asyncio.get_running_loop()
         for descriptor in self.pipes:
-            asyncio.get_running_loop().remove_reader(descriptor)
-        if self.pidfd is not None:
-            asyncio.get_running_loop().remove_reader(self.pidfd)
-            os.close(self.pidfd)
-            self.pidfd = None
+            loop.remove_reader(descriptor)
+        loop.remove_reader(self.line)
+        self.line.close()
+        for pidfd in (self.pidfd, self.launcher):
+            if pidfd is not None:
+                loop.remove_reader(pidfd)
+                os.close(pidfd)
+        self.pidfd = self.launcher = None
         if self.listener is not None:
             self.listener.close()
 
 
 async def start(
-    launch: Launch, descriptors: Descriptors, stdin: int, output: Output, status_block: tuple[int, int]
+    launch: Launch, descriptors: Descriptors, output: Output, ends: tuple[int, int, int], starter: Starter
 ) -> Running:
-    """Start and wait until bubblewrap's child exists. `status_block`: our read end of the status pipe, our write
-    end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
-    status, block = status_block
+    """Start and wait until bubblewrap's child exists. `ends`: what it reads from, our read end of the status pipe, our
+    write end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
+    stdin, status, block = ends
     written, sink = descriptors.pipe()
     ours, theirs = socket.socketpair() if launch.plant else (None, None)
     try:
         request = descriptors.memory(marshal.dumps(_request(launch, theirs)))
         passed = (request, *launch.inherited, launch.status, *((theirs.fileno(),) if theirs else ()))
         passed += () if launch.map is None else (launch.map,)
+        places = [(stdin, 0), (sink, 1), (sink, 2), *((number, number) for number in passed)]
         try:
-            process = await asyncio.create_subprocess_exec(
-                *program("bot.sandbox.launcher"),
-                str(request),
-                stdin=stdin,
-                stdout=sink,
-                stderr=asyncio.subprocess.STDOUT,
-                pass_fds=passed,
-                env={},  # pid 1 of the sandbox shows its launcher's environment to everybody inside
-                cwd="/",
-            )
-        except OSError as error:
+            if not starter.is_ready:
+                await asyncio.to_thread(starter.ensure)
+            line = starter.start(request, launch.status, places)
+        except (OSError, subprocess.SubprocessError) as error:
             raise SandboxUnavailable(f"No process can be started: {error}.") from error
         for descriptor in (*launch.inherited, launch.status, sink):
             descriptors.shut(descriptor)  # else we would hold the pipes that we wait on
-        running = Running(process, output, Told(), block, asyncio.Event(), pipes=(written, status))
+        running = Running(line, output, Told(), block, asyncio.Event(), pipes=(written, status))
+        _follow_launcher(running)
         _follow(written, output.feed, running.all_read.set)
         _follow(status, running.hear, running.end_of_news)
-        await _await_child(running)
+        await _await_child(running, starter)
         if ours is not None and running.pidfd is not None:
             running.listener = await asyncio.to_thread(_receive, ours)
         return running
@@ -243,7 +229,6 @@ async def start(
 
 def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
     return {
-        "parent": os.getpid(),
         "uid": launch.uid,
         "stage": STAGE,
         "binds": launch.binds,
@@ -264,7 +249,7 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
     }
 
 
-async def _await_child(running: Running) -> None:
+async def _await_child(running: Running, starter: Starter) -> None:
     """Until the child's id is told or nothing will come any more; then hold it by a pidfd."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.SANDBOX_START_S):
@@ -272,20 +257,42 @@ async def _await_child(running: Running) -> None:
                 running.news.clear()
                 await running.news.wait()
     if running.told.child is None:
-        with contextlib.suppress(ProcessLookupError):
-            running.process.kill()
+        if running.launcher is None and not running.launcher_gone.is_set():
+            starter.give_up()
+        running.kill()
         return
     try:
         running.pidfd = os.pidfd_open(running.told.child)
     except ProcessLookupError:
         return
+    _when_dead(running.pidfd, running.all_dead.set)
+
+
+def _when_dead(pidfd: int, tell: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
 
-    def dead(pidfd: int = running.pidfd) -> None:
+    def dead() -> None:
         loop.remove_reader(pidfd)
-        running.all_dead.set()
+        tell()
 
-    loop.add_reader(running.pidfd, dead)
+    loop.add_reader(pidfd, dead)
+
+
+def _follow_launcher(running: Running) -> None:
+    """Take its pidfd when the zygote tells it. The line's end without one: it was dead at once, or never forked."""
+    loop = asyncio.get_running_loop()
+
+    def told() -> None:
+        loop.remove_reader(running.line)
+        _, sent, _, _ = socket.recv_fds(running.line, 1, 1)
+        if sent:
+            running.launcher = sent[0]
+            _when_dead(sent[0], running.launcher_gone.set)
+        else:
+            running.launcher_gone.set()
+
+    running.line.setblocking(False)
+    loop.add_reader(running.line, told)
 
 
 def _follow(descriptor: int, take: Callable[[bytes], None], at_end: Callable[[], None]) -> None:

@@ -1,9 +1,10 @@
 """The program between the worker and bubblewrap: a process of its own that becomes bubblewrap.
 
-Started with an empty environment and one argument, the descriptor of a marshalled request (`bot.sandbox.launch`
-writes it). It joins the cgroups, drops to the sandbox's uid, makes a user namespace with private mounts and a
-private network, mounts the overlay, plants the proxy's listener where it is asked for, and executes bubblewrap.
-Standard library only, and little of it: every import is paid on every command. It must never run anything
+Forked from the zygote (`bot.sandbox.zygote`) for each command, with an empty environment; a descriptor holds the
+marshalled request that `bot.sandbox.launch` wrote. It joins the cgroups, drops to the sandbox's uid, makes a user
+namespace with private mounts and a private network, mounts the overlay, plants the proxy's listener where it is asked
+for, and executes bubblewrap.
+Standard library only. It must never run anything
 of the repository's, nor go on after a failed step.
 
 Races. The parent may die before PDEATHSIG is set: its id is compared afterwards. setuid clears PDEATHSIG: it
@@ -13,17 +14,17 @@ is set again and compared again. The watchdog outlives nobody: it dies with bubb
 import marshal
 import os
 import resource
-import sys
+import socket
 
 from bot.sandbox import syscalls, watchdog
 
 
-def main() -> None:
-    """Read the request and become bubblewrap; a failed step is reported on the status descriptor, exit 125."""
-    with open(int(sys.argv[1]), "rb") as source:  # noqa: PTH123
-        request = marshal.load(source)  # noqa: S302  # written by our own parent
-    if request["plant"] is not None:
-        import socket  # noqa: F401  # 8 ms, only for set-up; now, while we may still read where Python lies
+def launch(descriptor: int, parent: int) -> None:
+    """Read the request and become bubblewrap; a failed step is told on the status descriptor, exit 125. `parent`: who
+    forked us."""
+    with open(descriptor, "rb") as source:
+        request = marshal.load(source)  # noqa: S302  # written by the worker
+    request["parent"] = parent
     for step, action in _STEPS:
         try:
             action(request)
@@ -129,8 +130,6 @@ def _network(request: dict) -> None:  # type: ignore[type-arg]
     syscalls.loopback_up()
     if request["plant"] is None:
         return
-    import socket
-
     with socket.socket(fileno=request["plant"]) as channel, socket.socket() as listener:
         listener.bind(tuple(request["proxy"]))
         listener.listen(128)

@@ -29,10 +29,12 @@ from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.identities import Identity
-from bot.sandbox.launch import INTERPRETER, Descriptors, Launch, Running, Told, start
+from bot.sandbox.launch import Descriptors, Launch, Running, Told, start
 from bot.sandbox.output import HeadTail, Output
+from bot.sandbox.programs import INTERPRETER
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Channel, Mounts
 from bot.sandbox.seccomp import build_filter
+from bot.sandbox.starter import Starter
 
 Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
@@ -58,6 +60,7 @@ class Runner:
     serve: Serve | None = None
     bounds: Bounds = field(default_factory=Bounds)
     identity: Identity | None = None
+    starter: Starter = field(default_factory=Starter)
 
     copies = False
     interpreter = INTERPRETER
@@ -128,7 +131,8 @@ class _Attempt:
             stdin = descriptors.own(channel.stdin) if channel else descriptors.memory(self.command.stdin)
             status, block = descriptors.pipe(), descriptors.pipe()
             launch = self._launch(descriptors, argv, group, (status[1], block[0]))
-            running = await start(launch, descriptors, stdin, output, (status[0], block[1]))
+            ends = (stdin, status[0], block[1])
+            running = await start(launch, descriptors, output, ends, self.runner.starter)
             try:
                 reason = await self._await_end(running, stop)
             finally:

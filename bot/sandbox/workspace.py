@@ -28,7 +28,7 @@ from bot.sandbox.contract import (
     Session,
 )
 from bot.sandbox.environments import release
-from bot.sandbox.launch import INTERPRETER, program
+from bot.sandbox.programs import INTERPRETER, program
 from bot.sandbox.seam import Channel, CommandRunner, Mounts
 from bot.sandbox.session import Conversation
 
