@@ -22,9 +22,10 @@ from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.container import ContainerRunner
 from bot.sandbox.contract import NO_SETUP, Environment, Preflight, SetupSpec, Workspace
-from bot.sandbox.copies import keep_products, lay_out
+from bot.sandbox.copies import hand_over, lay_out
 from bot.sandbox.environments import Shelf, hold_layers, release
 from bot.sandbox.folders import WorkerFolder
+from bot.sandbox.identities import Identities, Identity
 from bot.sandbox.preflight import Prepared, Readiness
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import Mounts
@@ -59,10 +60,11 @@ class ContainerSandbox:
         self._folder = WorkerFolder(settings.state_dir / "containers", self._end_containers)
         self._readiness = Readiness("container", settings.state_dir, self._prepare)
         self._pulling = asyncio.Lock()
+        self._identities: Identities | None = None  # None: commands run as ourselves
 
     @property
     def owner_uid(self) -> int | None:
-        """Who owns what a sandbox reads and writes: the dedicated uid when we are root; None: ourselves."""
+        """Who owns what tasks share: a dedicated uid when we are root; None: ourselves."""
         return self._settings.uid if os.geteuid() == 0 else None
 
     async def preflight(self) -> Preflight:
@@ -86,8 +88,20 @@ class ContainerSandbox:
             self._settings.environment_days,
             self._settings.environment_bytes,
         )
-        layers = setup.Layers(shelf, self.owner_uid, keep_products, image)
-        return await setup.ensure_environment(kept, runner.run, layers)
+        identity = await asyncio.to_thread(self._lease)
+        runner = replace(runner, uid=identity.uid if identity else None)
+        layers = setup.Layers(shelf, runner.uid, hand_over, image)
+        try:
+            return await setup.ensure_environment(kept, runner.run, layers)
+        finally:
+            if identity is not None:
+                identity.give_back()
+
+    def _lease(self) -> Identity | None:
+        try:
+            return self._identities.lease() if self._identities is not None else None
+        except OSError as error:
+            raise SandboxUnavailable(f"No user for a workspace: {error}.") from error
 
     def _allows(self, image: str) -> bool:
         """Another image than the operator's, that the operator lets repositories ask for."""
@@ -115,8 +129,11 @@ class ContainerSandbox:
         seccomp = folder / "seccomp.json"
         seccomp.write_text(json.dumps(build_profile(platform.machine())))
         labels = {cli.STATE_LABEL: state_label(settings.state_dir), cli.WORKER_LABEL: folder.name}
+        if self.owner_uid is not None:
+            self._identities = Identities(settings.state_dir / "users", self.owner_uid, maps=False)
+        identity = self._lease()  # the preflight's own
         runner = ContainerRunner(
-            engine, {"": image}, self.owner_uid, folder / "commands", labels, seccomp,
+            engine, {"": image}, identity.uid if identity else None, folder / "commands", labels, seccomp,
             egress.serve, settings.runtime, settings.bounds,
         )  # fmt: skip
         found = f"{engine.kind} {engine.version}, image {settings.image}"
@@ -143,14 +160,21 @@ class ContainerSandbox:
         held: tuple[int, ...] = ()
         try:
             held = hold_layers(environment)
+            identity = self._lease()
+            if identity is not None:
+                held = (*held, identity.lock)
+            runner = replace(runner, uid=identity.uid if identity else None)
             folder = self._folder.make()
             if self.owner_uid is not None and environment.env_layer is not None:
                 trees.adopt(environment.env_layer, self.owner_uid)
             mounts = Mounts(
-                (*environment.workspace_layers, template), make_upper(folder / "layer", self.owner_uid),
+                (*environment.workspace_layers, template), make_upper(folder / "layer", runner.uid),
                 env_lower=environment.env_layer, image=environment.image,
             )  # fmt: skip
-            lay_out(mounts, self.owner_uid)
+            lay_out(mounts, runner.uid)
+        except SandboxUnavailable:
+            release(held)
+            raise
         except OSError as error:
             release(held)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
@@ -160,6 +184,9 @@ class ContainerSandbox:
 def _enforced_by(runner: ContainerRunner) -> dict[str, str]:
     group = f"cgroup of {runner.engine.kind}"
     return {
+        "user on the host": "the engine's or our own"
+        if runner.uid is None
+        else f"one for each workspace, from {runner.uid} on",
         "memory": group,
         "processes": f"{group} and rlimit",
         "processor time": group,

@@ -54,6 +54,13 @@ def keep_products(mounts: Mounts) -> None:
                     os.rmdir(name, dir_fd=descriptor)
 
 
+def hand_over(mounts: Mounts) -> None:
+    """`keep_products`, and what is in /env made readable: later tasks run as other users."""
+    keep_products(mounts)
+    if mounts.env_upper is not None:
+        trees.open_for_reading(mounts.env_upper)
+
+
 def copied_size(mounts: Mounts) -> list[int]:
     """Bytes and files of the copy itself, which the bounds do not count. Raises OSError."""
     size: list[int] = json.loads((mounts.upper / _SIZE).read_text())

@@ -26,11 +26,11 @@ from bot.sandbox.programs import program
 
 @dataclass(frozen=True)
 class Identity:
-    """`uid`: whom commands run as. `map`: a descriptor of the user namespace that shows the owner's files as theirs.
-    `lock`: held until it is given back."""
+    """`uid`: whom commands run as. `map`: a descriptor of the user namespace that shows the owner's files as theirs,
+    where that is wanted. `lock`: held until it is given back."""
 
     uid: int
-    map: int
+    map: int | None
     lock: int
 
     def give_back(self) -> None:
@@ -46,6 +46,7 @@ class Identities:
     folder: Path
     owner: int
     count: int = limits.SANDBOX_USERS
+    maps: bool = True  # False: for copies, which belong to the leased user
     _maps: dict[int, int] = field(default_factory=dict, init=False)  # kept: the lowest ids are leased first
     _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -56,7 +57,7 @@ class Identities:
             lock = os.open(self.folder / str(uid), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return Identity(uid, self._map(uid), lock)
+                return Identity(uid, self._map(uid) if self.maps else None, lock)
             except BlockingIOError:
                 os.close(lock)
             except BaseException:
@@ -73,7 +74,8 @@ class Identities:
         except (OSError, subprocess.SubprocessError) as error:
             return f"no user namespace: {error}"
         try:
-            os.close(syscalls.clone_mapped(os.fspath(self.folder), identity.map))
+            if identity.map is not None:
+                os.close(syscalls.clone_mapped(os.fspath(self.folder), identity.map))
         except OSError as error:
             if error.errno in (errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP):
                 return f"this kernel or file system can't map ids: {error.strerror}"

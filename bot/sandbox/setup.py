@@ -186,6 +186,8 @@ def _prepare(template: Path, folder: Path, layers: Layers, older: Path | None) -
     lowers: tuple[Path, ...] = (template,)
     if older is not None:
         trees.copy_at_rest(older / "env", env)
+        if uid is not None:
+            trees.adopt(env, uid)
         lowers = (older / "workspace", template)
     return Mounts(lowers, make_upper(folder / "layer", uid), env_upper=env, image=layers.image)
 

@@ -38,6 +38,21 @@ def adopt(path: Path, uid: int) -> None:
     os.chown(path, uid, uid)
 
 
+def open_for_reading(path: Path) -> None:
+    """Let everybody read what its owner can read, in a tree at rest. Raises OSError."""
+    for _, directories, names, descriptor in os.fwalk(path, follow_symlinks=False):
+        for name in (*directories, *names):
+            mode = os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode
+            if not stat.S_ISLNK(mode):
+                os.chmod(name, _readable(mode), dir_fd=descriptor)
+    path.chmod(_readable(path.stat().st_mode))
+
+
+def _readable(mode: int) -> int:
+    shown = mode & 0o500
+    return stat.S_IMODE(mode) | shown >> 3 | shown >> 6
+
+
 def copy_at_rest(source: Path, target: Path) -> None:
     """A tree into another, over what is there: modes, times, owners and links as they are, nothing followed. Both
     must be at rest. Raises OSError."""
