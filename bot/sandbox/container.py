@@ -276,6 +276,9 @@ class _Attempt:
                 pass_fds=(theirs.fileno(),), env={}, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             _, said_wrong = await planter.communicate()
+            if planter.returncode != 0 and not await asyncio.to_thread(Path(f"/proc/{pid}").exists):
+                await process.wait()
+                return None  # it ended meanwhile: its own words say more
             if planter.returncode != 0:
                 raise SandboxUnavailable(
                     f"The proxy could not be planted into the container's network: {said_wrong.decode().strip()}.",

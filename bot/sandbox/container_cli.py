@@ -36,12 +36,13 @@ _REMEDY: Final = (
 
 @dataclass(frozen=True)
 class Engine:
-    """`kind`: podman or docker. `rootless`: containers run as the worker's own user."""
+    """`kind`: podman or docker. `rootless`: containers run as the worker's own user. `cpus`: its host's, if told."""
 
     path: Path
     kind: str
     version: str
     rootless: bool
+    cpus: int = 0
 
     def argv(self, *arguments: str) -> list[str]:
         return [str(self.path), *arguments]
@@ -130,12 +131,14 @@ def _describe(path: Path) -> Engine:
     engine = Engine(path, kind, "", rootless=False)
     if kind == "podman":
         info = json.loads(ask(engine, "info", "--format", "json"))
-        return Engine(path, kind, str(info["version"]["Version"]), bool(info["host"]["security"]["rootless"]))
+        host = info["host"]
+        rootless = bool(host["security"]["rootless"])
+        return Engine(path, kind, str(info["version"]["Version"]), rootless, int(host.get("cpus", 0)))
     info = json.loads(ask(engine, "info", "--format", "{{json .}}"))
     if info.get("ServerErrors"):
         raise ValueError("; ".join(info["ServerErrors"]))
     rootless = any("rootless" in option for option in info.get("SecurityOptions") or [])
-    return Engine(path, kind, str(info.get("ServerVersion", "")), rootless)
+    return Engine(path, kind, str(info.get("ServerVersion", "")), rootless, int(info.get("NCPU", 0)))
 
 
 def _reason(error: Exception) -> str:
@@ -160,7 +163,7 @@ def run_arguments(engine: Engine, inside: Inside, argv: tuple[str, ...]) -> list
         *(part for key, value in inside.labels.items() for part in ("--label", f"{key}={value}")),
         *(("--runtime", inside.runtime) if inside.runtime else ()),
         *_walls(engine, inside),
-        *_limits(inside.bounds),
+        *_limits(inside.bounds, engine.cpus),
         *_file_systems(inside, engine),
         *(part for key, value in inside.variables.items() for part in ("--env", f"{key}={value}")),
         *("--workdir", "/workspace", "--entrypoint", argv[0]),
@@ -180,7 +183,8 @@ def _walls(engine: Engine, inside: Inside) -> list[str]:
     return walls
 
 
-def _limits(bounds: Bounds) -> list[str]:
+def _limits(bounds: Bounds, cpus: int) -> list[str]:
+    """Docker refuses more processors than its host has."""
     memory = str(bounds.memory_bytes)
     ulimits = {
         "nofile": limits.SANDBOX_OPEN_FILES,
@@ -190,7 +194,7 @@ def _limits(bounds: Bounds) -> list[str]:
     }
     return [
         *("--memory", memory, "--memory-swap", memory, "--pids-limit", str(bounds.processes)),
-        *("--cpus", f"{bounds.cpus:g}", "--shm-size", str(limits.SHM_BYTES)),
+        *("--cpus", f"{min(bounds.cpus, cpus or bounds.cpus):g}", "--shm-size", str(limits.SHM_BYTES)),
         *(part for key, value in ulimits.items() for part in ("--ulimit", f"{key}={value}:{value}")),
     ]
 

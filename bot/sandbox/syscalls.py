@@ -22,6 +22,7 @@ MS_PRIVATE = 1 << 18
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_CHILD_SUBREAPER = 36
 _SIGKILL = 9
 _IGNORED_BY_PYTHON = (13, 25)  # SIGPIPE, SIGXFSZ
 _AF_INET = 2
@@ -108,6 +109,11 @@ def make_all_private() -> None:
 def die_with_parent() -> None:
     """SIGKILL when the thread that forked us ends. Lost by setuid: call it again then."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Whoever loses its parent below us becomes our child, and not init's."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def be_dumpable() -> None:

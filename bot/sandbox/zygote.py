@@ -6,9 +6,11 @@ a line for the answer. It forks; the child puts the descriptors in their places 
 a pidfd of the child. Standard library only. It must never keep a descriptor of one start while it does another, nor
 run anything itself.
 
-Races. The worker may die: the socket's end says so, and our death takes every child along, bubblewrap included. A child
-that is dead before its pidfd is opened has said why on its status pipe. It is in a session of its own, so that Ctrl-C
-in a terminal reaches the worker alone, which ends things in order.
+Races. The worker may be killed in the middle of a start: bubblewrap's child would then wait for ever for a parent
+that is gone, and no signal of the kernel's covers each moment of that. So we outlive the worker: orphans become our
+children, and when the socket ends we kill until there are none. A child that is dead before its pidfd is opened has
+said why on its status pipe. We are in a session of our own, so that Ctrl-C in a terminal reaches the worker alone,
+which ends things in order.
 """
 
 import contextlib
@@ -18,12 +20,14 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
-from bot.sandbox import launcher
+from bot.sandbox import launcher, syscalls
 
 _MOST_BYTES: Final = 1 << 16
+_END_S: Final = 20.0  # killing takes milliseconds; who is not dead by then hangs in the kernel
 MOST_DESCRIPTORS: Final = 250  # the kernel takes 253 in one message
 
 
@@ -33,6 +37,7 @@ def main() -> None:
     if os.fork() != 0:
         os._exit(0)
     os.setsid()
+    syscalls.adopt_orphans()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for children: the kernel forgets them
     own = os.pidfd_open(os.getpid())
     socket.send_fds(link, [b"Z"], [own])
@@ -43,6 +48,7 @@ def main() -> None:
         except ConnectionResetError:  # it died with an answer of ours unread
             message = b""
         if not message:
+            _end_all()
             os._exit(0)
         try:
             _serve(link, marshal.loads(message), descriptors, cut=bool(flags & socket.MSG_CTRUNC))  # noqa: S302
@@ -84,6 +90,24 @@ def _become_launcher(
         launcher.launch(start["request"], parent)
     finally:
         os._exit(125)
+
+
+def _end_all() -> None:
+    """Kill what was forked from us, below before above, until nothing is left."""
+    until = time.monotonic() + _END_S
+    while (children := _children(os.getpid())) and time.monotonic() < until:
+        for pid in (*(below for child in children for below in _children(child)), *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as listed:  # noqa: PTH123
+            return [int(word) for word in listed.read().split()]
+    except OSError:  # it is gone
+        return []
 
 
 def _place(descriptors: Sequence[int], numbers: Sequence[int]) -> None:

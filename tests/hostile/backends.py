@@ -22,7 +22,7 @@ from tests.hostile.cage import Backend
 from tests.hostile.image import NAME, build_image
 from tests.sandbox.conftest import SMALL, UID
 
-BACKENDS = ("bubblewrap", "container")
+BACKENDS = ("bubblewrap", "podman", "docker")
 
 
 def make_sandbox(name: str, state: Path, runtime: str | None = None) -> Sandbox:
@@ -30,22 +30,28 @@ def make_sandbox(name: str, state: Path, runtime: str | None = None) -> Sandbox:
     the engine's own, or `runc` where that one is refused by this machine's cgroups."""
     if name == "bubblewrap":
         return BubblewrapSandbox(SandboxSettings(state, UID, bounds=SMALL))
-    runtime = _runtime() if runtime is None else runtime
-    return ContainerSandbox(ContainerSettings(state, UID, NAME, runtime=runtime, bounds=SMALL))
+    runtime = _runtime(name) if runtime is None else runtime
+    return ContainerSandbox(ContainerSettings(state, UID, NAME, engine=name, runtime=runtime, bounds=SMALL))
 
 
-def _runtime() -> str:
-    """Old versions of crun refuse a mixed hierarchy of cgroups."""
-    return "runc" if shutil.which("runc") and not Path("/sys/fs/cgroup/cgroup.controllers").exists() else ""
+def _runtime(engine: str) -> str:
+    """Old versions of crun, which Podman likes, refuse a mixed hierarchy of cgroups."""
+    return (
+        "runc"
+        if engine == "podman"
+        and shutil.which("runc")
+        and not Path("/sys/fs/cgroup/cgroup.controllers").exists()
+        else ""
+    )
 
 
 def make_backend(name: str, state: Path) -> tuple[Backend | None, str]:
     """The back end, or None and why this machine can't start it."""
-    if name == "container":
+    if name != "bubblewrap":
         try:
-            build_image(find_engine("").kind)
+            build_image(find_engine(name).kind)
         except (SandboxUnavailable, OSError, subprocess.SubprocessError) as error:
-            return None, f"container can't be started here ({error})"
+            return None, f"{name} can't be started here ({error})"
     sandbox = make_sandbox(name, state)
     found = asyncio.run(sandbox.preflight())
     if not found.ok:

@@ -81,8 +81,15 @@ def _archive() -> bytes:
             archive.addfile(folder)
         for name in ("bin", "lib", "lib64"):
             _link(archive, name, f"usr/{name}")
-        for path in sorted({*programs, *_libraries(wanted)}):
-            archive.add(os.path.realpath(path), ("/usr" + path.removeprefix("/usr")).lstrip("/"))
+        inside = {
+            path: "usr" + path.removeprefix("/usr") for path in sorted({*programs, *_libraries(wanted)})
+        }
+        for parent in sorted({str(Path(name).parent) for name in inside.values()} - {*FOLDERS}):
+            folder = tarfile.TarInfo(parent)  # left out, some engines make it for root alone
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(folder)
+        for path, name in inside.items():
+            archive.add(os.path.realpath(path), name)
         archive.add(python, f"usr/bin/{python.name}")
         _link(archive, "usr/bin/python3", python.name)
         archive.add(library, f"usr/lib/{library.name}", filter=_needed)

@@ -91,7 +91,7 @@ class Attempt:
     program: str
     twin: str
     least: int = 1
-    backends: tuple[str, ...] = ("bubblewrap", "container")
+    backends: tuple[str, ...] = ("bubblewrap", "podman", "docker")
     machines: tuple[str, ...] = ("x86_64", "aarch64")
 
     def __str__(self) -> str:

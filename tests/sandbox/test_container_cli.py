@@ -70,16 +70,18 @@ def engine_script(tmp_path: Path, name: str, script: str) -> str:
 
 
 def test_engines_describe_themselves(tmp_path: Path) -> None:
-    info = json.dumps({"host": {"security": {"rootless": True}}, "version": {"Version": "5.2.1"}})
+    info = json.dumps({"host": {"security": {"rootless": True}, "cpus": 2}, "version": {"Version": "5.2.1"}})
     podman = engine_script(
         tmp_path, "podman", f"[ $1 = info ] && exec echo '{info}'; echo podman version 5.2.1"
     )
-    assert find_engine(podman) == Engine(Path(podman), "podman", "5.2.1", rootless=True)
-    info = json.dumps({"ServerVersion": "28.2.2", "SecurityOptions": ["name=seccomp,profile=builtin"]})
+    assert find_engine(podman) == Engine(Path(podman), "podman", "5.2.1", rootless=True, cpus=2)
+    info = json.dumps(
+        {"ServerVersion": "28.2.2", "NCPU": 2, "SecurityOptions": ["name=seccomp,profile=builtin"]}
+    )
     docker = engine_script(
         tmp_path, "docker", f"[ $1 = info ] && exec echo '{info}'; echo Docker version 28.2.2"
     )
-    assert find_engine(docker) == Engine(Path(docker), "docker", "28.2.2", rootless=False)
+    assert find_engine(docker) == Engine(Path(docker), "docker", "28.2.2", rootless=False, cpus=2)
 
 
 def test_a_docker_without_its_daemon_is_no_engine(tmp_path: Path) -> None:
@@ -158,3 +160,10 @@ def test_this_machine_has_a_profile_or_a_refusal() -> None:
 def test_a_repository_gets_only_images_that_the_operator_lists(image: str, allowed: bool) -> None:
     assert is_allowed_image(image, ("registry.example/dev/*",)) is allowed
     assert not is_allowed_image(image, ())
+
+
+@pytest.mark.parametrize(("there", "asked"), [(1, "1"), (8, "2"), (0, "2")])
+def test_no_more_processors_are_asked_for_than_the_host_has(there: int, asked: str) -> None:
+    engine = Engine(Path("/usr/bin/docker"), "docker", "28.2.2", rootless=False, cpus=there)
+    argv = run_arguments(engine, INSIDE, ("/bin/true",))
+    assert argv[argv.index("--cpus") + 1] == asked

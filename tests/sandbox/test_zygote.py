@@ -1,6 +1,7 @@
 """The process that sandboxes are forked from: it may die, its worker may die, and it holds nothing of anybody's."""
 
 import asyncio
+import marshal
 import os
 import signal
 import socket
@@ -84,3 +85,34 @@ def test_it_ends_with_its_worker_however_that_ends() -> None:
     while Path(f"/proc/{zygote}/exe").exists():
         assert time.monotonic() < deadline, "it lives on"
         time.sleep(0.02)
+
+
+def test_who_lost_its_parent_in_the_middle_of_a_start_is_found_and_killed() -> None:
+    """Bubblewrap's child waits for its parent at first, whose death no signal tells it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    code = (
+        "import os, sys, time; sys.path.insert(0, sys.argv[2])\n"
+        "from bot.sandbox import zygote\n"
+        "def lose(descriptor, parent):\n"
+        "    if os.fork() == 0: os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)\n"
+        "    os._exit(0)\n"
+        "zygote.launcher.launch = lose\n"
+        "zygote.main()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(theirs.fileno()), str(Path.cwd())],
+                   pass_fds=(theirs.fileno(),), check=True)  # fmt: skip
+    theirs.close()
+    read, write = os.pipe()
+    line, far = socket.socketpair()
+    start = marshal.dumps({"numbers": [1], "request": 0, "status": 1})
+    socket.send_fds(ours, [start], [write, far.fileno()])
+    os.close(write)
+    far.close()
+    told = b""
+    while told.count(b"\n") < 2:
+        told += os.read(read, 100)
+    ours.close()
+    assert os.read(read, 1) == b"", "somebody lives on"
+    os.close(read)
+    line.close()
+    assert not any(Path(f"/proc/{pid}/exe").exists() for pid in told.decode().split())
