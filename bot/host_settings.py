@@ -98,8 +98,8 @@ class HostSettings(BaseSettings):
 
     sandbox_uid: int = Field(
         64738,
-        description="Host user id that owns what sandboxes read and write when the worker is root; their processes run as "
-        "the 256 ids after it, one for each workspace.",
+        description="Host user id that owns what sandboxes read and write when the worker is root; their processes run "
+        "as the 256 ids after it, one for each workspace.",
         ge=1000,
         le=60_000_000,
     )
