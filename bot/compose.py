@@ -51,6 +51,7 @@ from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named, SetupMeans
 from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.engine_dbos import DbosEngine
+from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.metrics import WorkerMetrics
@@ -151,7 +152,12 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             WorkerParts(
                 database=database,
                 engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
-                steps=KindSteps(ChangeSteps(services), AnswerSteps(services), ReviewSteps(services)),
+                steps=KindSteps(
+                    ChangeSteps(services),
+                    AnswerSteps(services),
+                    ReviewSteps(services),
+                    FollowUpSteps(services),
+                ),
                 permissions=github,
                 refuser=github,
                 answerer=github,

@@ -207,6 +207,7 @@ class Mode(StrEnum):
     CHANGE = "change"
     REVIEW = "review"  # findings in place of edits
     ANSWER = "answer"  # words in place of edits
+    FOLLOW_UP = "follow_up"  # a change on top of a pull request, with an answer to each point
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,7 @@ class AgentTask:
     thread: tuple[ThreadComment, ...] = ()  # in order of time
     regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the stack traces name
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
+    so_far: str = ""  # what was done on this pull request before, in the harness's words
     mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 

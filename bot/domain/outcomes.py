@@ -16,7 +16,7 @@ class Outcome(StrEnum):
     ANSWERED = "answered"  # a question was answered, or a plan made: one comment
     CLEAN = "clean"  # reviewed, nothing found
     FINDINGS = "findings"  # reviewed, with findings
-    STALE = "stale"  # the pull request moved on while it was reviewed
+    STALE = "stale"  # the pull request moved on while it was reviewed or worked on
     NO_CHANGE_NEEDED = "no_change_needed"  # the model showed that nothing is wrong
     NEEDS_CLARIFICATION = "needs_clarification"  # the model asked back
     BLOCKED = "blocked"  # the model gave up and said why
@@ -57,7 +57,7 @@ class Refusal(StrEnum):
     AUTHOR_ALLOWANCE = "author_allowance"  # by this person within a day
     REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
     DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
-    ON_PULL_REQUEST = "on_pull_request"  # changes start from issues; pull requests are reviewed
+    ON_PULL_REQUEST = "on_pull_request"  # questions are answered on issues
 
 
 class Ignored(StrEnum):

@@ -11,6 +11,7 @@ class TaskKind(StrEnum):
     CHANGE = "change"  # ends in a pull request
     ANSWER = "answer"  # ends in a comment: ask, explain, plan
     REVIEW = "review"  # ends in a review of a pull request
+    FOLLOW_UP = "follow_up"  # goes on with a pull request: ends in a commit on its branch
 
 
 class TaskStatus(StrEnum):
@@ -63,6 +64,13 @@ class TaskRequest:
     base: str = ""
     budget_usd: float = 0.0
     head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
+    review: int = 0  # the submitted review whose comments are the points of a follow-up
+    thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one
+
+    @property
+    def is_event(self) -> bool:
+        """Nobody asked: something happened to a commit."""
+        return bool(self.head) and not self.comment_id
 
     @property
     def base_branch(self) -> str:

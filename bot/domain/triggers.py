@@ -339,7 +339,7 @@ def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
         asked,
         instruction=command.instruction,
         word=command.word,
-        kind=_kind(command.word),
+        kind=_kind(command.word, is_pull=asked.is_pull),
         model=command.flags.model,
         base=command.flags.base,
         budget_usd=command.flags.budget_usd,
@@ -351,10 +351,12 @@ def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
     return Control(command.word, asked) if command.word in CONTROLS else asked
 
 
-def _kind(word: CommandWord) -> TaskKind:
+def _kind(word: CommandWord, *, is_pull: bool) -> TaskKind:
     if word in ANSWERS:
         return TaskKind.ANSWER
-    return TaskKind.REVIEW if word is CommandWord.REVIEW else TaskKind.CHANGE
+    if word is CommandWord.REVIEW:
+        return TaskKind.REVIEW
+    return TaskKind.FOLLOW_UP if is_pull else TaskKind.CHANGE
 
 
 def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRequest | None:
@@ -379,7 +381,7 @@ def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRe
 
 
 def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
-    if asked.is_pull and asked.kind is not TaskKind.REVIEW:
+    if asked.is_pull and asked.kind is TaskKind.ANSWER:
         return Refusal.ON_PULL_REQUEST
     if not asked.is_pull and asked.kind is TaskKind.REVIEW:
         return Refusal.NOT_ON_ISSUE

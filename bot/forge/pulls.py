@@ -35,6 +35,9 @@ class PullState:
     title: str
     body: str
     base_sha: CommitSha = CommitSha("")  # the base branch's tip, as GitHub last saw it
+    author: str = ""
+    author_id: int = 0
+    head_repository: int = 0  # another one than ours: a fork; 0: it was deleted
 
 
 class Pulls:
@@ -72,6 +75,11 @@ class Pulls:
             raise RetryLater("GitHub's answer is no pull request.", 1.0)
         return _state(found)
 
+    def is_own(self, pull: PullState) -> bool:
+        """Whether we opened it, from a branch of this repository."""
+        here = pull.head_repository == self._client.place.repository
+        return here and pull.author.lower() == self._own_login().lower()
+
     def create_pull(self, new: NewPull) -> PullState:
         """Sent once. Raises GitHubFault (422: one exists for this branch, nothing between the branches, or
         drafts are not available in this repository), WriteUnclear, RetryLater."""
@@ -93,6 +101,7 @@ class Pulls:
 
 def _state(item: Json) -> PullState:
     head, base = item.get("head") or {}, item.get("base") or {}
+    user = item.get("user") or {}  # null when the account is gone
     return PullState(
         int(item["number"]),
         str(item.get("html_url") or ""),
@@ -105,4 +114,7 @@ def _state(item: Json) -> PullState:
         str(item.get("title") or ""),
         str(item.get("body") or ""),
         CommitSha(str(base.get("sha") or "")),
+        str(user.get("login") or "ghost"),
+        int(user.get("id") or 0),
+        int((head.get("repo") or {}).get("id") or 0),
     )

@@ -270,6 +270,13 @@ class Seed:
             actor = Actor(self._person(login))
             return act.create_comment(self.hub, record, record.threads[number], actor, body).id
 
+    def edit_body(self, full_name: str, number: int, login: str, body: str) -> None:
+        """Change the text of an issue or pull request as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            actor = Actor(self._person(login))
+            act.edit_thread(self.hub, record, record.threads[number], actor, {"body": body})
+
     def close_issue(self, full_name: str, number: int, login: str) -> None:
         with self.hub.lock:
             record = self._repo(full_name)

@@ -294,6 +294,20 @@ class Tasks:
         finished = task.c.status == TaskStatus.FINISHED.value
         return self._request((task.c.active_key == active_key) & finished)
 
+    def find_with_request(self, task_id: TaskId) -> tuple[TaskView, TaskRequest] | None:
+        """A task as a watcher sees it, with what it was asked for."""
+        return next(iter(self._with_requests(task.c.id == task_id)), None)
+
+    def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
+        """The finished tasks of an issue or pull request, oldest first."""
+        finished = task.c.status == TaskStatus.FINISHED.value
+        return self._with_requests((task.c.active_key == active_key) & finished)
+
+    def _with_requests(self, condition: Any) -> tuple[tuple[TaskView, TaskRequest], ...]:
+        with self._database.read() as connection:
+            query = sa.select(task).where(condition).order_by(task.c.created_at, task.c.id)
+            return tuple((_view(row), parse_request(row.request)) for row in connection.execute(query))
+
     def find_held(self, active_key: str) -> TaskRequest | None:
         """The request on an issue that waits for somebody with write access."""
         return self._request(task.c.active_key == held_key(active_key))

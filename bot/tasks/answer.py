@@ -14,11 +14,11 @@ from bot.errors import Bug
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept, edit_tracking
 from bot.tasks.change.ask import ask
-from bot.tasks.change.desk import Desk, Services
+from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.ground import open_verifier, open_work_tree
+from bot.tasks.change.phases import noted_phase, open_progress
 from bot.tasks.change.report import report
-from bot.tasks.change.steps import noted_phase, open_desk, open_progress
 from bot.tasks.change.work import keep_end, run_agent
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 from bot.texts.answers import Answer, render_answer

@@ -16,6 +16,7 @@ class KindSteps:
     change: Steps
     answer: Steps
     review: Steps
+    follow_up: Steps
 
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
@@ -33,5 +34,7 @@ class KindSteps:
                 return self.answer
             case TaskKind.REVIEW:
                 return self.review
+            case TaskKind.FOLLOW_UP:
+                return self.follow_up
             case _:
                 assert_never(kind)

@@ -24,8 +24,7 @@ from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.tasks import Queued, Taken
 from bot.tasks.change.accept import react, tell_place
-from bot.tasks.change.desk import Services
-from bot.tasks.change.steps import open_desk
+from bot.tasks.change.desk import Services, open_desk
 
 log = structlog.get_logger()
 
@@ -71,7 +70,7 @@ class QueueNotices:
         return await asyncio.get_running_loop().run_in_executor(self.services.executor, function, *arguments)
 
 
-_TRACKED = (TaskKind.CHANGE, TaskKind.ANSWER)  # those whose state stands in a comment
+_TRACKED = (TaskKind.CHANGE, TaskKind.ANSWER, TaskKind.FOLLOW_UP)  # those whose state stands in a comment
 
 
 def is_talked_about(taken: Taken) -> bool:

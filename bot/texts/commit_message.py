@@ -17,4 +17,4 @@ def render_commit_message(title: str, summary: str, issue: int, requester: str, 
         textwrap.fill(sanitise_line(part, 1_000), 76) for part in told.split("\n\n") if part.strip()
     ]
     trailer = f"Co-authored-by: {requester} <{requester_id}+{requester}@users.noreply.github.com>"
-    return "\n\n".join([subject, *paragraphs[:5], f"For issue #{issue}.", trailer]) + "\n"
+    return "\n\n".join([subject, *paragraphs[:5], f"For #{issue}.", trailer]) + "\n"

@@ -22,7 +22,7 @@ _HEADLINES: Final = {
     Outcome.ANSWERED: "",
     Outcome.CLEAN: "🔎 I have reviewed this and found nothing.",
     Outcome.FINDINGS: "🔎 I have reviewed this; the review says what I found.",
-    Outcome.STALE: "⌛ The pull request moved on while I reviewed it.",
+    Outcome.STALE: "⌛ The pull request moved on meanwhile.",
     Outcome.NO_CHANGE_NEEDED: "🔎 I found nothing to change.",
     Outcome.NEEDS_CLARIFICATION: "❓ I need an answer before I can go on:",
     Outcome.BLOCKED: "✋ I could not do this.",
@@ -77,7 +77,7 @@ def render_ending(ending: Ending) -> str:
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",
-        _patch(ending.patch),
+        render_patch(ending.patch),
         _next_step(ending),
     ]
     head = "\n\n".join(section for section in sections if section)
@@ -87,7 +87,8 @@ def render_ending(ending: Ending) -> str:
 
 def _tells_detail(ending: Ending) -> bool:
     """A pull request tells its own story; a verification's reason stands in its verdict."""
-    return bool(ending.detail) and not ending.pull_url and ending.evidence is None
+    measured = ending.evidence is not None and ending.outcome is not Outcome.STALE
+    return bool(ending.detail) and not ending.pull_url and not measured
 
 
 def _stopped_late(ending: Ending) -> bool:
@@ -115,7 +116,7 @@ def _next_step(ending: Ending) -> str:
             return again
 
 
-def _patch(patch: str) -> str:
+def render_patch(patch: str) -> str:
     """The work so far, folded: nothing is lost."""
     if not patch.strip():
         return ""

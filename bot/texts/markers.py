@@ -5,10 +5,13 @@ searches compares the author too (`forge/`).
 """
 
 import hashlib
+import re
 from typing import Final
 
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Refusal
+
+_PULL: Final = re.compile(r"<!-- pullwright:pull:([A-Za-z0-9-]{1,100}) -->")
 
 
 def tracking_marker(task: TaskId) -> str:
@@ -34,6 +37,27 @@ def finding_marker(fingerprint: str) -> str:
 def pull_marker(task: TaskId) -> str:
     """In the pull request's text."""
     return f"<!-- pullwright:pull:{task} -->"
+
+
+def find_pull_task(body: str) -> TaskId | None:
+    """The task whose pull request this text says it is. Anybody can write that: compare with what the task knows."""
+    found = _PULL.search(body)
+    return TaskId(found[1]) if found else None
+
+
+SECTION: Final = "<!-- pullwright:section -->"
+"""Where our part of a pull request's text begins; it ends with `pull_marker`."""
+
+
+def replace_section(body: str, section: str, task: TaskId) -> str | None:
+    """`body` with our part of it exchanged for `section`; None when somebody has taken away where it begins or ends.
+
+    What people wrote before and behind it stays as it is.
+    """
+    begin, end = body.find(SECTION), body.find(pull_marker(task))
+    if begin < 0 or end < begin:
+        return None
+    return f"{body[:begin]}{section.strip()}{body[end + len(pull_marker(task)) :]}"
 
 
 TOLD_EACH_TIME: Final = frozenset(

@@ -12,10 +12,21 @@ from bot.texts.evidence_table import (
     render_runs,
     render_verdict,
 )
+from bot.texts.markers import SECTION
 from bot.texts.sanitise import sanitise_block, sanitise_line
 from bot.texts.size import fit
 
 _BLOCKED_SHOWN = 10  # hosts; more of them say the same
+
+
+@dataclass(frozen=True)
+class Push:
+    """A later commit of ours on a pull request of ours."""
+
+    commit: str
+    title: str
+    requested_by: str
+    tier: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class PullText:
     marker: str
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
+    pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
+    first_tier: str = ""  # what was measured when it was opened
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -51,7 +64,9 @@ def render_pull_body(text: PullText) -> str:
     sections = [
         summary,
         f"**Cause.** {cause}" if cause else "",
+        _since(text.pushes),
         "### What was measured",
+        _measured_of(text),
         render_verdict(evidence),
         render_proofs(evidence),
         _folded("All test runs", render_runs(evidence)),
@@ -63,8 +78,26 @@ def render_pull_body(text: PullText) -> str:
         _second_look(text.advice),
         _left_out(left_out),
     ]
-    head = "\n\n".join(section for section in sections if section)
+    head = "\n\n".join((SECTION, *(section for section in sections if section)))
     return fit(head, _footer(text))
+
+
+def _since(pushes: tuple[Push, ...]) -> str:
+    lines = [
+        f"- `{push.commit[:10]}` {sanitise_line(push.title, 200)} (for {sanitise_line(push.requested_by, 60)}, tier "
+        f"{push.tier})"
+        for push in pushes
+    ]
+    return "\n".join(("**Since it was opened**\n", *lines)) if lines else ""
+
+
+def _measured_of(text: PullText) -> str:
+    """What the words below are about, once there is more than one commit."""
+    if not text.pushes:
+        return ""
+    last, before = text.pushes[-1], text.evidence.base_commit
+    opened = f" When it was opened it was tier {text.first_tier}." if text.first_tier else ""
+    return f"Of the newest commit, `{last.commit[:10]}`, against the one before it, `{before[:10]}`.{opened}"
 
 
 def _blocked(hosts: tuple[tuple[str, str, str], ...]) -> str:

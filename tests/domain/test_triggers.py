@@ -159,7 +159,10 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
             comment_payload("@agent explain it --attempts 3"),
             RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--attempts"),
         ),
-        (comment_payload(issue__pull_request={"url": "x"}), RefusedRequest(Refusal.ON_PULL_REQUEST, *PLACE)),
+        (
+            comment_payload("@agent explain it", issue__pull_request={"url": "x"}),
+            RefusedRequest(Refusal.ON_PULL_REQUEST, *PLACE),
+        ),
         (comment_payload(issue__state="closed"), RefusedRequest(Refusal.ISSUE_CLOSED, *PLACE)),
         (
             comment_payload("@agent retry", issue__state="closed"),
@@ -194,6 +197,13 @@ def test_a_question_is_a_task_of_its_own_kind(text, kind):
     decision = decide_trigger("issue_comment", comment_payload(f"@agent {text}"), "agent")
     assert isinstance(decision, TaskRequest)
     assert decision.kind is kind
+
+
+def test_a_change_on_a_pull_request_goes_on_with_it():
+    payload = comment_payload("@agent rename it", issue__pull_request={"url": "x"})
+    decision = decide_trigger("issue_comment", payload, "agent")
+    assert isinstance(decision, TaskRequest)
+    assert (decision.kind, decision.is_pull, decision.head) == (TaskKind.FOLLOW_UP, True, "")
 
 
 def test_flags_become_part_of_the_request():

@@ -137,10 +137,8 @@ def test_the_button_of_a_running_review_stops_it(tmp_path: Path) -> None:
         assert world.thread()["reviews"] == []
 
 
-def test_a_change_is_not_asked_for_on_a_pull_request_nor_a_review_on_an_issue(tmp_path: Path) -> None:
+def test_a_review_is_not_asked_for_on_an_issue(tmp_path: Path) -> None:
     with pull_story(tmp_path, [END]) as world:
-        world.comment("ada", "@agent fix this")
-        assert world.wait_until_decided().reason == Refusal.ON_PULL_REQUEST
         world.issue = 1
         world.comment("ada", "@agent review")
         assert world.wait_until_decided().reason == Refusal.NOT_ON_ISSUE

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from bot.cli.supervise import Child, Supervisor
+from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
 from bot.localhub.seed import NewApp
 from bot.localhub.server import HubServer
@@ -97,6 +98,18 @@ class World:
             return next((t for t in Tasks(self.database).newest(1) if t.status is TaskStatus.FINISHED), None)
 
         found = self.wait_for("the end of the task", over)
+        assert isinstance(found, TaskView)
+        return found
+
+    def wait_for_task(self, name: int | str) -> TaskView:
+        """The end of the task that this comment (or what names it) asked for."""
+        task = TaskId(f"t-{name}")
+
+        def over() -> TaskView | None:
+            found = Tasks(self.database).find(task)
+            return found if found is not None and found.status is TaskStatus.FINISHED else None
+
+        found = self.wait_for(f"the end of {task}", over)
         assert isinstance(found, TaskView)
         return found
 

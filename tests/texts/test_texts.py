@@ -19,8 +19,17 @@ from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message
 from bot.texts.endings import Ending, render_ending
-from bot.texts.markers import asking_marker, refusal_marker, review_marker, tracking_marker
-from bot.texts.pull_request import render_pull_body, render_pull_title
+from bot.texts.follow_ups import Pushed, render_pushed
+from bot.texts.markers import (
+    SECTION,
+    asking_marker,
+    find_pull_task,
+    refusal_marker,
+    replace_section,
+    review_marker,
+    tracking_marker,
+)
+from bot.texts.pull_request import Push, render_pull_body, render_pull_title
 from bot.texts.refusals import render_refusal
 from bot.texts.replies import TaskState, render_config, render_help, render_status
 from bot.texts.reviews import (
@@ -284,3 +293,29 @@ def test_only_a_clean_review_is_green(outcome: Outcome, worst: Priority | None) 
 def test_four_ends_of_a_review_look_different() -> None:
     outcomes = (Outcome.CLEAN, Outcome.FINDINGS, Outcome.BLOCKED, Outcome.STALE)
     assert len({decide_conclusion(one, Priority.P0) for one in outcomes}) == 4
+
+
+PUSHES = (Push("1" * 40, "Text counts as nothing", "ada", "B"), Push("2" * 40, "Names", "bob", "A"))
+
+
+def test_a_pull_request_that_went_on(snapshot: SnapshotAssertion) -> None:
+    assert render_pull_body(replace(PULL, pushes=PUSHES, first_tier="A")) == snapshot
+
+
+def test_only_our_part_of_a_description_is_exchanged() -> None:
+    ours = render_pull_body(PULL)
+    section = replace_section(f"Mine.\n\n{ours}\nYours.", "New.\n" + PULL.marker, TASK)
+    assert section == f"Mine.\n\nNew.\n{PULL.marker}\n\nYours."
+    for cut in (ours.replace(SECTION, ""), ours.replace(PULL.marker, ""), ""):
+        assert replace_section(cut, "New.", TASK) is None
+    assert find_pull_task(ours) == TASK
+    assert find_pull_task("<!-- pullwright:pull:../x -->") is None
+
+
+@pytest.mark.parametrize("patch", ["", PATCH])
+def test_a_follow_up(patch: str, snapshot: SnapshotAssertion) -> None:
+    pushed = Pushed(
+        Outcome.PROVEN, "1" * 40, "2" * 40, "Text counts as nothing", "Why. All tests pass.", PROVEN, "2 min.",
+        tracking_marker(TASK), patch,
+    )  # fmt: skip
+    assert render_pushed(pushed) == snapshot

@@ -15,13 +15,18 @@ _GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 async def accept(desk: Desk) -> None:
     """Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
     await react(desk)
+    await begin_tracking(desk)
+    if not desk.facts.base_commit:
+        branch = desk.request.base_branch
+        await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
+
+
+async def begin_tracking(desk: Desk) -> None:
+    """The tracking comment is there and says that the task is at work."""
     if desk.facts.comment:  # its place in the queue stood there
         await edit_tracking(desk, _render(desk, None))
     else:
         await learn_tracking_comment(desk)
-    if not desk.facts.base_commit:
-        branch = desk.request.base_branch
-        await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
 
 
 async def react(desk: Desk) -> None:

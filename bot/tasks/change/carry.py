@@ -10,6 +10,7 @@ Must never: hold more than CARRY_BYTES of one state. A task with more ends by na
 import base64
 import json
 import zlib
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
 import structlog
@@ -40,18 +41,25 @@ def keep_for(desk: Desk) -> Keep:
     return keep
 
 
-async def bring_here(desk: Desk) -> None:
+async def fetch_base(desk: Desk) -> None:
+    """What a change stands on."""
+    ref = f"refs/heads/{desk.request.repository.default_branch}"
+    await desk.with_remote(
+        desk.fetch_remote,
+        lambda remote: desk.services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit),
+    )
+
+
+async def bring_here(desk: Desk, fetch: Callable[[Desk], Awaitable[None]] = fetch_base) -> None:
     """Everything that the task's facts name is in the cache of this host afterwards. Costs nothing where it is there.
+    `fetch` brings the commits that the work stands on.
 
     Raises RepositoryFault, GitHubFault, RetryLater.
     """
     facts, services = desk.facts, desk.services
     if not facts.host or facts.host == services.settings.host:
         return
-    ref = f"refs/heads/{desk.request.repository.default_branch}"
-    await desk.with_remote(
-        desk.fetch_remote, lambda remote: services.repos.fetch(desk.key, remote, ref, facts.base_commit)
-    )
+    await fetch(desk)
     kept = await desk.call(services.work_trees.load, desk.taken.id)
     for tree, packed in kept.items():
         await _unpack(desk, tree, packed)

@@ -7,8 +7,9 @@ goes through `learn` and is on disk when that returns, fenced by the task's epoc
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,7 +27,7 @@ from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.store.work_trees import WorkTrees
-from bot.tasks.change.facts import ChangeFacts, render_facts
+from bot.tasks.change.facts import ChangeFacts, FollowFacts, parse_facts, render_facts
 from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
@@ -127,8 +128,9 @@ class Desk:
     @property
     def ground(self) -> Ground:
         """What the change stands on; whole once PREPARE is over."""
-        facts = self.facts
-        return Ground(self.place, facts.base_commit, facts.base_tree, facts.chosen, self.taken.id)
+        facts, follow = self.facts, self.facts.follow
+        ground = Ground(self.place, facts.base_commit, facts.base_tree, facts.chosen, self.taken.id)
+        return replace(ground, trunk=follow.trunk_tree, foreign=follow.fork) if follow else ground
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""
@@ -150,6 +152,13 @@ class Desk:
         if self.facts.review is None:
             raise Bug("there is no review to learn about")
         await self.learn(review=replace(self.facts.review, **changes))
+
+    @property
+    def follow(self) -> FollowFacts:
+        """What a follow-up knows, once ACCEPT is over."""
+        if self.facts.follow is None:
+            raise Bug("the phase before left no pull request to go on with")
+        return self.facts.follow
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""
@@ -194,3 +203,15 @@ class Desk:
     async def read_base(self, paths: tuple[str, ...]) -> dict[str, str]:
         """Texts of regular files of the base tree; missing, binary and special ones are left out."""
         return await read_texts(self.place, await self.base_files(), paths)
+
+
+@asynccontextmanager
+async def open_desk(services: Services, task: Taken) -> AsyncIterator[Desk]:
+    """For one phase."""
+    request = task.request
+    place = (request.installation, request.repository.full_name, request.repository.id)
+    github = services.forge.repository(*place)
+    try:
+        yield Desk(services, task, parse_facts(task.facts), github)
+    finally:
+        github.close()

@@ -10,7 +10,8 @@ from typing import Any
 from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
-from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.follow_up import Way
+from bot.domain.ids import CommitSha, TaskId, TreeSha
 
 JsonObject = dict[str, Any]
 
@@ -90,6 +91,22 @@ class ReviewFacts:
 
 
 @dataclass(frozen=True)
+class FollowFacts:
+    """What a follow-up knows beside the rest; its base is the pull request's head. `trunk` is the commit from which the
+    pull request left its base branch, `rules` the tip of that branch: AGENTS.md and the repository's file."""
+
+    way: Way
+    head_branch: str
+    base_branch: str
+    trunk_commit: CommitSha
+    rules_commit: CommitSha
+    trunk_tree: TreeSha = TreeSha("")
+    rules_tree: TreeSha = TreeSha("")
+    origin: TaskId = TaskId("")  # the task that opened the pull request; empty: it is a person's
+    fork: bool = False
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -126,6 +143,7 @@ class ChangeFacts:
     hidden: tuple[str, ...] = ()  # what people could not see in the issue and was kept from the model
     questions: tuple[str, ...] = ()  # asked, for the phase ASK
     review: ReviewFacts | None = None  # of a review only
+    follow: FollowFacts | None = None  # of a follow-up only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -175,6 +193,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "protected": tuple,
         "allowed": tuple,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
+        "follow": lambda value: _parse_follow(value) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }
@@ -187,6 +206,10 @@ def _same(value: Any) -> Any:
 
 def _tuples(body: JsonObject) -> JsonObject:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+
+
+def _parse_follow(body: JsonObject) -> FollowFacts:
+    return FollowFacts(**{**body, "way": Way(body["way"])})
 
 
 def _parse_earlier(body: JsonObject) -> EarlierFacts:

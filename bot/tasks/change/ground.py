@@ -66,13 +66,19 @@ class Place:
 
 @dataclass(frozen=True)
 class Ground:
-    """A prepared base. `owner` names the one task that an environment of its own patch belongs to."""
+    """A prepared base. `owner` names the one task that an environment of its own patch belongs to.
+
+    `trunk`: what somebody with write access has merged, where the base itself is the head of a pull request: only its
+    set-up gets secrets, and is shared. `foreign`: the head of a fork, of which nothing is set up at all.
+    """
 
     place: Place
     base_commit: CommitSha
     base_tree: TreeSha
     chosen: Chosen
     owner: str
+    trunk: TreeSha = TreeSha("")
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,7 +155,7 @@ async def settle_test(ground: Ground, tests: tuple[TestCommand, ...]) -> Command
     """The first of the commands that shows a test on the base, and why others were passed over."""
     place = ground.place
     bench = TestBench(place.repos, place.sandbox, place.key)
-    environment = await open_environment(ground)
+    environment = await open_base(ground)
     test, passed_over = await choose_test_command(bench, ground.base_tree, environment, tests)
     return _told(test, passed_over)
 
@@ -167,15 +173,22 @@ def parse_config(text: str) -> RepoConfig:
         raise RepositoryFault(f"{place}: {fault.message}", fault.remedy) from fault
 
 
+async def open_base(ground: Ground) -> Environment:
+    """The environment of the base, whoever wrote it. Raises SetupFailed, SandboxUnavailable."""
+    if not ground.trunk or ground.foreign or not await _touches_setup(ground, ground.trunk, ground.base_tree):
+        return await open_environment(ground)
+    return await open_environment(ground, ground.base_tree)
+
+
 async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Environment:
-    """The environment of the base, or of a patch that changes what it is made from (then of its own trust
+    """The environment of what was merged, or of a patch that changes what it is made from (then of its own trust
     class: never shared with other tasks). Raises SetupFailed, SandboxUnavailable."""
     place, chosen, means = ground.place, ground.chosen, ground.place.means
     presets = await means.ask_presets() if chosen.setup.script or chosen.network else {}
     work = decide_egress(means.egress, presets, chosen.network)
     if not chosen.setup.script:
         return replace(NO_SETUP, egress=work, image=chosen.image)
-    tree = patch or ground.base_tree
+    tree = patch or ground.trunk or ground.base_tree
     spec = SetupSpec(
         script=chosen.setup.script,
         template=await place.repos.materialise(place.key, tree),
@@ -202,7 +215,7 @@ async def settle_setup(ground: Ground) -> SetupFacts:
     """
     setup = ground.chosen.setup
     try:
-        await open_environment(ground)
+        await open_base(ground)
     except SetupFailed as fault:
         if not setup.detected:
             raise
@@ -222,7 +235,7 @@ async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIt
     """The verifier of this base; `patch` when one is to be verified and may need its own environment."""
     place, setup, test = ground.place, ground.chosen.setup, ground.chosen.test
     failed = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
-    environment = await open_environment(ground)
+    environment = await open_base(ground)
     subject = Subject(
         key=place.key,
         base_commit=ground.base_commit,
@@ -250,10 +263,14 @@ async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIt
 
 async def _patch_environment(ground: Ground, patch: TreeSha) -> Environment | None:
     """Its own where the change touches what the environment is made from."""
-    changes = await ground.place.repos.changes(ground.place.key, ground.base_tree, patch)
-    if not any(is_setup_input(change.path) for change in changes):
+    if ground.foreign or not await _touches_setup(ground, ground.base_tree, patch):
         return None
     return await open_environment(ground, patch)
+
+
+async def _touches_setup(ground: Ground, old: TreeSha, new: TreeSha) -> bool:
+    changes = await ground.place.repos.changes(ground.place.key, old, new)
+    return any(is_setup_input(change.path) for change in changes)
 
 
 @asynccontextmanager
@@ -262,7 +279,7 @@ async def open_work_tree(ground: Ground, keep: Keep = keep_nowhere) -> AsyncIter
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
-        place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
+        place.sandbox, await open_base(ground), template, f"{place.key} {ground.base_tree}"
     )
     work = WorkTree(place.repos, place.sandbox, place.key, ground.base_tree, environment, keep)
     try:

@@ -50,24 +50,19 @@ async def publish(desk: Desk) -> None:
     evidence, submission = desk.facts.evidence, desk.facts.submission
     if evidence is None or submission is None:
         raise Bug("nothing to publish: the phase before left no evidence")
-    await _check_access(desk)
+    await check_access(desk)
     if not desk.facts.commit:
-        await desk.learn(commit=await _commit(desk, evidence, submission))
+        await desk.learn(commit=await write_commit(desk, evidence, submission))
     if not desk.facts.branch:
         await desk.learn(branch=await _push(desk, submission))
-    record = render_evidence(evidence)
-    sha256 = hashlib.sha256(record).hexdigest()
-    await desk.call(_keep_evidence, desk, record)
-    await desk.learn(evidence_sha256=sha256)
+    record = await keep_record(desk, evidence)
     pull = await _open_pull(desk, evidence, submission)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
-    try:
-        await _report_check(desk, evidence, record.decode())
-    except GitHubFault as fault:  # the pull request is open: a check that is refused does not undo it
-        log.warning("no check run", task=desk.taken.id, why=str(fault))
+    await report_check(desk, evidence, record)
 
 
-async def _check_access(desk: Desk) -> None:
+async def check_access(desk: Desk) -> None:
+    """Who asked may still write here: asked of GitHub before anything is sent (law 6). Raises GitHubFault."""
     request = desk.request
     permission = await desk.call(
         desk.github.threads.fetch_permission, request.requested_by, request.requested_by_id
@@ -89,7 +84,8 @@ async def learn_published(desk: Desk) -> None:
             await desk.learn(pull=found.number, pull_url=found.url)
 
 
-async def _commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
+async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
+    """The verified tree on top of the base, in our cache; the same task gives the same id."""
     request = desk.request
     message = render_commit_message(
         submission.title,
@@ -110,7 +106,7 @@ async def _push(desk: Desk, submission: SubmissionFacts) -> str:
     for branch in (first, render_second_branch(first, desk.taken.id)):
         holder = await desk.call(desk.github.refs.find_branch, branch)
         if holder is None:
-            await _push_branch(desk, branch)
+            await push_branch(desk, branch, None)
         if holder is None or holder == desk.facts.commit:
             return branch
     raise BranchTaken(
@@ -118,11 +114,12 @@ async def _push(desk: Desk, submission: SubmissionFacts) -> str:
     )
 
 
-async def _push_branch(desk: Desk, branch: str) -> None:
-    """Read back on GitHub before it is believed."""
+async def push_branch(desk: Desk, branch: str, expected: CommitSha | None) -> None:
+    """Compare-and-swap from `expected` (None: absent) to our commit, read back on GitHub before it is believed. Raises
+    RepositoryFault."""
     ref, commit = f"refs/heads/{branch}", desk.facts.commit
     await desk.with_remote(
-        desk.push_remote, lambda remote: desk.services.repos.push(desk.key, remote, ref, commit, None)
+        desk.push_remote, lambda remote: desk.services.repos.push(desk.key, remote, ref, commit, expected)
     )
     holder = await desk.call(desk.github.refs.find_branch, branch)
     if holder != desk.facts.commit:
@@ -177,8 +174,15 @@ async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts
     return await ledger.ensure(desk.taken.id, desk.taken.epoch, "pull-request", find, create)
 
 
-async def _report_check(desk: Desk, evidence: Evidence, record: str) -> None:
-    """The evidence on the head of the pull request, as a check run."""
+async def report_check(desk: Desk, evidence: Evidence, record: str) -> None:
+    """The evidence on the head of the pull request, as a check run. What was pushed stands without it as well."""
+    try:
+        await _ensure_check(desk, evidence, record)
+    except GitHubFault as fault:
+        log.warning("no check run", task=desk.taken.id, why=str(fault))
+
+
+async def _ensure_check(desk: Desk, evidence: Evidence, record: str) -> None:
     checks, facts = desk.github.checks, desk.facts
     room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
     small = record if len(record) <= room else compact_evidence(evidence, room)
@@ -198,8 +202,15 @@ async def _report_check(desk: Desk, evidence: Evidence, record: str) -> None:
     await ledger.ensure(desk.taken.id, desk.taken.epoch, "check-run", find, create)
 
 
+async def keep_record(desk: Desk, evidence: Evidence) -> str:
+    """The whole record, signed and kept below the data directory; its digest is a fact of the task."""
+    record = render_evidence(evidence)
+    await desk.call(_keep_evidence, desk, record)
+    await desk.learn(evidence_sha256=hashlib.sha256(record).hexdigest())
+    return record.decode()
+
+
 def _keep_evidence(desk: Desk, record: bytes) -> None:
-    """The whole record with its signature, below the data directory."""
     settings = desk.services.settings
     folder = settings.data_dir / "evidence" / desk.taken.id
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ async def report(desk: Desk) -> None:
         pull_url=facts.pull_url,
         pull_number=facts.pull,
         evidence=facts.evidence,
-        patch=redact(await _patch_so_far(desk), secrets),
+        patch=redact(await patch_so_far(desk), secrets),
         spent=render_spent(total_spent(facts)) if facts.spent.turns else "",
         marker=tracking_marker(desk.taken.id),
     )
@@ -45,7 +45,7 @@ async def edit_progress(desk: Desk, progress: Progress) -> None:
     await edit_tracking(desk, redact(render_tracking(state), desk.services.settings.secrets))
 
 
-async def _patch_so_far(desk: Desk) -> str:
+async def patch_so_far(desk: Desk) -> str:
     """The work that did not become a pull request; nothing is lost."""
     facts = desk.facts
     if facts.pull_url or not facts.tree or facts.tree == facts.base_tree:

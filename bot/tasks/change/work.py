@@ -199,7 +199,7 @@ def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
 def decide_trust(desk: Desk, author: str, association: str) -> Trust:
     """As far as it is known without asking for each of them: the requester was asked about; GitHub's association is
     no permission, but who has none of it has no write access either."""
-    if author == desk.request.requested_by and not desk.request.head:  # nobody was asked about for an event
+    if author == desk.request.requested_by and not desk.request.is_event:  # nobody was asked about for it
         return Trust.WRITER
     match association:
         case "OWNER":

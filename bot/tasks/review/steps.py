@@ -25,13 +25,13 @@ from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
-from bot.tasks.change.desk import Desk, Services
+from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
+from bot.tasks.change.phases import noted_phase
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import report
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.steps import noted_phase, open_desk
 from bot.tasks.change.work import OUTCOME_OF, run_agent
 from bot.tasks.review.ground import describe_review, environment_notes, open_head_tree, prepare_review
 from bot.tasks.workflow import Finished as TaskFinished

@@ -4,10 +4,12 @@ import json
 
 from bot.domain.budget import Spent
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
-from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.follow_up import Way
+from bot.domain.ids import CommitSha, TaskId, TreeSha
 from bot.tasks.change.facts import (
     ChangeFacts,
     CommandFacts,
+    FollowFacts,
     SetupFacts,
     SubmissionFacts,
     parse_facts,
@@ -40,6 +42,9 @@ def test_all_facts_come_back_from_json() -> None:
             runs=(run,), proofs=(proof,), notes=("a note",),
         ),
         pull=7,
+        follow=FollowFacts(
+            Way.PUSH, "agent/1-x", "main", CommitSha("d" * 40), CommitSha("e" * 40), origin=TaskId("t-1")
+        ),
         outcome="proven",
     )  # fmt: skip
     assert parse_facts(json.loads(json.dumps(render_facts(facts)))) == facts

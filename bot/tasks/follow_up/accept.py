@@ -1,0 +1,69 @@
+"""Accept: 👀, the tracking comment on the pull request, its head pinned, and where the result will go.
+
+Races, and how each is closed:
+- The head moves between the request and here: a request that named a commit (an event did) ends as STALE; a person's
+  is about what stands there when it is begun, seconds later, and pinned from then on.
+"""
+
+from bot.domain.follow_up import decide_way
+from bot.domain.ids import TaskId
+from bot.domain.outcomes import Outcome
+from bot.forge.pulls import PullState
+from bot.tasks.change.accept import begin_tracking, react
+from bot.tasks.change.desk import Desk
+from bot.tasks.change.facts import FollowFacts
+from bot.tasks.follow_up.so_far import find_origin
+
+
+async def accept(desk: Desk) -> bool:
+    """False: it is over already, by the outcome that the facts name. Idempotent."""
+    if not desk.request.is_event:
+        await react(desk)
+    await begin_tracking(desk)
+    if desk.facts.follow is not None:
+        return True
+    pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
+    ended = decide_end(pull, desk.request.head)
+    if ended is not None:
+        await desk.learn(outcome=ended[0].value, detail=ended[1])
+        return False
+    await _pin(desk, pull)
+    return True
+
+
+def decide_end(pull: PullState, named: str) -> tuple[Outcome, str] | None:
+    """Why there is nothing to go on with. `named`: the commit that the request is about; empty: whatever is there."""
+    if not pull.open:
+        return Outcome.CLOSED, "It is merged." if pull.merged else "It is closed."
+    if not pull.head_repository:
+        return Outcome.REPOSITORY_UNUSABLE, "The fork that this pull request comes from was deleted."
+    if named not in ("", pull.head_sha):
+        return (
+            Outcome.STALE,
+            f"The request was about `{named[:10]}`; the head is `{pull.head_sha[:10]}` by now.",
+        )
+    return None
+
+
+async def _pin(desk: Desk, pull: PullState) -> None:
+    refs, request = desk.github.refs, desk.request
+    trunk = await desk.call(refs.fetch_merge_base, pull.base_sha, pull.head_sha)
+    rules = await desk.call(refs.fetch_head, pull.base_branch)  # GitHub's base may be older
+    own = await desk.call(desk.github.pulls.is_own, pull)
+    fork = pull.head_repository != request.repository.id
+    way = decide_way(own=own, fork=fork, author_asks=is_author(pull, request.requested_by_id))
+    follow = FollowFacts(
+        way=way,
+        head_branch=pull.head_branch,
+        base_branch=pull.base_branch,
+        trunk_commit=trunk,
+        rules_commit=rules,
+        origin=await find_origin(desk, pull.body) if own else TaskId(""),
+        fork=fork,
+    )
+    await desk.learn(base_commit=pull.head_sha, follow=follow)
+
+
+def is_author(pull: PullState, requester_id: int) -> bool:
+    """By id: a login may be somebody else's by now."""
+    return bool(pull.author_id) and pull.author_id == requester_id

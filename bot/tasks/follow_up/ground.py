@@ -1,0 +1,102 @@
+"""What a follow-up stands on: the pull request's head, with the rules of its base branch.
+
+Commands, AGENTS.md and the repository's file come from the tip of the base branch (law 6); the baseline is measured on
+the head. Where the head changes what the environment is made from, it gets one of its own, without secrets; of a fork
+nothing is set up, and its code has no network.
+"""
+
+from dataclasses import replace
+
+from bot.agent.contract import AgentTask, Mode, RepositoryFacts, Trust
+from bot.agent.stack_traces import cut_regions, find_places
+from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.unified_diff import parse_diff, render_stat
+from bot.tasks.change.attempts import render_earlier
+from bot.tasks.change.desk import Desk
+from bot.tasks.change.environment import learn_chosen
+from bot.tasks.change.ground import choose_commands, list_files, read_texts, settle_setup, settle_test
+from bot.tasks.change.prepare import agents_paths, render_commands
+from bot.tasks.change.work import decide_trust, fetch_thread, render_thread
+from bot.tasks.follow_up.so_far import load_so_far, render_so_far
+
+_STAT_FILES = 100
+"""A line each in the first message."""
+
+
+async def prepare(desk: Desk) -> None:
+    """Fetch head, trunk and rules; decide on commands; set up. Raises RepositoryFault, SetupFailed,
+    SandboxUnavailable."""
+    head, trunk, rules = await fetch_commits(desk)
+    follow = replace(desk.follow, trunk_tree=trunk, rules_tree=rules)
+    await desk.learn(base_tree=head, follow=follow, host=desk.services.settings.host)
+    files = await list_files(desk.place, rules)
+    chosen, tests = await choose_commands(desk.place, files, desk.services.settings.commands)
+    await learn_chosen(desk, replace(chosen, network=()) if follow.fork else chosen)
+    await desk.learn(setup=await settle_setup(desk.ground))
+    await desk.learn(test=await settle_test(desk.ground, tests))
+
+
+async def fetch_commits(desk: Desk) -> tuple[TreeSha, TreeSha, TreeSha]:
+    """Trees of head, trunk and rules, in this host's cache."""
+    follow = desk.follow
+    head = await _fetch(desk, f"refs/pull/{desk.request.issue}/head", desk.facts.base_commit)
+    trunk = await _fetch(desk, f"refs/heads/{follow.base_branch}", follow.trunk_commit)
+    rules = await _fetch(desk, f"refs/heads/{follow.base_branch}", follow.rules_commit)
+    return head, trunk, rules
+
+
+async def fetch_again(desk: Desk) -> None:
+    """For `carry.bring_here`."""
+    await fetch_commits(desk)
+
+
+async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
+    repos = desk.services.repos
+    fetched = await desk.with_remote(
+        desk.fetch_remote, lambda remote: repos.fetch(desk.key, remote, ref, commit)
+    )
+    return fetched.tree
+
+
+async def describe(desk: Desk) -> AgentTask:
+    """Everything that the first messages say. Title, text and thread of the pull request are material."""
+    request, facts, follow = desk.request, desk.facts, desk.follow
+    paths = tuple(sorted(await desk.base_files()))
+    rules_files = await list_files(desk.place, follow.rules_tree)
+    rules = agents_paths(tuple(sorted(rules_files)))
+    texts = await read_texts(desk.place, rules_files, rules)
+    thread = await fetch_thread(desk)
+    comments = render_thread(thread, desk) if thread else ()
+    told = "\n".join((request.instruction, *(one.text for one in comments)))
+    places = find_places(told, paths)
+    regions = cut_regions(places, await desk.read_base(tuple({place.path for place in places})))
+    diff = await desk.services.repos.diff(desk.key, follow.trunk_tree, facts.base_tree)
+    return AgentTask(
+        repository=RepositoryFacts(
+            request.repository.full_name,
+            paths,
+            render_commands(facts.setup, facts.test, facts.network),
+            tuple((path, texts[path]) for path in rules if path in texts),
+        ),
+        base_commit=facts.base_commit,
+        base_tree=facts.base_tree,
+        instruction=request.instruction or "fix this",
+        requested_by=request.requested_by,
+        issue=request.issue,
+        issue_title=request.issue_title,
+        issue_body=request.issue_body,
+        issue_author=thread.author if thread else "",
+        issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
+        thread=comments,
+        regions=regions,
+        earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
+        if facts.earlier
+        else "",
+        so_far=render_so_far(await load_so_far(desk)),
+        mode=Mode.FOLLOW_UP,
+        facts=(
+            f"The base commit is the head of pull request #{request.issue}, which goes to `{follow.base_branch}`.",
+            f"What the pull request changes so far:\n{render_stat(parse_diff(diff), _STAT_FILES)}",
+            *await desk.services.repos.left_out(desk.key, facts.base_tree),
+        ),
+    )

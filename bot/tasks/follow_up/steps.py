@@ -1,0 +1,71 @@
+"""The phases of a follow-up, joined: implements `workflow.Steps`.
+
+Work, verification and questions are those of a change; what they stand on and what is published are this package's.
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.domain.outcomes import Outcome
+from bot.domain.tasks import Phase
+from bot.store.tasks import Taken
+from bot.tasks.change.ask import ask
+from bot.tasks.change.carry import bring_here
+from bot.tasks.change.desk import Desk, Services, open_desk
+from bot.tasks.change.phases import hear_late_words, noted_phase, save_work, verify_phase, work_phase
+from bot.tasks.follow_up.accept import accept
+from bot.tasks.follow_up.ground import describe, fetch_again, prepare
+from bot.tasks.follow_up.publish import learn_pushed, publish
+from bot.tasks.follow_up.report import report
+from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
+
+
+@dataclass(frozen=True)
+class FollowUpSteps:
+    """One for the worker's process."""
+
+    services: Services
+
+    async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
+        """See `workflow.Steps`."""
+        async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
+            if phase not in (Phase.ACCEPT, Phase.PREPARE) and desk.facts.follow is not None:
+                await bring_here(desk, fetch_again)
+            return await _run(desk, phase)
+
+    async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
+        """See `workflow.Steps`."""
+        async with open_desk(self.services, task) as desk:
+            await save_work(desk, outcome, detail, _bring)
+            if task.phase is Phase.PUBLISH:
+                await learn_pushed(desk)
+            await report(desk)
+
+
+async def _bring(desk: Desk) -> None:
+    await bring_here(desk, fetch_again)
+
+
+async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
+    if (heard := await hear_late_words(desk, phase)) is not None:
+        return heard
+    match phase:
+        case Phase.ACCEPT:
+            return Next(Phase.PREPARE if await accept(desk) else Phase.REPORT)
+        case Phase.PREPARE:
+            await prepare(desk)
+            return Next(Phase.WORK)
+        case Phase.WORK:
+            return await work_phase(desk, describe)
+        case Phase.ASK:
+            return Next(Phase.WORK) if await ask(desk) else Waiting(why="a person's answer")
+        case Phase.VERIFY:
+            return await verify_phase(desk)
+        case Phase.PUBLISH:
+            await publish(desk)
+            return Next(Phase.REPORT)
+        case Phase.REPORT:
+            await report(desk)
+            return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
+        case _:
+            assert_never(phase)
