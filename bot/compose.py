@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import random
 import secrets
@@ -21,6 +22,7 @@ from fastapi import FastAPI
 
 from bot.domain import limits
 from bot.domain.budget import Budget
+from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
@@ -29,9 +31,11 @@ from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
 from bot.llm.contract import Model
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
+from bot.repos.contract import RepoKey
 from bot.repos.git_repos import GitRepos
+from bot.repos.housekeeping import Gone, Shelf, clear
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
-from bot.sandbox.choice import ChosenSandbox
+from bot.sandbox.choice import Backend, ChosenSandbox
 from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
 from bot.sandbox.contract import EgressPolicy, Preflight, Sandbox
 from bot.sandbox.registries import AskedOnce
@@ -107,11 +111,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         await _check_sandbox(sandbox)
         database = open_database(settings)
         stack.callback(database.close)
-        forge = Forge(
-            ForgeSettings(
-                settings.api_url, settings.app_id, settings.private_key_pem, settings.write_spacing_s
-            )
-        )
+        forge = open_forge(settings)
         stack.callback(forge.close)
         metrics = WorkerMetrics(database, time.time)
         if settings.metrics_port:
@@ -164,6 +164,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 executor=executor,
                 now=time.time,
                 tell_queue=QueueNotices(services, time.time).tell,
+                clear_disk=functools.partial(clear_repositories, settings),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 models=tuple(named),
@@ -171,12 +172,17 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
 
 
-def build_sandbox(settings: HostSettings) -> ChosenSandbox:
-    """The sandbox of a worker with these settings. Tries nothing yet."""
-    return ChosenSandbox(tuple((name, _build_backend(name, settings)) for name in settings.sandbox_backends))
+def build_sandbox(settings: HostSettings, *, sweeps: bool = True) -> ChosenSandbox:
+    """The sandbox of a worker with these settings. Tries nothing yet. `sweeps`: see `WorkerFolder`."""
+    chosen = ChosenSandbox(
+        tuple((name, _build_backend(name, settings)) for name in settings.sandbox_backends)
+    )
+    for folder in chosen.folders:
+        folder.sweeps = sweeps
+    return chosen
 
 
-def _build_backend(name: str, settings: HostSettings) -> Sandbox:
+def _build_backend(name: str, settings: HostSettings) -> Backend:
     state_dir, uid = settings.data_dir / "sandbox", settings.sandbox_uid
     days, size = settings.environment_days, int(settings.environment_gib * 1024**3)
     if name == "container":
@@ -212,6 +218,12 @@ def owner_uid(settings: HostSettings) -> int | None:
 def build_toolchains(settings: HostSettings) -> tuple[Path, ...]:
     """Those that the operator names, and those that are found on this host."""
     return tuple(one.path for one in find_toolchains(settings.toolchain_paths, Path.home()))
+
+
+def open_forge(settings: Settings) -> Forge:
+    """GitHub, as the App. Close it. Raises SettingsFault when the key is none."""
+    key = settings.private_key_pem
+    return Forge(ForgeSettings(settings.api_url, settings.app_id, key, settings.write_spacing_s))
 
 
 def open_app_client(settings: Settings) -> AppClient:
@@ -277,6 +289,17 @@ def find_means(settings: HostSettings) -> SetupMeans:
     """What a set-up may reach here: the host's own package registries, and what the operator adds."""
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return SetupMeans(EgressPolicy(settings.egress_hosts, settings.egress_pins, bundle), AskedOnce())
+
+
+def clear_repositories(settings: HostSettings, busy: frozenset[tuple[int, int]]) -> Gone:
+    """Caches and plain files of repositories that are over the operator's bounds. Raises OSError."""
+    keys = frozenset(RepoKey(InstallationId(one), RepositoryId(other)) for one, other in busy)
+    return clear(repository_shelf(settings), keys, time.time())
+
+
+def repository_shelf(settings: HostSettings) -> Shelf:
+    """Where repositories are kept, and how much of them."""
+    return Shelf(settings.data_dir / "repos", settings.cache_days, int(settings.cache_gib * 1024**3))
 
 
 def budget_of(settings: HostSettings) -> Budget:

@@ -134,6 +134,14 @@ class HostSettings(BaseSettings):
     environment_gib: float = Field(
         limits.ENVIRONMENT_BYTES / 1024**3, description="Gibibytes of all environments together.", gt=0
     )
+    cache_days: float = Field(
+        limits.CACHE_DAYS,
+        description="Days until the cache of a repository that no task used is removed.",
+        gt=0,
+    )
+    cache_gib: float = Field(
+        limits.CACHE_BYTES / 1024**3, description="Gibibytes of all repositories' caches together.", gt=0
+    )
     egress_hosts: CommaList = Field(
         (), description="Hosts that every set-up may reach, beside the package registries."
     )

@@ -1,7 +1,8 @@
 """`pullwright doctor`: looks at everything that a running Pullwright needs and says how to mend what is amiss.
 
-Looks only: nothing is changed, started or sent but requests that read, and two questions to the model.
-What the findings mean is decided in `doctor_findings.py` and `doctor_model.py`.
+Looks only, unless it is told to fix what the dead left behind (`doctor_orphans.py`): nothing is changed, started or
+sent but requests that read, and two questions to the model. What the findings mean is decided in
+`doctor_findings.py` and `doctor_model.py`.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from rich.text import Text
 from bot.cli import doctor_findings as judge
 from bot.cli.doctor_findings import Finding, Health
 from bot.cli.doctor_model import judge_model
+from bot.cli.doctor_orphans import examine_orphans
 from bot.compose import build_sandbox, open_app_client, open_database, open_model_client
 from bot.errors import Bug, ForPerson, RetryLater
 from bot.forge.app import AppClient
@@ -31,24 +33,29 @@ _MODEL_TRIES = 2  # a person waits; what fails twice in a row is worth telling
 _PATIENCE_S = 10.0  # for the health page: GitHub itself waits ten seconds for an answer
 
 
-def run_doctor(ask_model: bool, console: Console | None = None) -> int:
+def run_doctor(ask_model: bool, fix: bool = False, console: Console | None = None) -> int:
     """Exit code 0 when nothing is bad, 1 otherwise. Raises SettingsFault before anything else is looked at."""
     settings = load_settings()
     screen = console or Console()
     found: list[Finding] = []
     with screen.status("Looking ..."):
-        for finding in examine(settings, ask_model):
+        for finding in examine(settings, ask_model, fix):
             found.append(finding)
     screen.print(render(found))
     return 1 if any(one.health is Health.BAD for one in found) else 0
 
 
-def examine(settings: Settings, ask_model: bool) -> Iterator[Finding]:
+def examine(settings: Settings, ask_model: bool, fix: bool = False) -> Iterator[Finding]:
     """Everything, in the order in which it has to work."""
+    sandbox = build_sandbox(settings, sweeps=False)
     yield _database(settings)
     usage = shutil.disk_usage(settings.data_dir if settings.data_dir.exists() else "/")
     yield judge.judge_disk(str(settings.data_dir), usage.free)
-    yield from judge.judge_sandbox(asyncio.run(build_sandbox(settings).preflight()))
+    yield from examine_orphans(settings, sandbox, fix)
+    try:
+        yield from judge.judge_sandbox(asyncio.run(sandbox.preflight()))
+    finally:
+        sandbox.close()
     yield judge.judge_toolchains(find_toolchains(settings.toolchain_paths, Path.home()))
     presets = asyncio.run(effective_presets(linked=False))
     yield judge.judge_registries({name: preset.hosts for name, preset in presets.items()})

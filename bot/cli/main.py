@@ -144,11 +144,15 @@ def doctor(
     model: Annotated[
         bool, typer.Option(help="Find out what the model's server can do (about 12,000 tokens).")
     ] = True,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="End what the dead left: workspaces, rows, locks, half-sent effects."),
+    ] = False,
 ) -> None:
     """Check everything that a running Pullwright needs, and say how to mend what is amiss."""
     from bot.cli.doctor import run_doctor
 
-    raise typer.Exit(run_doctor(ask_model=model))
+    raise typer.Exit(run_doctor(ask_model=model, fix=fix))
 
 
 @app.command()

@@ -31,7 +31,9 @@ from bot.repos.contract import (
     TreeChange,
     View,
 )
+from bot.repos.housekeeping import note_cache, take_template
 
+_MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
 IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.github.com")
 """Author and committer of our commits; GitHub shows the pusher beside it."""
 
@@ -55,11 +57,13 @@ class GitRepos:
     async def materialise(self, key: RepoKey, tree: TreeSha) -> Path:
         """See `contract.Repos`. One that is there costs no process."""
         folder = self._folder(key) / "templates"
-        if (folder / tree).is_dir():
-            return folder / tree
-        self._make_passable(folder)
         arguments = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
-        return Path(await self._ask(key, "materialise", arguments))
+        for _ in range(_MAKINGS):
+            if await asyncio.to_thread(take_template, folder / tree):
+                return folder / tree
+            self._make_passable(folder)
+            await self._ask(key, "materialise", arguments)
+        raise RetryLater("the files of a commit were removed as fast as they were made", 5.0)
 
     async def left_out(self, key: RepoKey, tree: TreeSha) -> tuple[str, ...]:
         """See `contract.Repos`."""
@@ -129,6 +133,7 @@ class GitRepos:
         for tree in trees:
             folder = self._folder(key) / "templates" / tree
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            folder.with_name(f"{tree}.used").unlink(missing_ok=True)
 
     # -- a person's own checkout (`pullwright run`) ---------------------------------------------------------
     async def import_checkout(self, key: RepoKey, start: Path) -> Checkout:
@@ -166,6 +171,7 @@ class GitRepos:
     ) -> Any:
         """One operation in a child. Raises RepositoryFault, RetryLater, Bug."""
         cache = self._folder(key) / "cache.git"
+        note_cache(cache)
         request = json.dumps({"operation": operation, "cache": str(cache), "arguments": arguments})
         process = await asyncio.create_subprocess_exec(
             sys.executable,

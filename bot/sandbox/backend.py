@@ -49,7 +49,7 @@ class BubblewrapSandbox:
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
-        self._folder = WorkerFolder(settings.state_dir / "workspaces")
+        self.folder = WorkerFolder(settings.state_dir / "workspaces")
         self._readiness = Readiness("bubblewrap", settings.state_dir, self._prepare)
         self._identities: Identities | None = None  # None: commands run as the owner, or as ourselves
 
@@ -86,7 +86,7 @@ class BubblewrapSandbox:
 
     def _prepare(self) -> Prepared[Runner]:
         bwrap = find_bubblewrap(self._settings.bwrap)
-        folder = self._folder.ensure()
+        folder = self.folder.ensure()
         toolchains = default_toolchains(self._settings.toolchains)
         users = self._find_users()
         runner = Runner(
@@ -124,7 +124,7 @@ class BubblewrapSandbox:
                 for layer in (template, environment.env_layer, *environment.workspace_layers):
                     if layer is not None:
                         trees.adopt(layer, self.owner_uid)
-            folder = self._folder.make()
+            folder = self.folder.make()
             (folder / "view").mkdir()
             upper = make_upper(folder / "layer", self.owner_uid)
         except SandboxUnavailable:

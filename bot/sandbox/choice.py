@@ -5,15 +5,23 @@ It must never take one that was not named, nor go on without one. Chosen once, w
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 from bot.sandbox.contract import NO_SETUP, Check, Environment, Preflight, Sandbox, SetupSpec, Workspace
+from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.remedies import refusal
+
+
+class Backend(Sandbox, Protocol):
+    """A sandbox whose workspaces lie in a folder of this worker."""
+
+    folder: WorkerFolder
 
 
 class ChosenSandbox:
     """See `contract.Sandbox`. `backends`: name and back end, in the operator's order."""
 
-    def __init__(self, backends: tuple[tuple[str, Sandbox], ...]) -> None:
+    def __init__(self, backends: tuple[tuple[str, Backend], ...]) -> None:
         self._backends = backends
         self._chosen: Sandbox | None = None
         self._found: Preflight | None = None
@@ -33,6 +41,16 @@ class ChosenSandbox:
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         return await (await self._ready()).ensure_environment(spec)
+
+    @property
+    def folders(self) -> tuple[WorkerFolder, ...]:
+        """Where each back end keeps its workspaces."""
+        return tuple(backend.folder for _, backend in self._backends)
+
+    def close(self) -> None:
+        """Nothing runs any more: this worker's folders go. Raises OSError."""
+        for folder in self.folders:
+            folder.close()
 
     async def _ready(self) -> Sandbox:
         found = await self.preflight()

@@ -57,7 +57,7 @@ class ContainerSandbox:
 
     def __init__(self, settings: ContainerSettings) -> None:
         self._settings = settings
-        self._folder = WorkerFolder(settings.state_dir / "containers", self._end_containers)
+        self.folder = WorkerFolder(settings.state_dir / "containers", self._end_containers)
         self._readiness = Readiness("container", settings.state_dir, self._prepare)
         self._pulling = asyncio.Lock()
         self._identities: Identities | None = None  # None: commands run as ourselves
@@ -125,7 +125,7 @@ class ContainerSandbox:
             raise SandboxUnavailable("No image is set for containers.", _NO_IMAGE)
         engine = cli.find_engine(settings.engine)
         image = cli.find_image(engine, settings.image, pull=True)
-        folder = self._folder.ensure()
+        folder = self.folder.ensure()
         seccomp = folder / "seccomp.json"
         seccomp.write_text(json.dumps(build_profile(platform.machine())))
         labels = {cli.STATE_LABEL: state_label(settings.state_dir), cli.WORKER_LABEL: folder.name}
@@ -164,7 +164,7 @@ class ContainerSandbox:
             if identity is not None:
                 held = (*held, identity.lock)
             runner = replace(runner, uid=identity.uid if identity else None)
-            folder = self._folder.make()
+            folder = self.folder.make()
             if self.owner_uid is not None and environment.env_layer is not None:
                 trees.adopt(environment.env_layer, self.owner_uid)
             mounts = Mounts(

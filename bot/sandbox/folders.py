@@ -5,10 +5,11 @@ lock that the kernel drops when it dies; at start the folders of the dead are re
 come between making and locking: then another folder is made.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,19 +21,22 @@ _LOCK: Final = "lock"
 
 @dataclass
 class WorkerFolder:
-    """`before_removal` is told the names of dead workers' folders, to end what may still write there."""
+    """`before_removal` is told the names of dead workers' folders, to end what may still write there. `sweeps`: whether
+    those are removed at the start; who only looks around leaves them."""
 
     parent: Path
     before_removal: Callable[[tuple[str, ...]], None] = lambda _names: None
+    sweeps: bool = True
     _folder: Path | None = field(default=None, init=False)
     _lock: int | None = field(default=None, init=False)  # held as long as this process lives
 
     def ensure(self) -> Path:
-        """The folder, locked; those of dead workers are gone. Raises OSError."""
+        """The folder, locked. Raises OSError."""
         if self._folder is not None:
             return self._folder
         self.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._sweep()
+        if self.sweeps:
+            self.sweep()
         while self._lock is None:
             folder = self.parent / secrets.token_hex(6)
             folder.mkdir(mode=0o700)
@@ -46,12 +50,34 @@ class WorkerFolder:
         folder.mkdir(mode=0o700)
         return folder
 
-    def _sweep(self) -> None:
-        locks = {folder: lock for folder in self.parent.iterdir() if (lock := _try_lock(folder)) is not None}
-        try:
-            self.before_removal(tuple(folder.name for folder in locks))
+    def left_behind(self) -> tuple[str, ...]:
+        """Names of the folders of the dead. Raises OSError."""
+        with self._held() as locks:
+            return tuple(sorted(folder.name for folder in locks))
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove the folders of the dead; their names. Raises OSError."""
+        with self._held() as locks:
+            names = tuple(sorted(folder.name for folder in locks))
+            self.before_removal(names)
             for folder in locks:
                 trees.remove(folder)
+            return names
+
+    def close(self) -> None:
+        """Remove our own: nothing runs in it any more. Raises OSError."""
+        if self._folder is not None and self._lock is not None:
+            trees.remove(self._folder)
+            os.close(self._lock)
+            self._folder = self._lock = None
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[tuple[Path, ...]]:
+        """Folders whose owners are dead, locked by us meanwhile."""
+        folders = self.parent.iterdir() if self.parent.is_dir() else ()
+        locks = {folder: lock for folder in folders if (lock := _try_lock(folder)) is not None}
+        try:
+            yield tuple(locks)
         finally:
             for lock in locks.values():
                 os.close(lock)

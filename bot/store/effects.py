@@ -11,10 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.ids import TaskId
+from bot.domain.tasks import TaskRequest, TaskStatus
 from bot.errors import Bug
 from bot.store.database import Database
 from bot.store.schema import effect
-from bot.store.tasks import fence
+from bot.store.schema import task as tasks
+from bot.store.tasks import fence, parse_request
 
 
 class EffectState(StrEnum):
@@ -30,6 +32,18 @@ class Effect:
     epoch: int
     sent_at: float | None
     result: Any  # plain JSON, None unless done
+
+
+@dataclass(frozen=True)
+class HalfSent:
+    """An effect that was not read back, of a task that is over. `facts`: what the task knew."""
+
+    key: str
+    state: EffectState
+    sent_at: float | None
+    task: TaskId
+    request: TaskRequest
+    facts: dict[str, Any]
 
 
 class Effects:
@@ -67,6 +81,43 @@ class Effects:
         with self._database.read() as connection:
             found = connection.execute(sa.select(effect).where(effect.c.key == key)).first()
             return _effect(found) if found is not None else None
+
+    def half_sent(self) -> tuple[HalfSent, ...]:
+        """Of tasks that are over, effects of which nobody knows whether they are there: nobody will look for them."""
+        query = (
+            sa.select(
+                effect.c.key, effect.c.state, effect.c.sent_at, tasks.c.id, tasks.c.request, tasks.c.facts
+            )
+            .join_from(effect, tasks, effect.c.task == tasks.c.id)
+            .where(tasks.c.status == TaskStatus.FINISHED.value, effect.c.state != EffectState.DONE.value)
+            .order_by(effect.c.key)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                HalfSent(
+                    row.key,
+                    EffectState(row.state),
+                    row.sent_at,
+                    TaskId(row.id),
+                    parse_request(row.request),
+                    json.loads(row.facts),
+                )
+                for row in connection.execute(query)
+            )
+
+    def settle(self, half: HalfSent, result: Any) -> bool:
+        """The end of one of those: it is there (`result`), or it never was (None) and its row goes. False when it
+        changed meanwhile."""
+        as_it_was = (
+            effect.c.key == half.key,
+            effect.c.state == half.state.value,
+            effect.c.sent_at.is_not_distinct_from(half.sent_at),
+            sa.exists().where(tasks.c.id == half.task, tasks.c.status == TaskStatus.FINISHED.value),
+        )
+        values = {"state": EffectState.DONE.value, "result": json.dumps(result)}
+        change = effect.delete() if result is None else effect.update().values(**values)
+        with self._database.write() as connection:
+            return connection.execute(change.where(*as_it_was)).rowcount == 1
 
     def _change(self, task: TaskId, epoch: int, key: str, values: dict[str, Any]) -> None:
         with self._database.write() as connection:

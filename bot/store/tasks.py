@@ -273,6 +273,13 @@ class Tasks:
     def running(self) -> tuple[TaskView, ...]:
         return self._views(task.c.status == _RUNNING)
 
+    def busy_repositories(self) -> frozenset[tuple[int, int]]:
+        """(installation, repository) of every task that is not over."""
+        query = sa.select(task.c.installation, task.c.repository).distinct()
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(task.c.status != TaskStatus.FINISHED.value))
+            return frozenset((row.installation, row.repository) for row in rows)
+
     def find(self, task_id: TaskId) -> TaskView | None:
         return next(iter(self._views(task.c.id == task_id)), None)
 

@@ -86,6 +86,7 @@ class WorkerParts:
     answerer: Answerer
     executor: Executor
     now: Callable[[], float]
+    clear_disk: Callable[[frozenset[tuple[int, int]]], object] | None = None  # given the busy repositories
     sweep: Sweep | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
@@ -178,6 +179,7 @@ class Worker:
             ("sweep", self._redeliver, intervals.sweep_s, None),
             ("scan", self._look_for_comments, intervals.scan_s, None),
             ("retention", self._clear_old, limits.RETENTION_S, None),
+            ("disk", self._clear_disk, limits.RETENTION_S, None),
         )
         return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
 
@@ -208,6 +210,12 @@ class Worker:
         before = parts.now() - limits.KEEP_RUNS_S
         while await self._call(parts.engine.forget, before, limits.RETENTION_ROWS):
             pass
+
+    async def _clear_disk(self) -> None:
+        """Every worker: each may be on a host of its own."""
+        if self._parts.clear_disk is not None:
+            busy = await self._call(self._tasks.busy_repositories)
+            await self._call(self._parts.clear_disk, busy)
 
     async def _redeliver(self) -> None:
         if self._parts.sweep is not None:

@@ -91,6 +91,10 @@ class HostLocks:
         finally:
             os.close(descriptor)
 
+    def names(self) -> tuple[str, ...]:
+        """Of all workers that left a file here."""
+        return tuple(sorted(path.stem for path in self._folder.glob("*.lock")))
+
     def forget(self, worker: str) -> None:
         self._path(worker).unlink(missing_ok=True)
 

