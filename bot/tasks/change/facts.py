@@ -11,6 +11,7 @@ from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.repo_sections import TrustLevel
 
 JsonObject = dict[str, Any]
 
@@ -50,6 +51,20 @@ class CommandFacts:
 
 
 @dataclass(frozen=True)
+class HouseRules:
+    """What else the repository's file says about work here; empty and 0: nothing."""
+
+    lint: str = ""
+    variables: tuple[tuple[str, str], ...] = ()  # for every command in the sandbox
+    model: str = ""
+    usd: float = 0.0  # bounds, which lower the operator's
+    minutes: float = 0.0
+    turns: int = 0
+    tokens: int = 0
+    min_trust: str = TrustLevel.EVERYONE.value
+
+
+@dataclass(frozen=True)
 class Chosen:
     """How a base is set up and tested, and what the work on it may reach."""
 
@@ -60,6 +75,7 @@ class Chosen:
     image: str = ""  # that the repository's development container names
     protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
     allowed: tuple[str, ...] = ()
+    rules: HouseRules = HouseRules()
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,7 @@ class ChangeFacts:
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
     allowed: tuple[str, ...] = ()
+    rules: HouseRules = HouseRules()
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -132,7 +149,14 @@ class ChangeFacts:
     @property
     def chosen(self) -> Chosen:
         return Chosen(
-            self.setup, self.test, self.network, self.maintenance, self.image, self.protected, self.allowed
+            self.setup,
+            self.test,
+            self.network,
+            self.maintenance,
+            self.image,
+            self.protected,
+            self.allowed,
+            self.rules,
         )
 
 
@@ -174,6 +198,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "advice": tuple,
         "protected": tuple,
         "allowed": tuple,
+        "rules": _parse_rules,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
@@ -187,6 +212,11 @@ def _same(value: Any) -> Any:
 
 def _tuples(body: JsonObject) -> JsonObject:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+
+
+def _parse_rules(body: JsonObject) -> HouseRules:
+    variables = tuple((str(name), str(value)) for name, value in body.pop("variables", ()))
+    return HouseRules(**body, variables=variables)
 
 
 def _parse_earlier(body: JsonObject) -> EarlierFacts:
