@@ -21,7 +21,8 @@ import structlog
 from fastapi import FastAPI
 
 from bot.domain import limits
-from bot.domain.budget import Budget
+from bot.domain.budget import Budget, decide_budget
+from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
@@ -29,6 +30,7 @@ from bot.forge.forge import Forge, ForgeSettings
 from bot.host_settings import HostSettings
 from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
 from bot.llm.contract import Model
+from bot.llm.features import features_for
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
 from bot.repos.contract import RepoKey
@@ -167,7 +169,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 clear_disk=functools.partial(clear_repositories, settings),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
-                models=tuple(named),
+                operator=_operator_says(settings, tuple(named)),
             ),
         )
 
@@ -321,6 +323,12 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         secrets=settings.literal_secrets,
         host=_name_of(settings.data_dir),
     )
+
+
+def _operator_says(settings: Settings, models: tuple[str, ...]) -> OperatorSays:
+    """What `config` tells people, and what they may choose."""
+    budget = decide_budget(budget_of(settings), features_for(settings.model).budget)
+    return OperatorSays(settings.setup_command, settings.test_command, budget, models)
 
 
 def _name_of(data_dir: Path) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from bot.domain.app_manifest import build_manifest
+from bot.domain.repo_config import RepoConfig
 from bot.errors import Bug
 from bot.llm.features import Features, known_families
 from bot.settings import Settings
@@ -82,11 +84,39 @@ def render_configuration() -> str:
         "|---|---|---|",
     ]
     lines += [_setting_row(name) for name in Settings.model_fields]
+    lines += ["", "## The repository's file", "", _FILE, "", "| key | default | meaning |", "|---|---|---|"]
+    lines += _file_rows(RepoConfig, "")
     lines += ["", "## Model families", "", _FAMILIES, ""]
     lines += _family_table()
     lines += ["", "## Limits", "", "Every bound of the product, from `bot/domain/limits.py`.", ""]
     lines += _limit_tables((_ROOT / "bot" / "domain" / "limits.py").read_text())
     return "\n".join(lines) + "\n"
+
+
+_FILE = (
+    "`.github/pullwright.yml`. What starts something (`triggers`, `review`) is read from the default branch, how the "
+    "work is done from the branch that it starts from. A key that is not known is refused with its line and the "
+    "nearest name; `config`, said to the agent on GitHub, shows what holds and who says so. Editors check it by "
+    "[pullwright.schema.json](pullwright.schema.json)."
+)
+
+
+def _file_rows(model: type[BaseModel], above: str) -> list[str]:
+    """A row for each key; keys with keys of their own are followed by these."""
+    rows = []
+    for name, field in model.model_fields.items():
+        section = field.default_factory if isinstance(field.default_factory, type) else None
+        shown = _file_default(field.get_default(call_default_factory=True)) if section in (None, dict) else ""
+        rows.append(f"| `{above}{name}` | {shown} | {field.description} |")
+        if section is not None and issubclass(section, BaseModel):
+            rows += _file_rows(section, f"{name}.")
+    return rows
+
+
+def _file_default(default: Any) -> str:
+    if default in (None, "", (), {}):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 _FAMILIES = (

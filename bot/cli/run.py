@@ -146,7 +146,7 @@ async def _describe(
     facts = RepositoryFacts(
         checkout.root.name,
         paths,
-        render_commands(ground.chosen.setup, ground.chosen.test, ground.chosen.network),
+        render_commands(ground.chosen),
         tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
     )
     return AgentTask(facts, checkout.commit, checkout.files, instruction, getpass.getuser())

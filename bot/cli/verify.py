@@ -7,19 +7,21 @@ opened on the host: its objects are copied into a cache of our own.
 import asyncio
 import hashlib
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from bot.compose import build_sandbox, find_means, owner_uid, require_sandbox
 from bot.domain.evidence import Evidence, TestProof
+from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.errors import ForPerson, RepositoryFault
 from bot.repos.contract import Remote, RepoKey
 from bot.repos.git_repos import GitRepos
 from bot.repos.local import copy_objects
 from bot.sandbox.contract import NO_SETUP, Environment, Sandbox, SetupSpec
 from bot.settings import ProofSettings, load_proof_settings
+from bot.tasks.change.ground import parse_config
 from bot.tasks.change.prepare import decide_egress, decide_setup_egress
 from bot.verify.command import Runner, TestCommand
 from bot.verify.evidence_file import parse_evidence
@@ -125,7 +127,8 @@ async def check_trees(repos: GitRepos, evidence: Evidence) -> list[Line]:
 async def _prove_again(
     repos: GitRepos, sandbox: Sandbox, evidence: Evidence, settings: ProofSettings
 ) -> list[Line]:
-    environment: Environment = NO_SETUP
+    named = await _read_variables(repos, evidence)
+    environment: Environment = replace(NO_SETUP, variables=named)
     if evidence.setup:
         means = find_means(settings)
         presets = await means.ask_presets()
@@ -134,8 +137,10 @@ async def _prove_again(
             await repos.materialise(_KEY, evidence.base_tree),
             ("verified again",),
             decide_setup_egress(means.egress, presets, decide_egress(means.egress, presets, ())),
+            variables=named,
         )
-        environment = await sandbox.ensure_environment(spec)
+        made = await sandbox.ensure_environment(spec)
+        environment = replace(made, variables={**named, **made.variables})
     test = TestCommand(Runner(evidence.runner), evidence.command, "evidence.json", evidence.report)
     subject = Subject(_KEY, evidence.base_commit, evidence.base_tree, test, environment, setup=evidence.setup)
     verifier = Verifier(repos, sandbox, subject)
@@ -144,6 +149,14 @@ async def _prove_again(
         lambda label, ok, seconds: print(f"  {'·' if ok else '!'} {label} ({seconds:.1f} s)"),
     )
     return compare_again(evidence, again)
+
+
+async def _read_variables(repos: GitRepos, evidence: Evidence) -> dict[str, str]:
+    """Those that the repository's file sets on the base, as the worker did."""
+    entry = (await repos.list_tree(_KEY, evidence.base_tree)).get(REPO_CONFIG_PATH)
+    blobs = await repos.read_blobs(_KEY, (entry[1],)) if entry else {}
+    text = (blobs.get(entry[1]) or b"").decode("utf-8", "replace") if entry else ""
+    return dict(parse_config(text).environment)
 
 
 def compare_again(told: Evidence, again: Evidence) -> list[Line]:

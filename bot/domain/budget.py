@@ -93,6 +93,17 @@ def limit_budget(budget: Budget, usd: float) -> Budget:
     return replace(budget, money_usd=min(budget.money_usd, usd), tokens=min(budget.tokens, tokens))
 
 
+def lower_budget(budget: Budget, usd: float, minutes: float, turns: int, tokens: int) -> Budget:
+    """No more than the repository's file allows; 0: not said. What is higher changes nothing."""
+    lower = limit_budget(budget, usd)
+    return Budget(
+        turns=min(lower.turns, turns or lower.turns),
+        tokens=min(lower.tokens, tokens or lower.tokens),
+        money_usd=lower.money_usd,
+        minutes=min(lower.minutes, minutes or lower.minutes),
+    )
+
+
 def remaining(budget: Budget, spent: Spent) -> Budget:
     """What is left of each bound for a further attempt; never nothing, so that shares can be told."""
     return Budget(

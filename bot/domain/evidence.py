@@ -35,6 +35,8 @@ class RunPurpose(StrEnum):
     FLAKE_BASE = "flake_base"
     FLAKE_PATCH = "flake_patch"
     OTHERS_TESTS = "others_tests"  # the code of one attempt with the regression tests of another
+    LINT_BASE = "lint_base"  # the repository's lint command: on the base, and on the change
+    LINT_PATCH = "lint_patch"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requ
 REPO_CONFIG_BYTES: Final = 64 * KIB  # commands and names: real files of this kind are under 2 KiB
 
 NETWORK_HOSTS: Final = 50  # a list longer than this is no list of what is needed
+VARIABLES: Final = 50  # of the repository's `environment`: test settings have under ten
+VARIABLE_BYTES: Final = 4 * KIB  # of one of them: a connection string has a hundred, a file is no variable
 
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
@@ -183,6 +185,7 @@ AGENTS_MD_BYTES: Final = 32 * KIB  # AGENTS.md root to leaf, as Codex
 REPORT_BYTES: Final = 64 * MIB  # 100,000 tests with short messages
 WHOLE_SUITE_S: Final = 3.0  # a slower suite is repeated for the changed test files only, and run whole once
 RUN_TESTS_WHOLE_S: Final = 60.0  # a slower suite is run in part when the model asks for all of it
+LINT_TIMEOUT_S: Final = 300.0  # one run of the lint: type checkers of large projects take minutes
 SUITE_TIMEOUT_S: Final = 900  # one run of the whole suite on the base
 RUN_SLOWER: Final = 10.0  # times the base's time that a run with the change may take: hanging ends
 RUN_TIMEOUT_MIN_S: Final = 60.0  # but never less than this: a cold start on a busy host

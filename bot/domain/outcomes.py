@@ -57,6 +57,7 @@ class Refusal(StrEnum):
     AUTHOR_ALLOWANCE = "author_allowance"  # by this person within a day
     REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
     DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
+    WAY_CLOSED = "way_closed"  # the repository's file does not want to be asked like that
     ON_PULL_REQUEST = "on_pull_request"  # questions are answered on issues
 
 

@@ -78,6 +78,10 @@ class LabelPart(_Part):
     name: OptionalText = ""
 
 
+class TeamPart(_Part):
+    slug: OptionalText = ""
+
+
 class BranchPart(_Part):
     ref: OptionalText = ""
     sha: OptionalText = ""
@@ -96,7 +100,6 @@ class CheckRunPart(_Part):
     id: Id
     external_id: OptionalText = ""
     head_sha: OptionalText = ""
-    started_at: str | int | None = ""
 
 
 class ActionPart(_Part):
@@ -121,6 +124,7 @@ class IssuesPayload(_Delivery):
 
     changes: dict[str, Any] | None = None
     label: LabelPart | None = None
+    assignee: SenderPart | None = None  # of `assigned`
 
 
 class PullRequestPayload(Sent):
@@ -128,6 +132,8 @@ class PullRequestPayload(Sent):
 
     pull_request: PullPart
     label: LabelPart | None = None
+    requested_reviewer: SenderPart | None = None  # of `review_requested`, which names one of these two
+    requested_team: TeamPart | None = None
 
 
 class CheckRunPayload(Sent):

@@ -5,20 +5,40 @@ none. The file is untrusted text: only YAML nodes are made of it, never objects,
 """
 
 import re
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bot.domain.config_nodes import (
+    REPO_CONFIG_PATH,
+    ConfigFault,
+    compose,
+    is_unusable,
+    known_keys,
+    line_of,
+    read_section,
+    unknown_key,
+)
 from bot.domain.findings import Priority
-from bot.domain.limits import FINDINGS, NETWORK_HOSTS, REPO_CONFIG_BYTES
+from bot.domain.limits import FINDINGS, NETWORK_HOSTS, REPO_CONFIG_BYTES, VARIABLES
+from bot.domain.repo_sections import BudgetConfig, TriggersConfig, TrustLevel, refuse_variable
 
-REPO_CONFIG_PATH: Final = ".github/pullwright.yml"
-"""Read from the default branch only (law 6)."""
+__all__ = [
+    "PRESETS",
+    "REPO_CONFIG_PATH",
+    "ConfigFault",
+    "GateRule",
+    "Moment",
+    "RepoConfig",
+    "ReviewConfig",
+    "find_lines",
+    "parse_repo_config",
+    "repo_config_schema",
+]
 
-_PLANNED: Final = frozenset(("lint", "environment", "triggers", "budget", "model", "schedules"))
+_PLANNED: Final = frozenset(("schedules",))
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
 _REPORT: Final = re.compile(r"[\w./*?-]+")
 _LISTS: Final = frozenset(("protected", "allow"))
@@ -51,15 +71,7 @@ class GateRule(StrEnum):
     LOST_TESTS = "lost_tests"
 
 
-class ConfigFault(ValueError):
-    """The file can't be used. `line` counts from 1 and is 0 where no line is to blame."""
-
-    def __init__(self, message: str, remedy: str, line: int = 0) -> None:
-        place = f"{REPO_CONFIG_PATH}, line {line}" if line else REPO_CONFIG_PATH
-        super().__init__(f"{place}: {message} {remedy}")
-        self.message, self.remedy, self.line = message, remedy, line
-
-
+MODEL_NAME: Final = r"^[\w./:@+-]{1,100}$"
 _ALWAYS: Final = ("links", "secrets", "conflicts")
 
 
@@ -138,6 +150,35 @@ class RepoConfig(BaseModel):
         default_factory=ReviewConfig,
         description="When pull requests are reviewed by themselves, and how much is said.",
     )
+    lint: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The command for bash that checks the style. It is run on the base and on the change; where only "
+        "the change fails, the agent has to mend it, and what it says at the end stands in the evidence.",
+    )
+    environment: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=VARIABLES,
+        description="Variables for the set-up, the tests and the work (`DJANGO_SETTINGS_MODULE: shop.test_settings`). "
+        "Everybody who can read the repository reads them: no place for secrets.",
+    )
+    triggers: TriggersConfig = Field(
+        default_factory=TriggersConfig, description="Which ways of asking are open here."
+    )
+    budget: BudgetConfig = Field(
+        default_factory=BudgetConfig,
+        description="Bounds for one task here, or a number of US dollars; they only lower the operator's.",
+    )
+    model: str | None = Field(
+        default=None,
+        pattern=MODEL_NAME,
+        description="The model that works here, one of those that the operator allows. `--model` goes before it.",
+    )
+    min_trust: TrustLevel = Field(
+        default=TrustLevel.EVERYONE,
+        description="Whose comments the agent is shown as material: `writers`, `members`, `contributors` or "
+        "`everyone`.",
+    )
 
 
 def parse_repo_config(text: str) -> RepoConfig:
@@ -146,23 +187,36 @@ def parse_repo_config(text: str) -> RepoConfig:
         raise ConfigFault(
             f"is larger than {REPO_CONFIG_BYTES} bytes.", "Move long scripts to files of their own."
         )
-    root = _compose(text)
+    root = compose(text)
     if root is None:
         return RepoConfig()
     if not isinstance(root, yaml.MappingNode):
         raise ConfigFault(
-            "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", _line(root)
+            "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", line_of(root)
         )
     values: dict[str, Any] = {}
     for key_node, value_node in root.value:
         key = _read_key(key_node)
         if key in values:
             raise ConfigFault(
-                f"`{key}` stands here for the second time.", "Keep one of them.", _line(key_node)
+                f"`{key}` stands here for the second time.", "Keep one of them.", line_of(key_node)
             )
         values[key] = _read_value(key, value_node)
     _check_report(values, root)
     return RepoConfig.model_validate(values)
+
+
+def find_lines(text: str) -> dict[str, int]:
+    """The line of each key of a file that can be used: `test`, `review.when`. Raises ConfigFault."""
+    root = compose(text)
+    if not isinstance(root, yaml.MappingNode):
+        return {}
+    lines = {}
+    for key, value in root.value:
+        lines[str(key.value)] = line_of(key)
+        if str(key.value) in _SECTIONS and isinstance(value, yaml.MappingNode):
+            lines |= {f"{key.value}.{inner.value}": line_of(inner) for inner, _ in value.value}
+    return lines
 
 
 def _check_report(values: dict[str, Any], root: yaml.MappingNode) -> None:
@@ -170,7 +224,7 @@ def _check_report(values: dict[str, Any], root: yaml.MappingNode) -> None:
     report = values.get("report")
     if report is None:
         return
-    line = next(_line(key) for key, _ in root.value if key.value == "report")
+    line = next(line_of(key) for key, _ in root.value if key.value == "report")
     if "test" not in values:
         raise ConfigFault("`report` stands without `test`.", "Name the command that leaves it.", line)
     outside = report.startswith("/") or ".." in report.split("/")
@@ -188,92 +242,93 @@ def repo_config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _compose(text: str) -> yaml.Node | None:
-    try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = error.problem or "it can't be parsed"
-        raise ConfigFault(
-            f"is not YAML: {problem}.", "Mend it there or in the line before.", mark.line + 1 if mark else 0
-        ) from error
-    except yaml.YAMLError as error:  # a character that YAML does not allow
-        raise ConfigFault(
-            "holds a character that YAML does not allow.", "Save it as plain UTF-8 text."
-        ) from error
-    except RecursionError as error:
-        raise ConfigFault("is nested too deeply.", "Write `key: value` lines.") from error
-
-
 def _read_key(node: yaml.Node) -> str:
     key = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
     if key in RepoConfig.model_fields:
         return key
-    line = _line(node)
-    known = _known(RepoConfig)
+    line = line_of(node)
     if key in _OPERATORS:
         raise ConfigFault(
             f"`{key}` can be set by the operator of the agent only.", "Take it out of this file.", line
         )
     if key in _PLANNED:
+        known = known_keys(RepoConfig.model_fields)
         raise ConfigFault(f"`{key}` is not available yet.", f"Take it out; {known} can be set.", line)
-    raise ConfigFault(f"there is no key `{key[:60]}`.", f"{_meant(key, RepoConfig)}{known} can be set.", line)
+    raise unknown_key("the file", key, RepoConfig.model_fields, line)
 
 
-def _known(model: type[BaseModel]) -> str:
-    names = [f"`{name}`" for name in model.model_fields]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+_SECTIONS: Final[dict[str, tuple[type[BaseModel], str]]] = {
+    "review": (ReviewConfig, "{when: [opened]}"),
+    "triggers": (TriggersConfig, "{label: false}"),
+    "budget": (BudgetConfig, "{usd: 2, minutes: 20}"),
+}
+"""Keys with keys of their own, each with an example."""
 
 
-def _meant(key: str, model: type[BaseModel]) -> str:
-    near = get_close_matches(key, model.model_fields, 1)
-    return f"Did you mean `{near[0]}`? " if near else ""
+def _read_budget(node: yaml.Node) -> BaseModel:
+    """A number alone is money."""
+    if not isinstance(node, yaml.ScalarNode):
+        return read_section("budget", _SECTIONS["budget"], node)
+    try:
+        return BudgetConfig(usd=float(str(node.value).lstrip("$")))
+    except ValueError as error:  # pydantic's own is one
+        raise ConfigFault(
+            "`budget` is no amount of US dollars.", "Write `budget: 2.50`, or keys below it.", line_of(node)
+        ) from error
 
 
-def _read_review(node: yaml.Node) -> ReviewConfig:
-    """Scalars and lists of scalars; what they have to be is the model's to say, line by line."""
+def _read_variables(node: yaml.Node) -> dict[str, str]:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigFault(
-            "`review` holds no keys.", "Write for example `review: {when: [opened]}`.", _line(node)
+            "`environment` holds no variables.", "Write `NAME: value` lines below it.", line_of(node)
         )
-    values: dict[str, Any] = {}
+    if len(node.value) > VARIABLES:
+        raise ConfigFault(f"`environment` has more than {VARIABLES} variables.", "Set fewer.", line_of(node))
+    values: dict[str, str] = {}
     for key_node, value_node in node.value:
-        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else ""
-        line = _line(key_node)
-        if key not in ReviewConfig.model_fields:
-            remedy = f"{_meant(key, ReviewConfig)}{_known(ReviewConfig)} can be set."
-            raise ConfigFault(f"`review` has no key `{key[:60]}`.", remedy, line)
-        if key in values:
-            raise ConfigFault(f"`{key}` stands here for the second time.", "Keep one of them.", line)
-        value = _read_plain(value_node)
-        several = isinstance(ReviewConfig.model_fields[key].default, tuple)
-        values[key] = (value,) if several and isinstance(value, str) else value
-        try:
-            ReviewConfig.model_validate({key: values[key]})
-        except ValidationError as error:
-            what = str(ReviewConfig.model_fields[key].description)
-            raise ConfigFault(f"`{key}` can't be that: {error.errors()[0]['msg']}.", what, line) from error
-    return ReviewConfig.model_validate(values)
+        line = line_of(key_node)
+        if not isinstance(key_node, yaml.ScalarNode) or not isinstance(value_node, yaml.ScalarNode):
+            raise ConfigFault("A variable is one name and one value.", "Write `NAME: value`.", line)
+        name, value = str(key_node.value), str(value_node.value)
+        if is_unusable(value):
+            raise ConfigFault(
+                f"`{name[:60]}` holds a character that no variable can.", "Take out the escape.", line
+            )
+        if (why := refuse_variable(name, value)) is not None:
+            raise ConfigFault(why, "Take it out or name it otherwise.", line)
+        if name in values:
+            raise ConfigFault(f"`{name}` stands here for the second time.", "Keep one of them.", line)
+        values[name] = value
+    return values
 
 
-def _read_plain(node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return str(node.value)
-    if isinstance(node, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in node.value):
-        return tuple(str(item.value) for item in node.value)
-    raise ConfigFault("is nested too deeply here.", "Write one value or a list of values.", _line(node))
+def _read_word(key: str, node: yaml.Node) -> str:
+    """One of a few words, or a name."""
+    text = _read_command(key, node)
+    try:
+        RepoConfig.model_validate({key: text})
+    except ValidationError as error:
+        what = str(RepoConfig.model_fields[key].description)
+        raise ConfigFault(f"`{key}` can't be `{text[:60]}`.", what, line_of(node)) from error
+    return text
 
 
 def _read_value(key: str, node: yaml.Node) -> Any:
     if key == "network":
         return _read_hosts(node)
-    if key == "review":
-        return _read_review(node)
+    if key == "environment":
+        return _read_variables(node)
+    if key == "budget":
+        return _read_budget(node)
+    if key in _SECTIONS:
+        return read_section(key, _SECTIONS[key], node)
+    if key in ("model", "min_trust"):
+        return _read_word(key, node)
     return _read_list(key, node) if key in _LISTS else _read_command(key, node)
 
 
 def _read_command(key: str, node: yaml.Node) -> str:
-    line = _line(node)
+    line = line_of(node)
     if not isinstance(node, yaml.ScalarNode) or node.tag != _TEXT_TAG:
         raise ConfigFault(
             f"`{key}` is not a text.",
@@ -281,7 +336,7 @@ def _read_command(key: str, node: yaml.Node) -> str:
             line,
         )
     command = str(node.value).strip()
-    if "\x00" in command or any("\ud800" <= char <= "\udfff" for char in command):
+    if is_unusable(command):
         raise ConfigFault(
             f"`{key}` holds a character that no command can hold.", "Take out the escape.", line
         )
@@ -297,11 +352,11 @@ def _read_hosts(node: yaml.Node) -> tuple[str, ...]:
         raise ConfigFault(
             "`network` is not a list.",
             "Write one host a line: `network:` and then `  - example.org`.",
-            _line(node),
+            line_of(node),
         )
     if len(node.value) > NETWORK_HOSTS:
         raise ConfigFault(
-            f"`network` has more than {NETWORK_HOSTS} entries.", "Name fewer hosts.", _line(node)
+            f"`network` has more than {NETWORK_HOSTS} entries.", "Name fewer hosts.", line_of(node)
         )
     return tuple(_read_host(one) for one in node.value)
 
@@ -317,7 +372,7 @@ def _read_host(node: yaml.Node) -> str:
             "Write a name with a dot, without scheme, port and path; `*.` in front stands for one label. Or one of: "
             + ", ".join(PRESETS)
             + ".",
-            _line(node),
+            line_of(node),
         )
     return text
 
@@ -326,19 +381,15 @@ def _read_list(key: str, node: yaml.Node) -> tuple[str, ...]:
     """A list of short texts, for `allow` of known rules."""
     if not isinstance(node, yaml.SequenceNode):
         raise ConfigFault(
-            f"`{key}` is not a list.", f"Write `{key}: [a, b]`, or one `- a` a line.", _line(node)
+            f"`{key}` is not a list.", f"Write `{key}: [a, b]`, or one `- a` a line.", line_of(node)
         )
     found = tuple(_read_command(key, one) for one in node.value)
     if key != "allow":
         return found
     for text, one in zip(found, node.value, strict=True):
         if text in _ALWAYS:
-            raise ConfigFault(f"`{text}` always holds.", "Take it out.", _line(one))
+            raise ConfigFault(f"`{text}` always holds.", "Take it out.", line_of(one))
         if text not in tuple(GateRule):
             known = ", ".join(rule.value for rule in GateRule if rule.value not in _ALWAYS)
-            raise ConfigFault(f"there is no rule `{text[:60]}`.", f"There are {known}.", _line(one))
+            raise ConfigFault(f"there is no rule `{text[:60]}`.", f"There are {known}.", line_of(one))
     return found
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1

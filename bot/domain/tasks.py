@@ -14,6 +14,18 @@ class TaskKind(StrEnum):
     FOLLOW_UP = "follow_up"  # goes on with a pull request: ends in a commit on its branch
 
 
+class Way(StrEnum):
+    """How a task was asked for; the repository's `triggers` open and close them."""
+
+    MENTION = "mention"  # in a comment
+    OPENED = "opened"  # in the title or text of a new issue or pull request
+    LABEL = "label"
+    ASSIGN = "assign"  # of a configured machine user
+    REVIEW_REQUEST = "review_request"  # of a configured machine user or team
+    BUTTON = "button"  # of a check run of ours
+    EVENT = "event"  # nobody: a pull request came to a configured moment
+
+
 class TaskStatus(StrEnum):
     HELD = "held"  # asked for by somebody without write access, until somebody with it says `go`
     QUEUED = "queued"  # accepted by the intake, not admitted yet
@@ -63,6 +75,8 @@ class TaskRequest:
     model: str = ""  # flags; empty and 0: as the operator set it
     base: str = ""
     budget_usd: float = 0.0
+    way: Way = Way.MENTION
+    called: str = ""  # whom ASSIGN and REVIEW_REQUEST named: a login, or `organisation/team`
     head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
     review: int = 0  # the submitted review whose comments are the points of a follow-up
     thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one

@@ -1,7 +1,8 @@
 """What a delivery asks for: a task, a word to a running one, a refusal that its sender is told, or nothing. Pure.
 
 The ways in: a newly created comment, a newly opened issue or pull request, both written by a person and mentioning the
-agent; a label that a person puts on; a button of our own check run (law 6). Whether the person may is not decided
+agent; a label that a person puts on; a machine user that a person assigns or asks for a review; a button of our own
+check run (law 6). Whether the person may is not decided
 here: `domain.access`, after GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at
 length. Closing needs no asking: whoever could close the issue may end the work on it.
 
@@ -10,13 +11,23 @@ Must never: start from an edited text, from a bot, or from a text that an app wr
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
+from bot.domain.decisions import (
+    Button,
+    Closed,
+    Control,
+    Decision,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    Reply,
+)
 from bot.domain.flags import FlagFault
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
@@ -29,102 +40,22 @@ from bot.domain.payloads import (
     Sent,
 )
 from bot.domain.repo_config import Moment
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, render_active_key
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, Way
 
-
-@dataclass(frozen=True)
-class Reply:
-    """A person's comment on an issue: the answer, if a task there waits for one. Whether the person may is asked
-    like for a request (law 6)."""
-
-    installation: InstallationId
-    repository: RepositoryRef
-    issue: int
-    comment_id: int
-    login: str
-    user_id: int
-    text: str
-
-    @property
-    def active_key(self) -> str:
-        """Of the task that may wait for it."""
-        return render_active_key(self.repository.id, self.issue)
-
-
-@dataclass(frozen=True)
-class IgnoredDelivery:
-    """Nothing is done and nobody is told, unless it is a `reply` that a task waits for. `detail` is for the log,
-    never holds the payload's text."""
-
-    reason: Ignored
-    detail: str = ""
-    reply: Reply | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True)
-class RefusedRequest:
-    """Somebody asked and can't have it. Where to answer, whom, and about which word.
-
-    `word` and `near`: of UNKNOWN_COMMAND and BAD_FLAG, what was written and what may have been meant; `wanted`: what
-    a flag's value has to be."""
-
-    refusal: Refusal
-    installation: InstallationId
-    repository: RepositoryRef
-    issue: int
-    comment_id: int  # 0: the newly opened issue itself asked
-    login: str
-    word: str = ""
-    near: str = ""
-    wanted: str = ""
-
-
-@dataclass(frozen=True)
-class Control:
-    """A word about tasks: stop, status, retry, go, help. `request`: where it was said, by whom, and with what text.
-
-    `or_task`: what is asked for if there is nothing to release (a label, which says both)."""
-
-    word: CommandWord
-    request: TaskRequest
-    or_task: bool = False
-
-
-@dataclass(frozen=True)
-class Closed:
-    """An issue or pull request is closed, deleted or moved away: what runs on it is over."""
-
-    repository: RepositoryId
-    issue: int
-    login: str
-
-    @property
-    def active_key(self) -> str:
-        return render_active_key(self.repository, self.issue)
-
-
-class Button:
-    """Identifiers of our check runs' buttons; GitHub takes 20 characters."""
-
-    STOP: Final = "stop"
-    RETRY: Final = "retry"
-
-
-@dataclass(frozen=True)
-class Pressed:
-    """A button of a check run of ours. `task`: whose check run it is."""
-
-    button: str
-    task: TaskId
-    installation: InstallationId
-    repository: RepositoryRef
-    login: str
-    user_id: int
-    check: int
-    at: str
-
-
-Decision = TaskRequest | AutoReview | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+__all__ = [
+    "Button",
+    "Closed",
+    "Control",
+    "Decision",
+    "IgnoredDelivery",
+    "Pressed",
+    "RefusedRequest",
+    "Reply",
+    "as_refused",
+    "decide_trigger",
+    "fix_label",
+    "review_label",
+]
 
 _MOMENTS: Final = {
     "opened": Moment.OPENED,
@@ -133,8 +64,8 @@ _MOMENTS: Final = {
 }
 _ACTIONS: Final = {
     "issue_comment": frozenset({"created"}),
-    "issues": frozenset({"opened", "labeled", "closed", "deleted", "transferred"}),
-    "pull_request": frozenset({"opened", "labeled", "closed", *_MOMENTS}),
+    "issues": frozenset({"opened", "labeled", "assigned", "closed", "deleted", "transferred"}),
+    "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
@@ -211,6 +142,8 @@ def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
         return Closed(RepositoryId(payload.repository.id), payload.issue.number, payload.sender.login)
     if payload.action == "labeled":
         return _decide_label(payload, payload.issue, handle)
+    if payload.action == "assigned":
+        return _decide_assigned(payload)
     if payload.changes:
         return IgnoredDelivery(Ignored.TRANSFERRED)
     return _decide_opened(payload, payload.issue, handle)
@@ -222,6 +155,8 @@ def _decide_pull(payload: PullRequestPayload, handle: str) -> Decision:
         return Closed(RepositoryId(payload.repository.id), pull.number, payload.sender.login)
     if payload.action == "labeled":
         return _decide_label(payload, pull, handle)
+    if payload.action == "review_requested":
+        return _decide_requested(payload)
     decision: Decision = IgnoredDelivery(Ignored.NO_MENTION)
     if payload.action == "opened":
         decision = _decide_opened(payload, pull, handle)
@@ -240,6 +175,7 @@ def _decide_moment(payload: PullRequestPayload) -> AutoReview | IgnoredDelivery:
         word=CommandWord.REVIEW,
         cause=f"p{payload.repository.id}-{pull.number}-{hashlib.sha256(pull.head.sha.encode()).hexdigest()[:12]}",
         head=pull.head.sha,
+        way=Way.EVENT,
         requested_at=str(pull.updated_at),
     )
     author = pull.user.login if pull.user else ""
@@ -258,7 +194,7 @@ def _decide_opened(payload: IssuesPayload | PullRequestPayload, issue: IssuePart
     if command is None:
         return IgnoredDelivery(Ignored.NO_MENTION)
     asked = _request(payload, issue, is_pull=isinstance(payload, PullRequestPayload))
-    return _decide(replace(asked, requested_at=str(issue.created_at)), issue, command)
+    return _decide(replace(asked, requested_at=str(issue.created_at), way=Way.OPENED), issue, command)
 
 
 def _decide_label(payload: IssuesPayload | PullRequestPayload, issue: IssuePart, handle: str) -> Decision:
@@ -270,16 +206,63 @@ def _decide_label(payload: IssuesPayload | PullRequestPayload, issue: IssuePart,
     word = words.get(payload.label.name.lower() if payload.label else "")
     if word is None:
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another label")
-    put_on = hashlib.sha256(f"{word} {issue.updated_at}".encode()).hexdigest()[:12]
     asked = replace(
         _request(payload, issue, is_pull=is_pull),
-        cause=f"l{payload.repository.id}-{issue.number}-{put_on}",
+        cause=_named_once("l", payload, issue, word),
+        way=Way.LABEL,
         requested_at=str(issue.updated_at),
     )
     decision = _decide(asked, issue, Command(word, ""))
     if isinstance(decision, TaskRequest) and word is CommandWord.FIX:
         return Control(CommandWord.GO, decision, or_task=True)
     return decision
+
+
+def _decide_assigned(payload: IssuesPayload) -> Decision:
+    """Whether the assigned one is a configured machine user is asked later. Nobody hands work to themselves: that is
+    what a machine user that works by another program would do (ids are compared, names can be anybody's)."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    called = payload.assignee
+    if called is None or called.id == payload.sender.id:
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "assigned nobody else")
+    issue = payload.issue
+    asked = replace(
+        _request(payload, issue, is_pull=False),
+        cause=_named_once("a", payload, issue, str(called.id)),
+        way=Way.ASSIGN,
+        called=called.login,
+        requested_at=str(issue.updated_at),
+    )
+    decision = _decide(asked, issue, Command(CommandWord.FIX, ""))
+    return Control(CommandWord.GO, decision, or_task=True) if isinstance(decision, TaskRequest) else decision
+
+
+def _decide_requested(payload: PullRequestPayload) -> Decision:
+    """As with an assigned one: whether it is a configured machine user or team is asked later."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    person, team, pull = payload.requested_reviewer, payload.requested_team, payload.pull_request
+    if person is not None and person.id == payload.sender.id:
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "requested nobody else")
+    owner = payload.repository.full_name.partition("/")[0]
+    called = person.login if person else f"{owner}/{team.slug}" if team and team.slug else ""
+    if not called:
+        return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "requested nobody")
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        cause=_named_once("q", payload, pull, called),
+        way=Way.REVIEW_REQUEST,
+        called=called,
+        requested_at=str(pull.updated_at),
+    )
+    return _decide(asked, pull, Command(CommandWord.REVIEW, ""))
+
+
+def _named_once(kind: str, payload: Sent, issue: IssuePart, what: str) -> str:
+    """The cause of a task that no text asked for: the same event gives the same one, a later one another."""
+    token = hashlib.sha256(f"{what} {issue.updated_at}".encode()).hexdigest()[:12]
+    return f"{kind}{payload.repository.id}-{issue.number}-{token}"
 
 
 def _decide_button(payload: CheckRunPayload) -> Decision:
@@ -297,7 +280,6 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
         sender.login,
         sender.id,
         check.id,
-        str(check.started_at or ""),
     )
 
 
@@ -403,4 +385,6 @@ def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
         request.issue,
         request.comment_id,
         request.requested_by,
+        way=request.way,
+        called=request.called,
     )

@@ -31,6 +31,9 @@ class ThreadComment:
     association: str  # GitHub's word: OWNER, MEMBER, COLLABORATOR, CONTRIBUTOR, NONE...; not a permission
     created_at: str  # ISO 8601
     body: str
+    id: int = 0
+    author_id: int = 0  # 0: a deleted account
+    updated_at: str = ""  # ISO 8601; other than `created_at`: it was edited
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class IssueThread:
     url: str
     comments: tuple[ThreadComment, ...]
     comments_in_all: int
+    left_out: int = 0  # of the comments, what is not to be shown
 
 
 class Threads:
@@ -178,4 +182,7 @@ def _thread_comment(item: Json) -> ThreadComment:
         str(item.get("author_association") or "NONE"),
         str(item.get("created_at") or ""),
         str(item.get("body") or ""),
+        int(item.get("id") or 0),
+        int(user.get("id") or 0) if isinstance(user, dict) else 0,
+        str(item.get("updated_at") or ""),
     )

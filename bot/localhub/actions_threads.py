@@ -6,9 +6,9 @@ caller holds `Hub.lock` and has checked the permission; rules of content are che
 
 from bot.domain.limits import BODY_CHARACTERS
 from bot.localhub.events import emit, emit_thread
-from bot.localhub.records import Actor, Comment, Label, Reaction, Repository, Role, Thread
+from bot.localhub.records import Account, Actor, Comment, Label, Reaction, Repository, Role, Thread
 from bot.localhub.replies import Refused, invalid
-from bot.localhub.shapes import REACTIONS, label
+from bot.localhub.shapes import REACTIONS, label, user
 from bot.localhub.shapes_threads import comment as comment_shape
 from bot.localhub.shapes_threads import issue as issue_shape
 from bot.localhub.state import Hub
@@ -133,6 +133,16 @@ def add_labels(hub: Hub, record: Repository, thread: Thread, actor: Actor, names
             thread.labels.append(item.name)
             thread.updated_at = hub.now()
             emit_thread(hub, record, thread, "labeled", actor, label=label(hub, record, item))
+
+
+def assign(hub: Hub, record: Repository, thread: Thread, actor: Actor, account: Account) -> None:
+    """People who may see the repository; whoever is assigned already stays so."""
+    if account.kind == "Bot" or hub.role(account, record) < Role.READ:
+        raise invalid("Issue", "assignees", "invalid")
+    if account not in thread.assignees:
+        thread.assignees.append(account)
+        thread.updated_at = hub.now()
+        emit_thread(hub, record, thread, "assigned", actor, assignee=user(hub, account))
 
 
 def remove_label(hub: Hub, record: Repository, thread: Thread, actor: Actor, name: str) -> None:

@@ -197,6 +197,7 @@ class Thread:
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     pull: Pull | None = None
+    assignees: list[Account] = field(default_factory=list)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from bot.localhub import actions_threads as act
 from bot.localhub.actions_checks import press_button
 from bot.localhub.actions_ci import begin_job, begin_workflow, create_status, end_job
 from bot.localhub.actions_git import NewPull, after_ref_change, create_pull
-from bot.localhub.actions_reviews import Place, reply, resolve
+from bot.localhub.actions_reviews import Place, reply, request_reviewers, resolve
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.faults import Fault
 from bot.localhub.gitstore import ZERO_SHA, GitStore, Signature
@@ -303,6 +303,30 @@ class Seed:
         with self.hub.lock:
             record = self._repo(full_name)
             act.add_labels(self.hub, record, record.threads[number], Actor(self._person(login)), [name])
+
+    def assign(self, full_name: str, number: int, login: str, assignee: str) -> None:
+        """Assign somebody as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            thread, actor = record.threads[number], Actor(self._person(login))
+            act.assign(self.hub, record, thread, actor, self._person(assignee))
+
+    def request_review(self, full_name: str, number: int, login: str, reviewer: str) -> None:
+        """Ask somebody for a review as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            thread = record.threads[number]
+            if thread.pull is None:
+                raise KeyError(number)
+            place = Place(self.hub, record, thread, thread.pull, Actor(self._person(login)))
+            request_reviewers(place, [reviewer])
+
+    def edit_comment(self, full_name: str, comment_id: int, login: str, body: str) -> None:
+        """Edit a comment as a person."""
+        with self.hub.lock:
+            record = self._repo(full_name)
+            places = [(t, c) for t in record.threads.values() for c in t.comments if c.id == comment_id]
+            act.edit_comment(self.hub, record, places[0], Actor(self._person(login)), body)
 
     def press_button(self, full_name: str, check_run_id: int, login: str, identifier: str) -> None:
         """Click one of a check run's actions as a person."""

@@ -18,15 +18,17 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 
 from bot.domain.auto_review import AutoReview, wants_review
 from bot.domain.commands import CommandWord, parse_command
+from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
-from bot.domain.repo_config import ConfigFault, parse_repo_config
-from bot.domain.tasks import TaskRequest
+from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
+from bot.domain.tasks import TaskRequest, Way
 from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
@@ -56,14 +58,14 @@ class Answerer(Protocol):
         """What the comment (or, without one, the issue) says now; None: it is gone."""
         ...
 
-    def fetch_config(self, asked: TaskRequest) -> str:
+    def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """The repository's own file on its default branch; empty: there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class ControlParts:
-    """What the words act on. `models`: that `--model` may name, the default first. `now`: seconds since the epoch."""
+    """What the words act on. `now`: seconds since the epoch."""
 
     deliveries: Deliveries
     tasks: Tasks
@@ -73,7 +75,7 @@ class ControlParts:
     handle: str
     executor: Executor
     now: Callable[[], float]
-    models: tuple[str, ...] = ()
+    operator: OperatorSays = field(default_factory=OperatorSays)
 
 
 @dataclass
@@ -82,6 +84,11 @@ class Controls:
 
     parts: ControlParts
     _telling: set["asyncio.Task[None]"] = field(default_factory=set, init=False)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """That `--model` may name, the default first."""
+        return self.parts.operator.models
 
     async def carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
         """None: done, with its verdict. Else what the word comes down to. Raises RetryLater."""
@@ -101,7 +108,9 @@ class Controls:
                 await self._answer(delivery, control, render_status(self._describe(view, before)))
                 return None
             case CommandWord.HELP:
-                await self._answer(delivery, control, render_help(parts.handle, parts.models))
+                config = await self.read_config(asked)
+                ways = RepoConfig() if isinstance(config, Exception) else config
+                await self._answer(delivery, control, render_help(parts.handle, self.models, ways))
                 return None
             case CommandWord.CONFIG:
                 await self._answer(delivery, control, await self._describe_config(asked))
@@ -119,13 +128,21 @@ class Controls:
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
 
+    async def read_config(
+        self, asked: TaskRequest | RefusedRequest
+    ) -> RepoConfig | ConfigFault | GitHubFault:
+        """The repository's own file on its default branch, or why there is none to be had. Raises RetryLater."""
+        try:
+            return parse_repo_config(await self._call(self.parts.answerer.fetch_config, asked))
+        except (ConfigFault, GitHubFault) as fault:
+            return fault
+
     async def find_wish(self, auto: AutoReview) -> TaskRequest | IgnoredDelivery:
         """The review, if the repository's file wants it. While one of the head before is at work the delivery waits:
         that one sees that the head has moved. Raises RetryLater."""
-        try:
-            config = parse_repo_config(await self._call(self.parts.answerer.fetch_config, auto.request))
-        except (ConfigFault, GitHubFault) as fault:
-            return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(fault)[:500])
+        config = await self.read_config(auto.request)
+        if isinstance(config, Exception):
+            return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(config)[:500])
         if not wants_review(config.review, auto):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
@@ -145,17 +162,18 @@ class Controls:
             found,
             repository=pressed.repository,
             comment_id=0,
+            way=Way.BUTTON,
             head="",  # as it is now
             cause=f"c{pressed.check}-{pressed.button}",
             requested_by=pressed.login,
             requested_by_id=pressed.user_id,
-            requested_at=pressed.at or found.requested_at,
+            requested_at=datetime.fromtimestamp(self.parts.now(), UTC).isoformat(timespec="seconds"),
         )
         return Control(CommandWord.STOP, asked) if pressed.button == Button.STOP else asked
 
     def check_model(self, asked: TaskRequest) -> RefusedRequest | None:
         """Only models that the operator allows may be named: they cost the operator's money."""
-        models = self.parts.models
+        models = self.models
         if not asked.model or asked.model in models:
             return None
         wanted = f"one of the models that I may use: {', '.join(models) or 'only the default'}"
@@ -208,13 +226,15 @@ class Controls:
             issue_body=asked.issue_body,
             requested_by=asked.requested_by,
             requested_by_id=asked.requested_by_id,
+            requested_at=asked.requested_at,  # the thread as it was read by whoever says `go`
         )
 
     async def _describe_config(self, asked: TaskRequest) -> str:
         """A file that can't be used is said with its line: that is what people ask for most."""
         text = await self._call(self.parts.answerer.fetch_config, asked)
         try:
-            return render_config(parse_repo_config(text), self.parts.models)
+            rows = list_effective(parse_repo_config(text), find_lines(text), self.parts.operator)
+            return render_config(rows, self.models)
         except ConfigFault as fault:
             return render_config_fault(str(fault))
 

@@ -23,9 +23,11 @@ import structlog
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
+from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskRequest
+from bot.domain.repo_sections import TriggersConfig
+from bot.domain.tasks import RepositoryRef, TaskRequest, Way
 from bot.domain.triggers import (
     Closed,
     Control,
@@ -37,12 +39,14 @@ from bot.domain.triggers import (
     as_refused,
     decide_trigger,
 )
+from bot.domain.ways import is_open, is_silent
 from bot.errors import ForPerson, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, Said, Verdict
 from bot.tasks.control import Controls
 
 _BATCH: Final = 64
 _AT_ONCE: Final = 4  # requests to GitHub
+_BEGINNING: Final = (CommandWord.GO, CommandWord.RETRY)  # words that begin a task
 _PUT_OFF_S: Final = 60.0  # a delivery that met a bug of ours
 
 log = structlog.get_logger()
@@ -166,10 +170,22 @@ class Intake:
             decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
-        refusal = await self._check_access(delivery, decision)
-        if refusal is not None:
-            await self._refuse_stranger(delivery, decision, refusal)
+        return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+
+    async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
+        """Whether the way is open and the person may; else the verdict is written and told."""
+        closed = await self._is_closed(decision)
+        if closed and is_silent(_asked(decision).way):
+            await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
             return False
+        refusal = await self._check_access(delivery, decision)
+        if closed:
+            await self._refuse_way(delivery, decision, refusal)
+        elif refusal is not None:
+            await self._refuse_stranger(delivery, decision, refusal)
+        return not closed and refusal is None
+
+    async def _take(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         asked: TaskRequest | RefusedRequest | None = (
             await self.controls.carry_out(delivery, decision) if isinstance(decision, Control) else decision
         )
@@ -184,6 +200,27 @@ class Intake:
         heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
         return heard or await self._accept(delivery, asked)
 
+    async def _is_closed(self, decision: TaskRequest | Control | RefusedRequest) -> bool:
+        """Whether the repository's file does not want to be asked like that. Without a file that can be read the
+        ways are open that need none: the task itself then says what is wrong with it."""
+        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+            return False
+        asked = _asked(decision)
+        if asked.way is Way.BUTTON:
+            return False
+        config = await self.controls.read_config(asked)
+        triggers = TriggersConfig() if isinstance(config, Exception) else config.triggers
+        return not is_open(triggers, asked.way, asked.called)
+
+    async def _refuse_way(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal | None
+    ) -> None:
+        """Told to those who may ask at all."""
+        if refusal is None:
+            await self._refuse(delivery, _as_refused(_asked(decision), Refusal.WAY_CLOSED))
+        else:
+            await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED, refusal.value))
+
     async def _ignore(self, delivery: Delivery, ignored: IgnoredDelivery) -> bool:
         if ignored.reply is not None:
             asking = await self._call(self.deliveries.find_asking, ignored.reply.active_key)
@@ -196,8 +233,7 @@ class Intake:
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal
     ) -> None:
         """What somebody without write access asks for is kept, until somebody with it releases it."""
-        request = decision.request if isinstance(decision, Control) else decision
-        refused = _as_refused(request, refusal)
+        refused = _as_refused(_asked(decision), refusal)
         if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
             await self._tell(delivery, refused)
             await self._call(self.deliveries.hold, delivery.id, decision, refusal, self.now())
@@ -300,6 +336,10 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     if not isinstance(payload, dict):
         return IgnoredDelivery(Ignored.MALFORMED, "not an object")
     return decide_trigger(delivery.event, payload, handle)
+
+
+def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
+    return decision.request if isinstance(decision, Control) else decision
 
 
 def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:

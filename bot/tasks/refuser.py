@@ -52,7 +52,7 @@ class GitHubDesk:
         with self._open(asked.installation, asked.repository) as github:
             return github.threads.find_text(asked.issue, asked.comment_id)
 
-    def fetch_config(self, asked: TaskRequest) -> str:
+    def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """See `control.Answerer`."""
         with self._open(asked.installation, asked.repository) as github:
             found = github.refs.find_file(REPO_CONFIG_PATH, asked.repository.default_branch)

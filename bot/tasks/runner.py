@@ -22,6 +22,7 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.allowance import Allowances
+from bot.domain.effective import OperatorSays
 from bot.domain.tasks import Phase
 from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
@@ -90,7 +91,7 @@ class WorkerParts:
     sweep: Sweep | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
-    models: tuple[str, ...] = ()  # that people may name, the default first
+    operator: OperatorSays = field(default_factory=OperatorSays)
 
 
 class WorkerEnd(StrEnum):
@@ -128,7 +129,7 @@ class Worker:
                 settings.handle,
                 pool,
                 now,
-                parts.models,
+                parts.operator,
             )
         )
         self._intake = Intake(

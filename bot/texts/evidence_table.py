@@ -22,6 +22,8 @@ _PURPOSE: Final = {
     RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",
     RunPurpose.OTHERS_TESTS: "the code of the change with the tests of another attempt",
+    RunPurpose.LINT_BASE: "lint: untouched base",
+    RunPurpose.LINT_PATCH: "lint: the whole change",
 }
 
 

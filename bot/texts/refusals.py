@@ -22,6 +22,8 @@ _SENTENCES: Final = {
     Refusal.REPOSITORY_ALLOWANCE: "What may be spent on this repository within a day is used up. Please ask again "
     "tomorrow.",
     Refusal.DAY_ALLOWANCE: "What I may spend within a day is used up. Please ask again tomorrow.",
+    Refusal.WAY_CLOSED: "In this repository I am not asked like that (`triggers` in `.github/pullwright.yml`); `help` "
+    "says how.",
     Refusal.NOTHING_RUNNING: "Nothing of mine is running here. To ask for a change, write `fix` and then what is "
     "wanted.",
     Refusal.NOTHING_TO_RETRY: "I have not worked here yet, so there is nothing to try again. Write `fix` and then what "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE, CommandWord
+from bot.domain.effective import Effective
 from bot.domain.repo_config import REPO_CONFIG_PATH, RepoConfig
 from bot.domain.tasks import Phase, TaskStatus
 from bot.texts.sanitise import code, sanitise_line
@@ -24,8 +25,9 @@ _HELP = {
 }
 
 
-def render_help(handle: str, models: tuple[str, ...]) -> str:
-    """What can be asked for here. `models`: that may be named by `--model`; the first is the default."""
+def render_help(handle: str, models: tuple[str, ...], config: RepoConfig) -> str:
+    """What can be asked for here, and how. `models`: that may be named by `--model`; the first is the default.
+    `config`: the repository's file."""
     at = f"@\u200b{handle}"
     rows = [f"| `{word}` | {text} |" for word, text in _HELP.items() if word in AVAILABLE]
     named = ", ".join(f"`{model}`" for model in models)
@@ -37,43 +39,58 @@ def render_help(handle: str, models: tuple[str, ...]) -> str:
             "|---|---|",
             *rows,
             "",
-            f"Flags: `--model` ({named}), `--base` (a branch to start from), `--budget` (US dollars at most).",
+            f"Flags: `--model` ({named}), `--base` (a branch to start from), `--budget` (US dollars at most), "
+            "`--attempts` (tries at once).",
             "",
-            f"The label `{handle}:fix` asks for a change too, `{handle}:review` for a review. While I work, a further "
-            "comment that mentions me changes the task, and closing the issue ends it. People with write access can "
-            "ask; what others ask for waits until one of them says `go`.",
+            "In this repository I am asked by:",
+            "",
+            *_ways(handle, config),
+            "",
+            "While I work, a further comment that mentions me changes the task, and closing the issue ends it. People "
+            "with write access can ask; what others ask for waits until one of them says `go`.",
         ]
     )
 
 
-def render_config(config: RepoConfig, models: tuple[str, ...]) -> str:
-    """Every key of the repository's file: what holds, and whether the file says so."""
-    commands = (("setup", config.setup), ("test", config.test))
-    rows = [
-        _setting(key, value, "found in the repository", key in config.model_fields_set)
-        for key, value in commands
-    ]
-    review = config.review
-    for key in type(review).model_fields:
-        value = getattr(review, key)
-        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        rows.append(_setting(f"review.{key}", shown, "", key in review.model_fields_set))
+def _ways(handle: str, config: RepoConfig) -> list[str]:
+    """The ways in that the repository's file leaves open."""
+    triggers, review = config.triggers, config.review
+    assigned = ", ".join(code(one) for one in triggers.assign)
+    requested = ", ".join(code(one) for one in triggers.review_request)
+    moments = ", ".join(code(one) for one in review.when)
+    ways = (
+        (triggers.mention, "a comment that mentions me"),
+        (triggers.opened, "a new issue or pull request that mentions me in its title or text"),
+        (triggers.label, f"the label `{handle}:fix` for a change, `{handle}:review` for a review"),
+        (bool(assigned), f"assigning {assigned} to an issue, for a change"),
+        (bool(requested), f"requesting a review from {requested}"),
+    )
+    lines = [f"- {text}" for is_on, text in ways if is_on]
+    lines = lines or ["- nothing: `triggers` in `.github/pullwright.yml` closes every way"]
+    unasked = f"Pull requests are reviewed without being asked for: {moments}, where the file says so."
+    return [*lines, "", unasked] if moments else lines
+
+
+def render_config(rows: tuple[Effective, ...], models: tuple[str, ...]) -> str:
+    """Every key of the repository's file: what holds, and who says so."""
     named = ", ".join(code(model) for model in models)
     return "\n".join(
         [
-            f"What holds here, from `{REPO_CONFIG_PATH}` on the default branch:",
+            "What holds here, and where it comes from:",
             "",
             "| setting | value | from |",
             "|---|---|---|",
-            *rows,
-            f"| models | {named} | the operator |",
+            *map(_setting, rows),
+            f"| `--model` may name | {named} | the operator |",
+            "",
+            f"The file is `{REPO_CONFIG_PATH}` on the default branch.",
         ]
     )
 
 
-def _setting(key: str, value: str | None, otherwise: str, said: bool) -> str:
-    shown = code(value, 120).replace("|", "\\|") if value else otherwise or "none"
-    return f"| `{key}` | {shown} | {'the file' if said else 'default'} |"
+def _setting(row: Effective) -> str:
+    shown = code(row.value, 120).replace("|", "\\|") if row.value else row.otherwise
+    return f"| `{row.key}` | {shown} | {row.origin} |"
 
 
 def render_config_fault(fault: str) -> str:

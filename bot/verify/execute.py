@@ -33,6 +33,8 @@ _LABELS = {
     RunPurpose.FLAKE_BASE: "a new failure alone, on the base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, with the change",
     RunPurpose.OTHERS_TESTS: "the change with another attempt's tests",
+    RunPurpose.LINT_BASE: "lint on the untouched base",
+    RunPurpose.LINT_PATCH: "lint with the change",
 }
 
 

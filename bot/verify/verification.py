@@ -88,6 +88,7 @@ class Subject:
     patience: Patience = field(default_factory=Patience)
     policy: Policy = field(default_factory=Policy)
     setup: str = ""  # the script that made the environment, for whoever does it again
+    lint: str = ""  # the repository's lint command
 
 
 @dataclass

@@ -19,9 +19,11 @@ from bot.verify.difference import find_new_passes, render_difference, render_on_
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
+from bot.verify.lint import Linted, find_lint_fault, run_lint, with_lint
 from bot.verify.material import read_material
 from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
+from bot.verify.setups import is_setup_input
 from bot.verify.split import is_selectable
 from bot.verify.tiers import Findings, decide_tier
 from bot.verify.verification import Measured, Subject, Verification
@@ -108,7 +110,7 @@ class Verifier:
             return ()
 
     async def check_gate(self, tree: TreeSha) -> tuple[str, ...]:
-        """Static faults of the change from the base to `tree`, each a sentence for the model."""
+        """Faults of the change from the base to `tree` that need no test, each a sentence for the model."""
         changes = await self.repos.changes(self.subject.key, self.subject.base_tree, tree)
         ids = {blob for change in changes for blob in (change.old_blob, change.new_blob) if blob}
         blobs = await self.repos.read_blobs(self.subject.key, tuple(sorted(ids)))
@@ -116,7 +118,11 @@ class Verifier:
             ChangedFile(change, blobs.get(change.old_blob or ""), blobs.get(change.new_blob or ""))
             for change in changes
         )
-        return check_change(files, self.subject.policy)
+        faults = check_change(files, self.subject.policy)
+        if faults or not self.subject.lint or any(is_setup_input(change.path) for change in changes):
+            return faults  # a change of the environment is linted in its own one, by `verify`
+        fault = find_lint_fault(await self._lint(tree))
+        return (fault,) if fault else ()
 
     async def close(self) -> None:
         """End what still runs."""
@@ -127,6 +133,10 @@ class Verifier:
     # -- the verification -----------------------------------------------------------------------------------
     async def verify(self, tree: TreeSha, told: Told | None = None) -> Evidence:
         """Everything that can be measured about the change from the base to `tree`."""
+        evidence = await self._verify(tree, told)
+        return with_lint(evidence, await self._lint(tree, told)) if self.subject.lint else evidence
+
+    async def _verify(self, tree: TreeSha, told: Told | None) -> Evidence:
         if self.subject.test.runner is Runner.NONE:
             return self._evidence(tree, Findings(False, False, "no test command was found"), Measured())
         baseline = await self.baseline(told)
@@ -184,6 +194,16 @@ class Verifier:
         baseline = decide_baseline(tuple(ran.report for ran in runs), tuple(ran.record for ran in runs))
         await asyncio.to_thread(self.keep, baseline)
         return baseline
+
+    async def _lint(self, tree: TreeSha, told: Told | None = None) -> Linted:
+        subject = self.subject
+        patch = subject.patch_environment or subject.environment
+        return await run_lint(
+            self._bench(told, limits.LINT_TIMEOUT_S),
+            subject.lint,
+            (subject.base_tree, subject.environment),
+            (tree, patch),
+        )
 
     def _bench(self, told: Told | None, timeout_s: float | None = None) -> TestBench:
         longest = timeout_s or self.subject.patience.suite_s

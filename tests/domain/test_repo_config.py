@@ -15,9 +15,11 @@ from bot.domain.repo_config import (
     Moment,
     RepoConfig,
     ReviewConfig,
+    find_lines,
     parse_repo_config,
     repo_config_schema,
 )
+from bot.domain.repo_sections import BudgetConfig, TriggersConfig, TrustLevel
 
 
 def test_commands_are_read_and_an_absent_key_is_left_to_detection():
@@ -42,7 +44,7 @@ def test_an_empty_set_up_says_that_there_is_none():
     ("text", "line", "part"),
     [
         ("test: pytest\ntset: x\n", 2, "no key `tset`"),
-        ("\n\nbudget: all\n", 3, "not available yet"),
+        ("\n\nbudget: all\n", 3, "no amount of US dollars"),
         ("\n\nnetwork: all\n", 3, "not a list"),
         ("network:\n  - https://example.org/\n", 2, "no host that can be allowed"),
         ("network: [a.example, '*']\n", 1, "no host that can be allowed"),
@@ -94,7 +96,7 @@ def test_the_schema_agrees_with_the_parser():
     schema = repo_config_schema()
     json.dumps(schema)
     jsonschema.validate({"test": "pytest", "setup": ""}, schema)
-    for wrong in ({"lint": "x"}, {"test": ""}, {"test": ["a"]}):
+    for wrong in ({"lnit": "x"}, {"test": ""}, {"test": ["a"]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(wrong, schema)
 
@@ -162,3 +164,73 @@ def test_a_fault_in_it_names_its_line_and_what_was_meant(text, line, said):
     with pytest.raises(ConfigFault, match=re.escape(said)) as caught:
         parse_repo_config(text)
     assert caught.value.line == line
+
+
+def test_work_in_a_repository_has_its_own_lint_variables_model_and_bounds() -> None:
+    config = parse_repo_config(
+        "lint: ruff check .\nenvironment:\n  DJANGO_SETTINGS_MODULE: shop.tests\n  PORT: 8000\n"
+        "budget:\n  usd: 1.5\n  minutes: 20\nmodel: gpt-5-mini\nmin_trust: members\n"
+    )
+    assert config.lint == "ruff check ."
+    assert config.environment == {"DJANGO_SETTINGS_MODULE": "shop.tests", "PORT": "8000"}
+    assert config.budget == BudgetConfig(usd=1.5, minutes=20)
+    assert (config.model, config.min_trust) == ("gpt-5-mini", TrustLevel.MEMBERS)
+    assert parse_repo_config("budget: 2\n").budget == BudgetConfig(usd=2)
+    assert parse_repo_config("budget: $2.50\n").budget == BudgetConfig(usd=2.5)
+
+
+def test_ways_in_are_opened_and_closed() -> None:
+    config = parse_repo_config(
+        "triggers:\n  mention: false\n  assign: '@octo-agent'\n  review_request: [octo-agent, '@octo/agents']\n"
+    )
+    assert config.triggers == TriggersConfig(
+        mention=False, assign=("octo-agent",), review_request=("octo-agent", "octo/agents")
+    )
+    assert parse_repo_config("").triggers == TriggersConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("lint: [ruff]\n", 1, "`lint` is not a text"),
+        ("lint: ''\n", 1, "`lint` is empty"),
+        ("environment: [A]\n", 1, "holds no variables"),
+        ("environment:\n  A: 1\n  1A: 2\n", 3, "`1A` is no name of a variable"),
+        ("environment:\n  A: [1]\n", 2, "one name and one value"),
+        ("environment:\n  https_proxy: x\n", 2, "set by the sandbox itself"),
+        ("environment:\n  Path: x\n", 2, "set by the sandbox itself"),
+        ("environment:\n  PULLWRIGHT_X: x\n", 2, "set by the sandbox itself"),
+        (f"environment:\n  A: {'x' * 5_000}\n", 2, "longer than"),
+        ('environment:\n  A: "a\\0b"\n', 2, "a character that no variable can"),
+        ("environment:\n  A: 1\n  A: 2\n", 3, "second time"),
+        ("environment:\n" + "".join(f"  A{n}: 1\n" for n in range(51)), 2, "more than 50"),
+        ("budget: -1\n", 1, "no amount of US dollars"),
+        ("budget: nan\n", 1, "no amount of US dollars"),
+        ("budget:\n  dollars: 1\n", 2, "`budget` has no key `dollars`"),
+        ("budget:\n  turns: 0\n", 2, "`turns` can't be that"),
+        ("model: a b\n", 1, "`model` can't be `a b`"),
+        ("min_trust: member\n", 1, "`min_trust` can't be `member`"),
+        ("triggers: all\n", 1, "Write for example `triggers: {label: false}`"),
+        ("triggers:\n  mentions: false\n", 2, "Did you mean `mention`?"),
+        ("triggers:\n  assign: [two words]\n", 2, "`assign` can't be that"),
+        ("triggers:\n  assign: [octo/agents]\n", 2, "`assign` can't be that"),
+    ],
+)
+def test_what_is_said_about_work_and_ways_is_checked(text: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigFault, match=re.escape(said)) as caught:
+        parse_repo_config(text)
+    assert caught.value.line == line
+    assert caught.value.remedy
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Z_]{1,8}", fullmatch=True), st.text(max_size=40), max_size=5))
+def test_variables_come_back_as_they_were_written(variables: dict[str, str]) -> None:
+    with contextlib.suppress(ConfigFault):  # taken names, characters that no variable can hold
+        assert parse_repo_config(yaml.safe_dump({"environment": variables})).environment == variables
+
+
+def test_every_key_has_the_line_where_it_stands() -> None:
+    text = "# ours\ntest: pytest\n\nreview:\n  when: [opened]\n  most: 3\nbudget: 2\n"
+    lines = {"test": 2, "review": 4, "review.when": 5, "review.most": 6, "budget": 7}
+    assert find_lines(text) == lines
+    assert find_lines("") == {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.access import Permission, decide_access
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, Way
 from bot.domain.triggers import Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, decide_trigger
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}
@@ -52,6 +52,25 @@ def labeled(name: str, **changes: object) -> dict[str, typing.Any]:
     return changed(payload, changes)
 
 
+OCTO_AGENT = {"id": 70, "login": "octo-agent", "type": "User"}
+
+
+def assigned(**changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="assigned", issue__updated_at="2026-11-21T10:00:00Z")
+    return changed({**payload, "assignee": dict(OCTO_AGENT)}, changes)
+
+
+def review_requested(**changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="review_requested")
+    pull = {
+        **payload.pop("issue"),
+        "updated_at": "2026-11-21T10:00:00Z",
+        "head": {"ref": "mean", "sha": "a" * 40},
+        "base": {"ref": "main", "sha": "b" * 40},
+    }
+    return changed({**payload, "pull_request": pull, "requested_reviewer": dict(OCTO_AGENT)}, changes)
+
+
 def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typing.Any]:
     payload = issue_payload(action="requested_action")
     del payload["issue"]
@@ -59,7 +78,6 @@ def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typ
         "id": 77,
         "external_id": "t-99",
         "head_sha": "a" * 40,
-        "started_at": "2026-11-21T10:00:00Z",
     }
     payload["requested_action"] = {"identifier": identifier}
     return changed(payload, changes)
@@ -230,6 +248,75 @@ def test_the_label_asks_or_releases_and_each_putting_on_is_a_task_of_its_own():
     assert isinstance(again, Control)
     assert first.request.task_id != again.request.task_id
     assert first == decide_trigger("issues", labeled("agent:fix"), "agent")
+
+
+def test_assigning_somebody_else_asks_for_a_change_if_that_is_a_machine_user():
+    decision = decide_trigger("issues", assigned(), "agent")
+    assert isinstance(decision, Control)
+    assert decision.or_task
+    asked = decision.request
+    assert (asked.way, asked.called, asked.requested_by) == (Way.ASSIGN, "octo-agent", "ada")
+    assert asked.instruction == ""
+    again = decide_trigger("issues", assigned(issue__updated_at="2026-11-22T10:00:00Z"), "agent")
+    assert isinstance(again, Control)
+    assert again.request.task_id != asked.task_id
+
+
+def test_asking_a_machine_user_or_a_team_for_a_review_asks_for_ours():
+    decision = decide_trigger("pull_request", review_requested(), "agent")
+    assert isinstance(decision, TaskRequest)
+    assert (decision.kind, decision.way, decision.called) == (
+        TaskKind.REVIEW,
+        Way.REVIEW_REQUEST,
+        "octo-agent",
+    )
+    team = review_requested(requested_reviewer=None, requested_team={"slug": "agents", "name": "Agents"})
+    decision = decide_trigger("pull_request", team, "agent")
+    assert isinstance(decision, TaskRequest)
+    assert decision.called == "acme/agents"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "reason"),
+    [
+        ("issues", assigned(sender__type="Bot"), Ignored.BOT_SENDER),
+        ("issues", assigned(assignee=None), Ignored.UNKNOWN_ACTION),
+        ("issues", assigned(assignee__id=7), Ignored.UNKNOWN_ACTION),  # ada takes it herself
+        ("pull_request", review_requested(sender__type="Bot"), Ignored.BOT_SENDER),
+        ("pull_request", review_requested(requested_reviewer=None), Ignored.UNKNOWN_ACTION),
+        ("pull_request", review_requested(requested_reviewer__id=7), Ignored.UNKNOWN_ACTION),
+    ],
+)
+def test_nobody_hands_work_to_themselves_and_no_bot_does(event, payload, reason):
+    decision = decide_trigger(event, payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is reason
+
+
+@pytest.mark.parametrize(
+    "login", ["pullwright", "agent", "pullwright-bot", "dependabot", "bot", "github-actions"]
+)
+def test_a_person_is_one_whatever_the_name(login):
+    payload = comment_payload(sender__login=login, comment__user__login=login)
+    assert isinstance(decide_trigger("issue_comment", payload, "agent"), TaskRequest)
+
+
+@pytest.mark.parametrize("kind", ["Bot", "Organization", "Mannequin", "Enterprise", ""])
+def test_whatever_is_no_person_starts_nothing_whatever_the_name(kind):
+    payload = comment_payload(sender__type=kind, comment__user__type=kind)
+    decision = decide_trigger("issue_comment", payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is Ignored.BOT_SENDER
+
+
+def test_each_way_is_told_apart():
+    ways = {
+        decide_trigger("issue_comment", comment_payload(), "agent").way,
+        decide_trigger("issues", issue_payload(), "agent").way,
+        decide_trigger("issues", labeled("agent:fix"), "agent").request.way,
+        decide_trigger("issue_comment", comment_payload(issue__state="closed"), "agent").way,
+    }
+    assert ways == {Way.MENTION, Way.OPENED, Way.LABEL}
 
 
 @pytest.mark.parametrize("action", ["closed", "deleted", "transferred"])

@@ -30,10 +30,22 @@ def label_payload(label: str = "agent:fix") -> bytes:
     return json.dumps({**body, "action": "labeled", "label": {"name": label}}).encode()
 
 
+def assigned_payload(login: str = "octo-agent") -> bytes:
+    body = json.loads(comment_payload(updated_at="2026-03-02T00:00:00Z"))
+    assignee = {"id": 70, "login": login, "type": "User"}
+    return json.dumps({**body, "action": "assigned", "assignee": assignee}).encode()
+
+
+def requested_payload(login: str = "octo-agent") -> bytes:
+    body = json.loads(pull_payload("review_requested"))
+    reviewer = {"id": 70, "login": login, "type": "User"}
+    return json.dumps({**body, "requested_reviewer": reviewer}).encode()
+
+
 def button_payload(button: str, task: str, repository: int = 10) -> bytes:
     body = json.loads(comment_payload())
     body["repository"]["id"] = repository
-    check = {"id": 77, "external_id": task, "head_sha": "a" * 40, "started_at": "2026-03-02T00:00:00Z"}
+    check = {"id": 77, "external_id": task, "head_sha": "a" * 40}
     pressed = {"action": "requested_action", "check_run": check, "requested_action": {"identifier": button}}
     return json.dumps({**body, **pressed}).encode()
 

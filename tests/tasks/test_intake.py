@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.effective import OperatorSays
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, RepositoryRef, TaskRequest, TaskStatus
@@ -20,7 +21,15 @@ from bot.tasks.control import ControlParts, Controls
 from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake
 from bot.tasks.workflow import Bookkeeping
-from tests.tasks.payloads import button_payload, closed_payload, comment_payload, label_payload, pull_payload
+from tests.tasks.payloads import (
+    assigned_payload,
+    button_payload,
+    closed_payload,
+    comment_payload,
+    label_payload,
+    pull_payload,
+    requested_payload,
+)
 from tests.tasks.quiet_engine import QuietEngine
 
 STARTED = 1_000.0
@@ -97,7 +106,7 @@ class Room:
         )
         parts = ControlParts(
             deliveries, Tasks(self.database), self.engine, books.open_execution, self.teller, "agent", self.executor,
-            now, ("m",),
+            now, OperatorSays(models=("m",)),
         )  # fmt: skip
         self.controls = Controls(parts)
         return Intake(deliveries, doorman, self.teller, self.controls, "agent", self.executor, now)
@@ -465,11 +474,15 @@ async def test_config_is_answered_and_a_fault_in_it_is_said_with_its_line(room: 
     await say(room, "d1", 11, "@agent config")
     room.teller.config = "tset: pytest\n"
     await say(room, "d2", 12, "@agent config")
-    assert "| `test` | `pytest` | the file |" in room.teller.answers[0]
+    room.teller.config = "test: pytest\nmodel: other\n"
+    await say(room, "d3", 13, "@agent config")
+    assert "| `test` | `pytest` | line 1 of the file |" in room.teller.answers[0]
+    assert "| `model` | `m` | the operator |" in room.teller.answers[0]
     assert (
-        ".github/pullwright.yml, line 1: there is no key `tset`. Did you mean `test`?"
+        ".github/pullwright.yml, line 1: the file has no key `tset`. Did you mean `test`?"
         in room.teller.answers[1]
     )
+    assert ".github/pullwright.yml, line 2: `model` names `other`" in room.teller.answers[2]
 
 
 async def test_a_further_request_changes_what_the_running_task_is_to_do(room: Room) -> None:
@@ -620,3 +633,80 @@ async def test_a_push_waits_for_the_review_of_the_head_before(room: Room) -> Non
     room.time += 6
     assert await intake.decide_waiting() == 1
     assert room.teller.told == []
+
+
+# -- which ways are open -------------------------------------------------------------------------------------
+
+
+async def test_a_mention_is_refused_where_the_repository_does_not_want_it_and_words_are_heard(
+    room: Room,
+) -> None:
+    room.teller.config = "triggers: {mention: false}"
+    await say(room, "d1", 11, "@agent fix this")
+    assert room.handled("d1") == Handled(Verdict.REFUSED, Refusal.WAY_CLOSED)
+    assert room.teller.told == [Refusal.WAY_CLOSED]
+    await say(room, "d2", 12, "@agent fix this", Permission.READ)
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NOT_CONFIGURED)
+    assert room.teller.told == [Refusal.WAY_CLOSED], "strangers are not told"
+    for number, word in enumerate(("help", "config"), start=13):
+        await say(room, f"d{number}", number, f"@agent {word}")
+        assert room.handled(f"d{number}") == Handled(Verdict.CONTROL, word)
+    assert "a comment that mentions me" not in room.teller.answers[0]
+    await say(room, "d20", 20, "@agent retry")
+    assert room.handled("d20") == Handled(Verdict.REFUSED, Refusal.WAY_CLOSED)
+
+
+async def test_a_label_that_is_switched_off_is_a_label_like_any_other(room: Room) -> None:
+    room.teller.config = "triggers: {label: false}"
+    room.store("d1", label_payload(), "issues")
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.NOT_CONFIGURED)
+    assert room.teller.told == []
+    assert intake.permissions.asked == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("event", "body"), [("issues", assigned_payload()), ("pull_request", requested_payload())]
+)
+@pytest.mark.parametrize(
+    ("config", "permission", "verdict", "reason"),
+    [
+        ("", Permission.WRITE, Verdict.IGNORED, Ignored.NOT_CONFIGURED),
+        ("tset: x", Permission.WRITE, Verdict.IGNORED, Ignored.NOT_CONFIGURED),
+        ("triggers: {assign: other, review_request: other}", Permission.WRITE, Verdict.IGNORED, "not_configured"),
+        ("triggers: {assign: Octo-Agent, review_request: '@octo-agent'}", Permission.WRITE, Verdict.TASK, ""),
+        (
+            "triggers: {assign: octo-agent, review_request: octo-agent}",
+            Permission.READ,
+            Verdict.REFUSED,
+            Refusal.NO_WRITE_ACCESS,
+        ),
+    ],
+)  # fmt: skip
+async def test_a_machine_user_is_asked_by_whom_the_repository_lets_ask(
+    room: Room, event: str, body: bytes, config: str, permission: Permission, verdict: Verdict, reason: str
+) -> None:
+    room.teller.config = config
+    room.store("d1", body, event)
+    await room.intake(permission).decide_waiting()
+    handled = room.handled("d1")
+    assert handled is not None
+    assert (handled.verdict, handled.reason) == (verdict, reason)
+
+
+async def test_a_file_that_can_not_be_read_closes_no_way_that_needs_none(room: Room) -> None:
+    room.teller.config = "triggers: {mention: perhaps}"
+    await say(room, "d1", 11, "@agent fix this")
+    assert room.handled("d1") == Handled(Verdict.TASK, task=TaskId("t-11"))
+
+
+async def test_a_released_request_is_worked_on_with_the_thread_as_the_releaser_read_it(room: Room) -> None:
+    room.store("d1", comment_payload(11, text="@agent fix the totals", updated_at="x"))
+    await room.intake(Permission.READ).decide_waiting()
+    room.teller.now_there = "@agent fix the totals"
+    room.store("d2", label_payload(), "issues")
+    await room.intake(Permission.WRITE).decide_waiting()
+    asked = Tasks(room.database).find_request(TaskId("t-11"))
+    assert asked is not None
+    assert asked.requested_at == "2026-03-02T00:00:00Z"

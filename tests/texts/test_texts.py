@@ -8,11 +8,12 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain import limits
 from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE
+from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.findings import Anchored, Arranged, Finding, Priority, Side, fingerprint
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
-from bot.domain.repo_config import parse_repo_config
+from bot.domain.repo_config import find_lines, parse_repo_config
 from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.texts.answers import Answer, render_answer
@@ -130,17 +131,23 @@ def test_a_refusal_says_what_a_flag_needs_and_repeats_no_mention() -> None:
 
 
 def test_help_lists_every_word_that_leads_to_something(snapshot: SnapshotAssertion) -> None:
-    text = render_help("agent", ("gpt-5", "small"))
+    config = parse_repo_config(
+        "triggers: {opened: false, assign: octo-agent, review_request: octo/agents}\nreview: {when: [opened]}\n"
+    )
+    text = render_help("agent", ("gpt-5", "small"), config)
+    assert "assigning `octo-agent`" in text
+    assert "a new issue" not in text
     assert all(f"`{word}`" in text for word in AVAILABLE)
     assert "rebase" not in text
     assert text == snapshot
 
 
 def test_config_says_what_holds_and_where_it_comes_from(snapshot: SnapshotAssertion) -> None:
-    config = parse_repo_config("test: pytest -q | tee log\nreview:\n  when: [opened]\n  least: P2\n")
-    text = render_config(config, ("gpt-5",))
-    assert "| `test` | `pytest -q \\| tee log` | the file |" in text
-    assert "| `review.least` | `P2` | the file |" in text
+    file = "test: pytest -q | tee log\nreview:\n  when: [opened]\n  least: P2\n"
+    rows = list_effective(parse_repo_config(file), find_lines(file), OperatorSays(models=("gpt-5",)))
+    text = render_config(rows, ("gpt-5",))
+    assert "| `test` | `pytest -q \\| tee log` | line 1 of the file |" in text
+    assert "| `review.least` | `P2` | line 4 of the file |" in text
     assert "| `setup` | found in the repository | default |" in text
     assert text == snapshot
 

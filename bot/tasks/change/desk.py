@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
-from bot.domain.budget import Budget, Spent, decide_budget, limit_budget
+from bot.domain.budget import Budget, Spent, decide_budget, limit_budget, lower_budget
 from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
@@ -91,15 +91,18 @@ class Desk:
 
     @property
     def model(self) -> Model:
-        """Of the attempt that is under way; one that the request names (the intake has checked it) serves all."""
-        models = self.services.models
+        """Of the attempt that is under way; one that the request names (the intake has checked it), or else the
+        repository's file, serves all."""
+        models, named = self.services.models, self.services.named
         operators = models[min(self.facts.attempt, len(models)) - 1]
-        return self.services.named.get(self.request.model, operators)
+        return named.get(self.request.model) or named.get(self.facts.rules.model) or operators
 
     @property
     def budget(self) -> Budget:
         """Of the whole task, with the model that is at work."""
         budget = decide_budget(self.services.settings.budget, features_for(self.model.name).budget)
+        rules = self.facts.rules
+        budget = lower_budget(budget, rules.usd, rules.minutes, rules.turns, rules.tokens)
         return limit_budget(budget, self.request.budget_usd)
 
     @property

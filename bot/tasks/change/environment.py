@@ -1,8 +1,11 @@
 """Prepare: fetch the pinned commit, decide on set-up and tests, run the set-up once, try the test command."""
 
+from bot.domain.repo_config import REPO_CONFIG_PATH
+from bot.errors import RepositoryFault
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import Chosen
 from bot.tasks.change.ground import choose_commands, settle_setup, settle_test
+from bot.tasks.change.prepare import refuse_model
 
 
 async def prepare(desk: Desk) -> None:
@@ -20,7 +23,10 @@ async def prepare(desk: Desk) -> None:
 
 
 async def learn_chosen(desk: Desk, chosen: Chosen) -> None:
-    """How the base is set up and tested, as facts of the task."""
+    """How the base is set up and tested, as facts of the task. Raises RepositoryFault."""
+    if (refused := refuse_model(chosen.rules, desk.services.named)) is not None:
+        allowed = ", ".join(f"`{name}`" for name in desk.services.named)
+        raise RepositoryFault(f"{REPO_CONFIG_PATH}: {refused}", f"It allows {allowed}.")
     await desk.learn(
         setup=chosen.setup,
         test=chosen.test,
@@ -29,4 +35,5 @@ async def learn_chosen(desk: Desk, chosen: Chosen) -> None:
         image=chosen.image,
         protected=chosen.protected,
         allowed=chosen.allowed,
+        rules=chosen.rules,
     )

@@ -12,6 +12,7 @@ from bot.domain.budget import Spent, add_reply
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, TestProof, Tier
 from bot.domain.follow_up import Way
 from bot.domain.ids import CommitSha, TaskId, TreeSha
+from bot.domain.repo_sections import TrustLevel
 
 JsonObject = dict[str, Any]
 
@@ -51,6 +52,20 @@ class CommandFacts:
 
 
 @dataclass(frozen=True)
+class HouseRules:
+    """What else the repository's file says about work here; empty and 0: nothing."""
+
+    lint: str = ""
+    variables: tuple[tuple[str, str], ...] = ()  # for every command in the sandbox
+    model: str = ""
+    usd: float = 0.0  # bounds, which lower the operator's
+    minutes: float = 0.0
+    turns: int = 0
+    tokens: int = 0
+    min_trust: str = TrustLevel.EVERYONE.value
+
+
+@dataclass(frozen=True)
 class Chosen:
     """How a base is set up and tested, and what the work on it may reach."""
 
@@ -61,6 +76,7 @@ class Chosen:
     image: str = ""  # that the repository's development container names
     protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
     allowed: tuple[str, ...] = ()
+    rules: HouseRules = HouseRules()
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ class ChangeFacts:
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
     protected: tuple[str, ...] = ()  # the gate's policy, from the repository's file on the base branch
     allowed: tuple[str, ...] = ()
+    rules: HouseRules = HouseRules()
     submission: SubmissionFacts | None = None
     tree: TreeSha = TreeSha("")  # the work as it stands
     spent: Spent = Spent()
@@ -150,7 +167,14 @@ class ChangeFacts:
     @property
     def chosen(self) -> Chosen:
         return Chosen(
-            self.setup, self.test, self.network, self.maintenance, self.image, self.protected, self.allowed
+            self.setup,
+            self.test,
+            self.network,
+            self.maintenance,
+            self.image,
+            self.protected,
+            self.allowed,
+            self.rules,
         )
 
 
@@ -192,6 +216,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "advice": tuple,
         "protected": tuple,
         "allowed": tuple,
+        "rules": _parse_rules,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
@@ -210,6 +235,11 @@ def _tuples(body: JsonObject) -> JsonObject:
 
 def _parse_follow(body: JsonObject) -> FollowFacts:
     return FollowFacts(**{**body, "way": Way(body["way"])})
+
+
+def _parse_rules(body: JsonObject) -> HouseRules:
+    variables = tuple((str(name), str(value)) for name, value in body.pop("variables", ()))
+    return HouseRules(**body, variables=variables)
 
 
 def _parse_earlier(body: JsonObject) -> EarlierFacts:

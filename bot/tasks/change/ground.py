@@ -23,7 +23,13 @@ from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, S
 from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
 from bot.tasks.change.history import with_history
-from bot.tasks.change.prepare import decide_egress, decide_setup, decide_setup_egress, named_test_command
+from bot.tasks.change.prepare import (
+    decide_egress,
+    decide_setup,
+    decide_setup_egress,
+    house_rules,
+    named_test_command,
+)
 from bot.tasks.worktree import Keep, WorkTree, keep_nowhere
 from bot.verify.baseline import Baseline
 from bot.verify.choose import choose_test_command
@@ -137,6 +143,7 @@ async def choose_commands(
         image=next(filter(None, images), ""),
         protected=config.protected,
         allowed=tuple(rule.value for rule in config.allow),
+        rules=house_rules(config),
     )
     return chosen, tests
 
@@ -186,8 +193,9 @@ async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Envi
     place, chosen, means = ground.place, ground.chosen, ground.place.means
     presets = await means.ask_presets() if chosen.setup.script or chosen.network else {}
     work = decide_egress(means.egress, presets, chosen.network)
+    named = dict(chosen.rules.variables)
     if not chosen.setup.script:
-        return replace(NO_SETUP, egress=work, image=chosen.image)
+        return replace(NO_SETUP, egress=work, image=chosen.image, variables=named)
     tree = patch or ground.trunk or ground.base_tree
     spec = SetupSpec(
         script=chosen.setup.script,
@@ -201,11 +209,16 @@ async def open_environment(ground: Ground, patch: TreeSha | None = None) -> Envi
         # A patch could write them down; a base was merged by somebody with write access.
         secrets={} if patch else await asyncio.to_thread(place.setup_secrets),
         maintenance="" if patch else chosen.maintenance,
-        variables=VARIABLES | {name: url for one in presets.values() for name, url in one.variables.items()},
+        variables=VARIABLES | _index_variables(presets) | named,
         image=chosen.image,
     )
     made = await place.sandbox.ensure_environment(spec)
-    return replace(made, egress=work, variables={**VARIABLES, **made.variables})
+    return replace(made, egress=work, variables={**VARIABLES, **named, **made.variables})
+
+
+def _index_variables(presets: Mapping[str, Preset]) -> dict[str, str]:
+    """How the ecosystems' managers find their index inside."""
+    return {name: url for one in presets.values() for name, url in one.variables.items()}
 
 
 async def settle_setup(ground: Ground) -> SetupFacts:
@@ -245,6 +258,7 @@ async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIt
         patch_environment=await _patch_environment(ground, patch) if patch else None,
         notes=(*failed, *test.passed_over),
         setup=setup.script,
+        lint=ground.chosen.rules.lint,
         policy=Policy(frozenset(GateRule(rule) for rule in ground.chosen.allowed), ground.chosen.protected),
     )
     cache = _baseline_path(place, subject)
@@ -295,7 +309,14 @@ def _baseline_path(place: Place, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
     environment, test = subject.environment, subject.test
     key = json.dumps(
-        [subject.base_tree, environment.digest, test.command, test.report, environment.egress.hosts]
+        [
+            subject.base_tree,
+            environment.digest,
+            test.command,
+            test.report,
+            environment.egress.hosts,
+            sorted(environment.variables.items()),
+        ]
     )
     name = hashlib.sha256(f"{place.key}{key}".encode()).hexdigest()
     return place.baselines / f"{name}.json"

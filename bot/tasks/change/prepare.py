@@ -5,14 +5,14 @@ detected. What was named and fails is an end with a reason; what was only detect
 said so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from bot.agent.contract import DetectedCommand
 from bot.domain.repo_config import PRESETS, RepoConfig
 from bot.sandbox.contract import EgressPolicy
 from bot.sandbox.registries import Preset
-from bot.tasks.change.facts import CommandFacts, SetupFacts
+from bot.tasks.change.facts import Chosen, CommandFacts, HouseRules, SetupFacts
 
 AGENTS_FILES = ("AGENTS.override.md", "AGENTS.md")
 
@@ -60,10 +60,31 @@ def named_test_command(config: RepoConfig, operator: str) -> CommandFacts | None
     return CommandFacts("", operator, "the operator's setting") if operator else None
 
 
-def render_commands(
-    setup: SetupFacts, test: CommandFacts, network: tuple[str, ...] = ()
-) -> tuple[DetectedCommand, ...]:
+def house_rules(config: RepoConfig) -> HouseRules:
+    """The rest of what the repository's file says about work here, as facts."""
+    budget = config.budget
+    return HouseRules(
+        lint=config.lint or "",
+        variables=tuple(sorted(config.environment.items())),
+        model=config.model or "",
+        usd=budget.usd or 0.0,
+        minutes=budget.minutes or 0.0,
+        turns=budget.turns or 0,
+        tokens=budget.tokens or 0,
+        min_trust=config.min_trust.value,
+    )
+
+
+def refuse_model(rules: HouseRules, allowed: Collection[str]) -> str | None:
+    """Why the model that the repository's file names can't be had; None: it can, or none is named."""
+    if not rules.model or rules.model in allowed:
+        return None
+    return f"`model` names `{rules.model}`, which the operator does not allow here."
+
+
+def render_commands(chosen: Chosen) -> tuple[DetectedCommand, ...]:
     """What the model is told; the set-up has run already."""
+    setup, test, network, rules = chosen.setup, chosen.test, chosen.network, chosen.rules
     found = []
     if setup.script:
         found.append(DetectedCommand("setup (has been run)", setup.script, setup.source))
@@ -72,6 +93,11 @@ def render_commands(
     if network:
         hosts = "https only, through the proxy in $HTTPS_PROXY: " + ", ".join(network)
         found.append(DetectedCommand("network", hosts, ".github/pullwright.yml"))
+    if rules.lint:
+        found.append(DetectedCommand("lint (run on what you submit)", rules.lint, ".github/pullwright.yml"))
+    if rules.variables:
+        names = ", ".join(name for name, _ in rules.variables)
+        found.append(DetectedCommand("variables that are set", names, ".github/pullwright.yml"))
     return tuple(found)
 
 

@@ -44,6 +44,7 @@ from bot.llm.features import features_for
 from bot.tasks.change.attempts import render_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
+from bot.tasks.change.material import keep_material
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.events import TaskInbox
 from bot.tasks.worktree import WorkTree
@@ -150,7 +151,7 @@ async def describe_task(desk: Desk) -> AgentTask:
         repository=RepositoryFacts(
             request.repository.full_name,
             paths,
-            render_commands(facts.setup, facts.test, facts.network),
+            render_commands(facts.chosen),
             tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
         ),
         base_commit=facts.base_commit,
@@ -172,25 +173,36 @@ async def describe_task(desk: Desk) -> AgentTask:
             f"Default branch: {request.repository.default_branch}",
             *([f"The work starts from `{request.base}` and goes there."] if request.base else ()),
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
+            *render_left_out(thread),
         ),
     )
 
 
 async def fetch_thread(desk: Desk) -> IssueThread | None:
-    """The issue's comments; None when GitHub does not give them: they are material, not needed."""
+    """The issue's comments as they are to be shown; None when GitHub does not give them: they are material, not
+    needed."""
     try:
-        return await desk.call(desk.github.threads.fetch_issue, desk.request.issue, limits.THREAD_COMMENTS)
+        thread = await desk.call(desk.github.threads.fetch_issue, desk.request.issue, limits.THREAD_COMMENTS)
+        return await keep_material(desk, thread)
     except GitHubFault:
         return None
 
 
+def render_left_out(thread: IssueThread | None) -> tuple[str, ...]:
+    """So that nobody asks after what the model can't see."""
+    count = thread.left_out if thread else 0
+    if not count:
+        return ()
+    what = "One comment is" if count == 1 else f"{count} comments are"
+    return (
+        f"{what} not shown: written or changed after the request, or of people not trusted that far here.",
+    )
+
+
 def render_thread(thread: IssueThread, desk: Desk) -> tuple[ThreadComment, ...]:
-    """Oldest first. Left out: bots, and the comment that asked, which is the instruction."""
+    """Oldest first. Bots, and the comment that asked, which is the instruction, are left out already."""
     shown = []
     for comment in reversed(thread.comments):
-        own = desk.request.comment_id and comment.author == desk.request.requested_by
-        if comment.is_bot or (own and comment.created_at == desk.request.requested_at):
-            continue
         trust = decide_trust(desk, comment.author, comment.association)
         shown.append(ThreadComment(comment.author, trust, comment.created_at, comment.body))
     return tuple(shown)

@@ -75,7 +75,7 @@ async def describe(desk: Desk) -> AgentTask:
         repository=RepositoryFacts(
             request.repository.full_name,
             paths,
-            render_commands(facts.setup, facts.test, facts.network),
+            render_commands(facts.chosen),
             tuple((path, texts[path]) for path in rules if path in texts),
         ),
         base_commit=facts.base_commit,

@@ -28,7 +28,7 @@ from bot.tasks.change.ground import (
 )
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
-from bot.tasks.change.work import fetch_thread, render_thread
+from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
 from bot.tasks.worktree import WorkTree
 from bot.verify.detect import is_manifest
 
@@ -91,7 +91,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         repository=RepositoryFacts(
             request.repository.full_name,
             paths,
-            render_commands(desk.facts.setup, desk.facts.test, desk.facts.network),
+            render_commands(desk.facts.chosen),
             tuple((path, texts[path]) for path in rules if path in texts),
         ),
         base_commit=desk.facts.base_commit,
@@ -108,6 +108,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
             f"Head commit: {review.head_commit}; it goes to `{review.base_branch}`.",
             f"What it changes:\n{render_stat(parse_diff(diff), _STAT_FILES)}",
             *await environment_notes(desk, review),
+            *render_left_out(thread),
         ),
     )
 

@@ -1,0 +1,90 @@
+"""The sections of the repository's own file that have keys of their own: what they may hold, and what it means. Pure.
+
+`repo_config` reads them, line by line; the published schema and docs/configuration.md are made from the descriptions.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from bot.domain.limits import AGENT_MINUTES, VARIABLE_BYTES
+
+LOGIN: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$"
+TEAM: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9_.-]{1,100}$"
+
+
+def _without_at(value: object) -> object:
+    """People write `@bob`, as they would mention him."""
+    return tuple(str(one).removeprefix("@") for one in value) if isinstance(value, tuple | list) else value
+
+
+_Login = Annotated[str, Field(pattern=LOGIN)]
+_LoginOrTeam = Annotated[str, Field(pattern=f"{LOGIN}|{TEAM}")]
+Logins = Annotated[tuple[_Login, ...], BeforeValidator(_without_at)]
+LoginsOrTeams = Annotated[tuple[_LoginOrTeam, ...], BeforeValidator(_without_at)]
+
+
+class TriggersConfig(BaseModel):
+    """Which ways in are open here. `stop`, `status`, `config` and `help` are heard in any case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mention: bool = Field(default=True, description="A comment that mentions the agent.")
+    opened: bool = Field(
+        default=True, description="A new issue or pull request that mentions it in its title or text."
+    )
+    label: bool = Field(default=True, description="The labels `agent:fix` and `agent:review`.")
+    assign: Logins = Field(
+        default=(), description="Machine users: whoever assigns one of them to an issue asks for a change."
+    )
+    review_request: LoginsOrTeams = Field(
+        default=(),
+        description="Machine users, or teams as `organisation/team`: whoever requests a review of one of them gets "
+        "the agent's.",
+    )
+
+
+class BudgetConfig(BaseModel):
+    """Bounds for one task here. They lower the operator's and never raise them; `budget: 2` means `usd`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    usd: float | None = Field(default=None, gt=0, le=10_000, description="US dollars at most.")
+    minutes: float | None = Field(
+        default=None, gt=0, le=24 * AGENT_MINUTES, description="Minutes of the agent's work at most."
+    )
+    turns: int | None = Field(default=None, ge=1, le=10_000, description="Replies of the model at most.")
+    tokens: int | None = Field(
+        default=None, ge=1_000, le=10**12, description="Tokens at most, input and output together."
+    )
+
+
+class TrustLevel(StrEnum):
+    """Whose comments the model is shown, from most to least. What asks is shown in any case."""
+
+    WRITERS = "writers"
+    MEMBERS = "members"
+    CONTRIBUTORS = "contributors"
+    EVERYONE = "everyone"
+
+
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+_TAKEN: Final = frozenset((
+    "path", "home", "user", "logname", "shell", "tmpdir", "virtual_env", "ssl_cert_file", "requests_ca_bundle",
+    "pip_cert", "curl_ca_bundle", "node_extra_ca_certs", "git_ssl_cainfo", "cargo_http_cainfo", "bash_env", "env",
+    "ld_preload", "ld_library_path", "ld_audit",
+))  # fmt: skip
+
+
+def refuse_variable(name: str, value: str) -> str | None:
+    """Why no such variable can be set for the sandbox, as a sentence; None: it can."""
+    if not _VARIABLE.fullmatch(name):
+        return f"`{name[:60]}` is no name of a variable."
+    lower = name.lower()
+    if lower in _TAKEN or lower.endswith("_proxy") or lower.startswith("pullwright_"):
+        return f"`{name}` is set by the sandbox itself."
+    if len(value.encode("utf-8", "replace")) > VARIABLE_BYTES:
+        return f"`{name}` is longer than {VARIABLE_BYTES} bytes."
+    return None
