@@ -161,7 +161,7 @@ def run_arguments(engine: Engine, inside: Inside, argv: tuple[str, ...]) -> list
         "run",
         *("--name", inside.name, "--pull", "never", "--interactive", "--log-driver", "none"),
         *(part for key, value in inside.labels.items() for part in ("--label", f"{key}={value}")),
-        *(("--runtime", inside.runtime) if inside.runtime else ()),
+        *_runtime(engine, inside.runtime),
         *_walls(engine, inside),
         *_limits(inside.bounds, engine.cpus),
         *_file_systems(inside, engine),
@@ -170,6 +170,17 @@ def run_arguments(engine: Engine, inside: Inside, argv: tuple[str, ...]) -> list
         inside.image,
         *argv[1:],
     )
+
+
+def _runtime(engine: Engine, runtime: str) -> tuple[str, ...]:
+    """gVisor by itself makes a network of its own, in which our planted listener would not be: with `network=host` it
+    uses the container's, which holds nothing else. It also leaves the system-call filter out if it is not told. Docker
+    takes a runtime's flags from its daemon's configuration only."""
+    if not runtime:
+        return ()
+    gvisor = engine.kind == "podman" and Path(runtime).name == "runsc"
+    flags = ("--runtime-flag", "network=host", "--runtime-flag", "oci-seccomp") if gvisor else ()
+    return ("--runtime", runtime, *flags)
 
 
 def _walls(engine: Engine, inside: Inside) -> list[str]:

@@ -39,7 +39,7 @@ say overlay "$(cat below.txt && echo changed > below.txt && cat below.txt)"
 (: > /usr/pullwright-probe || : > /pullwright-probe || : > /dev/pullwright-probe) 2>/dev/null \\
   && say readonly no || say readonly yes
 say nested "$("$python" -I -S -c 'import ctypes; print(ctypes.CDLL(None).unshare(0x10000000))')"
-say processes "$(ls -d /proc/[0-9]* | wc -l)"
+say processes "$(ls -d /proc/[0-9]* 2>/dev/null | wc -l)"
 say environment "$(wc -c < /proc/1/environ)"
 say network "$( ({_CONNECT} && head -c {len(_ANSWER)} <&3) 2>/dev/null)"
 """

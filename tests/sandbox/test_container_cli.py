@@ -167,3 +167,13 @@ def test_no_more_processors_are_asked_for_than_the_host_has(there: int, asked: s
     engine = Engine(Path("/usr/bin/docker"), "docker", "28.2.2", rootless=False, cpus=there)
     argv = run_arguments(engine, INSIDE, ("/bin/true",))
     assert argv[argv.index("--cpus") + 1] == asked
+
+
+def test_gvisor_uses_the_containers_network_and_heeds_the_filter() -> None:
+    inside = replace(INSIDE, runtime="/usr/bin/runsc")
+    said = " ".join(run_arguments(PODMAN, inside, ("/bin/true",)))
+    assert "--runtime /usr/bin/runsc --runtime-flag network=host --runtime-flag oci-seccomp" in said
+    assert "--runtime-flag" not in run_arguments(DOCKER, inside, ("/bin/true",)), (
+        "Docker knows no such option"
+    )
+    assert "--runtime-flag" not in run_arguments(PODMAN, replace(INSIDE, runtime="crun"), ("/bin/true",))
