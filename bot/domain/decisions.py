@@ -7,7 +7,7 @@ from bot.domain.auto_review import AutoReview
 from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskRequest, Way, render_active_key
+from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn, render_active_key
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RefusedRequest:
     word: str = ""
     near: str = ""
     wanted: str = ""
-    way: Way = Way.MENTION
+    way: WayIn = WayIn.MENTION
     called: str = ""
 
 

@@ -14,7 +14,7 @@ class TaskKind(StrEnum):
     FOLLOW_UP = "follow_up"  # goes on with a pull request: ends in a commit on its branch
 
 
-class Way(StrEnum):
+class WayIn(StrEnum):
     """How a task was asked for; the repository's `triggers` open and close them."""
 
     MENTION = "mention"  # in a comment
@@ -75,7 +75,7 @@ class TaskRequest:
     model: str = ""  # flags; empty and 0: as the operator set it
     base: str = ""
     budget_usd: float = 0.0
-    way: Way = Way.MENTION
+    way: WayIn = WayIn.MENTION
     called: str = ""  # whom ASSIGN and REVIEW_REQUEST named: a login, or `organisation/team`
     head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
     review: int = 0  # the submitted review whose comments are the points of a follow-up

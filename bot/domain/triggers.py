@@ -40,7 +40,7 @@ from bot.domain.payloads import (
     Sent,
 )
 from bot.domain.repo_config import Moment
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, Way
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 
 __all__ = [
     "Button",
@@ -175,7 +175,7 @@ def _decide_moment(payload: PullRequestPayload) -> AutoReview | IgnoredDelivery:
         word=CommandWord.REVIEW,
         cause=f"p{payload.repository.id}-{pull.number}-{hashlib.sha256(pull.head.sha.encode()).hexdigest()[:12]}",
         head=pull.head.sha,
-        way=Way.EVENT,
+        way=WayIn.EVENT,
         requested_at=str(pull.updated_at),
     )
     author = pull.user.login if pull.user else ""
@@ -194,7 +194,7 @@ def _decide_opened(payload: IssuesPayload | PullRequestPayload, issue: IssuePart
     if command is None:
         return IgnoredDelivery(Ignored.NO_MENTION)
     asked = _request(payload, issue, is_pull=isinstance(payload, PullRequestPayload))
-    return _decide(replace(asked, requested_at=str(issue.created_at), way=Way.OPENED), issue, command)
+    return _decide(replace(asked, requested_at=str(issue.created_at), way=WayIn.OPENED), issue, command)
 
 
 def _decide_label(payload: IssuesPayload | PullRequestPayload, issue: IssuePart, handle: str) -> Decision:
@@ -209,7 +209,7 @@ def _decide_label(payload: IssuesPayload | PullRequestPayload, issue: IssuePart,
     asked = replace(
         _request(payload, issue, is_pull=is_pull),
         cause=_named_once("l", payload, issue, word),
-        way=Way.LABEL,
+        way=WayIn.LABEL,
         requested_at=str(issue.updated_at),
     )
     decision = _decide(asked, issue, Command(word, ""))
@@ -230,7 +230,7 @@ def _decide_assigned(payload: IssuesPayload) -> Decision:
     asked = replace(
         _request(payload, issue, is_pull=False),
         cause=_named_once("a", payload, issue, str(called.id)),
-        way=Way.ASSIGN,
+        way=WayIn.ASSIGN,
         called=called.login,
         requested_at=str(issue.updated_at),
     )
@@ -252,7 +252,7 @@ def _decide_requested(payload: PullRequestPayload) -> Decision:
     asked = replace(
         _request(payload, pull, is_pull=True),
         cause=_named_once("q", payload, pull, called),
-        way=Way.REVIEW_REQUEST,
+        way=WayIn.REVIEW_REQUEST,
         called=called,
         requested_at=str(pull.updated_at),
     )

@@ -6,23 +6,23 @@ Words about a task that is there already (`stop`, `status`, `help`, `config`) ar
 from typing import assert_never
 
 from bot.domain.repo_sections import TriggersConfig
-from bot.domain.tasks import Way
+from bot.domain.tasks import WayIn
 
 
-def is_open(config: TriggersConfig, way: Way, called: str) -> bool:
+def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
     """`called`: of ASSIGN and REVIEW_REQUEST, who was named: a login, or `organisation/team`."""
     match way:
-        case Way.MENTION:
+        case WayIn.MENTION:
             return config.mention
-        case Way.OPENED:
+        case WayIn.OPENED:
             return config.opened
-        case Way.LABEL:
+        case WayIn.LABEL:
             return config.label
-        case Way.ASSIGN:
+        case WayIn.ASSIGN:
             return _names(config.assign, called)
-        case Way.REVIEW_REQUEST:
+        case WayIn.REVIEW_REQUEST:
             return _names(config.review_request, called)
-        case Way.BUTTON | Way.EVENT:  # our own check run; and what `review.when` decides
+        case WayIn.BUTTON | WayIn.EVENT:  # our own check run; and what `review.when` decides
             return True
         case _:
             assert_never(way)
@@ -33,6 +33,6 @@ def _names(configured: tuple[str, ...], called: str) -> bool:
     return bool(called) and called.casefold() in {one.casefold() for one in configured}
 
 
-def is_silent(way: Way) -> bool:
+def is_silent(way: WayIn) -> bool:
     """Whether nobody is told when it is closed: who assigns a person or puts on a label may mean somebody else."""
-    return way not in (Way.MENTION, Way.OPENED)
+    return way not in (WayIn.MENTION, WayIn.OPENED)

@@ -24,7 +24,7 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.limits import QUEUE_LOOKED_AT
 from bot.domain.outcomes import Outcome
-from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, Way
+from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, WayIn
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
 from bot.store.schema import task, task_event, work_tree
@@ -135,7 +135,7 @@ def parse_request(text: str) -> TaskRequest:
             "repository": repository,
             "kind": TaskKind(body["kind"]),
             "word": CommandWord(body.get("word", CommandWord.FIX)),
-            "way": Way(body.get("way", Way.MENTION)),
+            "way": WayIn(body.get("way", WayIn.MENTION)),
         }
     )
 

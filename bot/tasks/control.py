@@ -28,7 +28,7 @@ from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskRequest, Way
+from bot.domain.tasks import TaskRequest, WayIn
 from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
@@ -162,7 +162,7 @@ class Controls:
             found,
             repository=pressed.repository,
             comment_id=0,
-            way=Way.BUTTON,
+            way=WayIn.BUTTON,
             head="",  # as it is now
             cause=f"c{pressed.check}-{pressed.button}",
             requested_by=pressed.login,

@@ -27,7 +27,7 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.repo_sections import TriggersConfig
-from bot.domain.tasks import RepositoryRef, TaskRequest, Way
+from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import (
     Closed,
     Control,
@@ -206,7 +206,7 @@ class Intake:
         if isinstance(decision, Control) and decision.word not in _BEGINNING:
             return False
         asked = _asked(decision)
-        if asked.way is Way.BUTTON:
+        if asked.way is WayIn.BUTTON:
             return False
         config = await self.controls.read_config(asked)
         triggers = TriggersConfig() if isinstance(config, Exception) else config.triggers

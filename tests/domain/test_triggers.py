@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.access import Permission, decide_access
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, Way
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 from bot.domain.triggers import Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, decide_trigger
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}
@@ -255,7 +255,7 @@ def test_assigning_somebody_else_asks_for_a_change_if_that_is_a_machine_user():
     assert isinstance(decision, Control)
     assert decision.or_task
     asked = decision.request
-    assert (asked.way, asked.called, asked.requested_by) == (Way.ASSIGN, "octo-agent", "ada")
+    assert (asked.way, asked.called, asked.requested_by) == (WayIn.ASSIGN, "octo-agent", "ada")
     assert asked.instruction == ""
     again = decide_trigger("issues", assigned(issue__updated_at="2026-11-22T10:00:00Z"), "agent")
     assert isinstance(again, Control)
@@ -267,7 +267,7 @@ def test_asking_a_machine_user_or_a_team_for_a_review_asks_for_ours():
     assert isinstance(decision, TaskRequest)
     assert (decision.kind, decision.way, decision.called) == (
         TaskKind.REVIEW,
-        Way.REVIEW_REQUEST,
+        WayIn.REVIEW_REQUEST,
         "octo-agent",
     )
     team = review_requested(requested_reviewer=None, requested_team={"slug": "agents", "name": "Agents"})
@@ -316,7 +316,7 @@ def test_each_way_is_told_apart():
         decide_trigger("issues", labeled("agent:fix"), "agent").request.way,
         decide_trigger("issue_comment", comment_payload(issue__state="closed"), "agent").way,
     }
-    assert ways == {Way.MENTION, Way.OPENED, Way.LABEL}
+    assert ways == {WayIn.MENTION, WayIn.OPENED, WayIn.LABEL}
 
 
 @pytest.mark.parametrize("action", ["closed", "deleted", "transferred"])
