@@ -6,7 +6,7 @@ Must never: let anything be pushed to a fork, or to a person's branch that its o
 from enum import StrEnum
 
 
-class WayIn(StrEnum):
+class Way(StrEnum):
     """What becomes of a follow-up's change."""
 
     PUSH = "push"  # a commit on the branch of the pull request
@@ -22,8 +22,8 @@ class PointAnswer(StrEnum):
     QUESTION = "question"
 
 
-def decide_way(*, own: bool, fork: bool, author_asks: bool) -> WayIn:
+def decide_way(*, own: bool, fork: bool, author_asks: bool) -> Way:
     """`own`: the pull request is ours. `author_asks`: whoever opened it is who asks (and may write, as all who ask)."""
     if fork:
-        return WayIn.SHOW
-    return WayIn.PUSH if own or author_asks else WayIn.STACK
+        return Way.SHOW
+    return Way.PUSH if own or author_asks else Way.STACK
