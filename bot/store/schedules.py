@@ -50,7 +50,7 @@ class Place:
     fault: str = ""
     previewed: bool = False
     issue: int = 0  # the dashboard
-    digest: str = ""
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -369,7 +369,7 @@ def _place(row: Row[Any]) -> Place:
         row.fault,
         row.previewed_at is not None,
         row.issue,
-        row.digest,
+        row.version,
     )
 
 

@@ -143,7 +143,8 @@ dashboard = Table(
     Column("fault", Text, nullable=False, server_default=""),  # why the repository's file can't be used
     Column("previewed_at", Float),  # the first run that was shown and not proposed
     Column("issue", Integer, nullable=False, server_default="0"),
-    Column("digest", Text, nullable=False, server_default=""),  # of the text that stands there
+    Column("version", Integer, nullable=False, server_default="1"),  # grows with everything that it tells
+    Column("written", Integer, nullable=False, server_default="0"),  # the version that stands there
 )
 
 schedule = Table(
