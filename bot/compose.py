@@ -57,6 +57,7 @@ from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named, SetupMeans
 from bot.tasks.change.steps import ChangeSteps
+from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
@@ -144,6 +145,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
+        schedules = Schedules(database, settings.allowances)
         yield Worker(
             WorkerSettings(
                 worker_id,
@@ -171,13 +173,8 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 now=time.time,
                 tell_queue=QueueNotices(services, time.time).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
-                ticker=Ticker(
-                    forge,
-                    Schedules(database, settings.allowances),
-                    services.tasks,
-                    Received(database),
-                    time.time,
-                ),
+                ticker=Ticker(forge, schedules, services.tasks, Received(database), time.time),
+                dashboards=Dashboards(forge, schedules, settings.literal_secrets),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 operator=_operator_says(settings, tuple(named)),

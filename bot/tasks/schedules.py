@@ -39,7 +39,7 @@ from bot.errors import GitHubFault
 from bot.forge.deliveries import Files
 from bot.forge.forge import Forge
 from bot.store.received import Received
-from bot.store.schedules import Bounds, Place, Run, RunEnd, Schedules, StoredSchedule
+from bot.store.schedules import NO_ISSUE, Bounds, Place, Run, RunEnd, Schedules, StoredSchedule
 from bot.store.tasks import Tasks
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 
@@ -138,6 +138,8 @@ class Ticker:
 
     def _begin_one(self, due: StoredSchedule) -> bool:
         now = self.now()
+        if due.place.issue == 0:  # the dashboard is on its way: a preview needs a place
+            return False
         following = find_next(due, now)
         slot = int(now if due.wanted_by else due.next_at)
         next_at = due.next_at if due.wanted_by and due.next_at > now else following
@@ -208,6 +210,8 @@ def make_request(due: StoredSchedule, slot: int, now: float) -> TaskRequest:
             pushed=pushed,
             before=last.base if last else "",
             title=last.title if last else "",
+            preview=not place.previewed and place.issue != NO_ISSUE,
+            dashboard=place.issue,
         ),
     )
 

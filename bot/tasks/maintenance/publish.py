@@ -39,6 +39,11 @@ async def publish(desk: Desk) -> None:
     evidence, submission = desk.facts.evidence, desk.facts.submission
     if evidence is None or submission is None:
         raise Bug("nothing to publish: the phase before left no evidence")
+    if desk.turn[0].preview:
+        await keep_record(desk, evidence)
+        await desk.learn_turn(result=ScheduleResult.PREVIEWED.value)
+        await desk.learn(outcome=OUTCOME_OF_TIER[evidence.tier].value)
+        return
     if not desk.facts.branch and (ended := await _find_objection(desk)) is not None:
         await end_early(desk, *ended)
         return
