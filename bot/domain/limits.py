@@ -208,6 +208,7 @@ VERIFY_S: Final = 2_700  # one verification in all, the baseline not counted: th
 BASELINE_RUNS: Final = 2  # tells flaky from stable
 FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2
 PASS_RUNS: Final = 3  # whole patch must pass in 3 of 3
+PROOFS_ALONE: Final = 200  # proven tests that are run without the others; what is beyond is not called proven
 FLAKE_RUNS: Final = 3  # each new failure alone, on both trees
 FLAKE_TESTS: Final = 20  # more new failures than this are blamed without single runs
 FAILURE_LINES: Final = 40  # of one failing test shown to the model
