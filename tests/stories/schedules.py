@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.boxes import Box, render_box
-from bot.domain.ids import RepositoryId
+from bot.domain.ids import InstallationId, RepositoryId
+from bot.domain.repo_config import parse_repo_config
+from bot.domain.tasks import RepositoryRef
 from bot.store.received import Received
-from bot.store.schedules import Run, Schedules, StoredSchedule
-from bot.store.schema import dashboard, schedule
+from bot.store.schedules import NO_ISSUE, Place, Run, Schedules, StoredSchedule
+from bot.store.schema import dashboard, schedule, schedule_run
+from bot.tasks.schedules import list_specs
 from tests.model_server.seen import Seen
 from tests.stories.model import Turn
 from tests.stories.world import NAME, World
@@ -122,3 +125,26 @@ def tick(world: World, box: Box, login: str = "ada", *, on: bool = True, name: s
         NAME, issue, login, body.replace(render_box(box, name, on=not on), render_box(box, name, on=on))
     )
     world.wait_until_decided()
+
+
+def begin_turn(world: World) -> str:
+    """A schedule of its own for the world's issue, due at once and without a dashboard, whatever lives of the worker;
+    the name of the turn's task. What earlier ones opened is closed, so that no limit holds this one up."""
+    received = Received(world.database)
+    world.wait_for("the first reading", lambda: received.mark("schedules"))
+    name, key, now = f"n{world.issue}", repository(world), time.time()
+    received.set_mark("schedules", now)
+    for thread in world.hub.seed.threads(NAME):
+        if thread["is_pull"] and thread["state"] == "open":
+            world.hub.seed.close_issue(NAME, thread["number"], "ada")
+    text = weekly(name)
+    world.hub.seed.commit(NAME, {FILE: text.encode()}, "Configure", "main")
+    ((spec, _),) = list_specs(parse_repo_config(text).schedules, key, now).values()
+    (installation,) = world.hub.hub.installations
+    place = Place(InstallationId(installation), RepositoryRef(key, NAME, "main"))
+    with world.database.write() as connection:
+        connection.execute(schedule_run.delete())
+    Schedules(world.database).keep(place, {name: (spec, now - 1.0)})
+    with world.database.write() as connection:
+        connection.execute(dashboard.update().values(issue=NO_ISSUE, previewed_at=1.0))
+    return f"s{key}-{name}-{int(now - 1.0)}"
