@@ -341,7 +341,8 @@ def _is(repository: int, name: str, table: sa.Table = schedule) -> tuple[sa.Colu
 
 
 def _keep_place(connection: Connection, place: Place, changes: dict[str, str]) -> None:
-    """The row as GitHub and the file have it now; when it says something else, the dashboard does too."""
+    """The row as GitHub and the file have it now; when it says something else, the dashboard does too, and one that
+    could not be made is tried again."""
     values = {
         "installation": place.installation,
         "full_name": place.repository.full_name,
@@ -352,7 +353,7 @@ def _keep_place(connection: Connection, place: Place, changes: dict[str, str]) -
     found = connection.execute(_of(dashboard, key)).mappings().first()
     if found is None:
         connection.execute(dashboard.insert().values(repository=key, **values))
-    elif any(found[name] != value for name, value in values.items()):
+    elif found["issue"] == 0 or any(found[name] != value for name, value in values.items()):
         connection.execute(dashboard.update().where(dashboard.c.repository == key).values(**values))
         _touch(connection, key)
 

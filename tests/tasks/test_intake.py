@@ -740,7 +740,7 @@ def schedule(room: Room) -> Schedule:
     store = Schedules(room.database)
     place = Place(InstallationId(100), RepositoryRef(RepositoryId(10), "octo/app", "main"))
     store.keep(place, {"sums": (ScheduleConfig(when="daily", zone="UTC", prompt="Look."), STARTED - 1.0)})
-    store.note_written(place, 9)
+    store.note_written(store.places()[0], 9)
     return Schedule(store)
 
 

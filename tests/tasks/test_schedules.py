@@ -26,7 +26,7 @@ from bot.store.schedules import NO_ISSUE, Place, Run, Schedules, StoredSchedule
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, TurnFacts, render_facts
 from bot.tasks.dashboard import Dashboards
-from bot.tasks.schedules import Ticker, describe_end, list_specs
+from bot.tasks.schedules import Ticker, describe_end, list_specs, make_request
 from bot.tasks.ticks import Ticks
 from tests.official.judge import judged_hub
 from tests.stories.schedules import FILE, weekly
@@ -159,6 +159,14 @@ def test_an_uninstalled_repository_is_forgotten_and_one_that_could_not_be_asked_
     assert told.store.places() == ()
 
 
+def test_a_repository_that_can_not_be_read_does_not_hold_up_the_others(room: Room) -> None:
+    room.hub.seed.add_repository("octo/blocked", {"a": b"a"})
+    room.hub.seed.order_fault(method="GET", path="/repos/octo/blocked/contents/", status=451)
+    room.hub.seed.commit(NAME, {FILE: weekly().encode()}, "Merged", "main")
+    assert room.ticker.read() == 2
+    assert [one.name for one in room.store.list(room.key)] == ["sums"]
+
+
 # -- turns ---------------------------------------------------------------------------------------------------
 
 
@@ -248,6 +256,15 @@ def test_three_failures_in_a_row_pause_and_waking_forgets_them(told: Room) -> No
 def test_a_neglected_pull_request_pauses_its_schedule(told: Room) -> None:
     told.finish(told.begin_next(), Outcome.NOT_RUN, ChangeFacts(turn=TurnFacts(result="paused")))
     assert told.schedule().pause == Pause.NEGLECT
+
+
+def test_our_own_repair_of_red_ci_is_ours_and_one_on_top_of_a_persons_commit_is_not(told: Room) -> None:
+    left = ChangeFacts(base_commit="b" * 40, commit="c" * 40, branch="x", pull=4, turn=TurnFacts())  # type: ignore[arg-type]
+    told.finish(told.begin_next(), Outcome.PROVEN, left)
+    repairs = (("c" * 40, "d" * 40), ("d" * 40, "e" * 40), ("9" * 40, "f" * 40))
+    asked = make_request(told.schedule(), 1, told.now(), repairs)
+    assert asked.maintenance is not None
+    assert asked.maintenance.pushed == ("c" * 40, "d" * 40, "e" * 40)
 
 
 def test_every_end_is_described() -> None:

@@ -116,7 +116,7 @@ async def _update(desk: Desk, text: PullText, title: str) -> None:
     body = None
     if opened is not None:
         body = replace_section(pull.body, render_pull_body(replace(text, marker=pull_marker(opened))), opened)
-    named = title if pull.title == ref.title else None
+    named = title if pull.title == render_schedule_title(ref.title, ref.schedule) else None
     if body is not None or named is not None:
         await desk.call(_edit, desk, pull.number, named, body)
     await desk.learn(pull=pull.number, pull_url=pull.url)
