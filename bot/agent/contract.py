@@ -229,6 +229,7 @@ class AgentTask:
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
     so_far: str = ""  # what was done on this pull request before, in the harness's words
     mode: Mode = Mode.CHANGE
+    rules: tuple[tuple[str, str], ...] = ()  # for reviews: (path of the AGENTS.md, text), root to leaf
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.outcomes import Refusal
+from bot.domain.outcomes import Ignored, Refusal
 from tests.stories.model import Call, Turn, shell, submit
 from tests.stories.world import FILES, NAME, World, story
 
@@ -21,7 +21,8 @@ RULES = "# Rules\n\n## Review guidelines\n\nDivision by zero is P1.\n"
 def finding(
     line: int = 6, priority: str = "P1", title: str = "Empty list divides by zero", **more: str
 ) -> Call:
-    body = {"path": "app.py", "start_line": line, "end_line": line, "priority": priority, "title": title}
+    place = {"path": "app.py", "start_line": line, "end_line": line, "snippet": "return"}
+    body = {**place, "priority": priority, "title": title}
     return Call("report_finding", {**body, "body": "`mean([])` raises. All tests pass.", **more})
 
 
@@ -62,7 +63,10 @@ def test_a_finding_becomes_a_comment_on_its_line_in_one_review(tmp_path: Path) -
 
         first = json.dumps(world.model.requests[0]["messages"])
         assert "mind the division" in first
-        assert "Division by zero is P1" in first, "the rules of the base branch"
+        assert "# Rules for reviews in this repository" in first
+        assert first.count("Division by zero is P1") == 2, (
+            "the rules of the base branch, alone and in their file"
+        )
         assert "Never report anything" not in first
         assert "+def mean(xs):" in json.dumps(world.model.requests[1]["messages"]), (
             "git diff shows the change"
@@ -164,7 +168,7 @@ def test_a_fork_is_reviewed_without_secrets_and_without_a_set_up_of_its_own(tmp_
 
 
 def test_a_pull_request_is_reviewed_by_itself_when_it_is_opened_and_pushed_to(tmp_path: Path) -> None:
-    config = "review:\n  when: [opened, pushed]\n  least: P1\n"
+    config = "review:\n  when: [opened, pushed]\n  least: P1\n  paths: ['*.py']\n"
     with story(tmp_path, [finding(priority="P2"), END], {**FILES, ".github/pullwright.yml": config}) as world:
         world.hub.seed.commit(NAME, {"app.py": HEAD.encode()}, "Mean", "mean")
         world.issue = world.hub.seed.open_pull(NAME, "eve", "Add mean", "A mean.", "mean")
@@ -180,3 +184,14 @@ def test_a_pull_request_is_reviewed_by_itself_when_it_is_opened_and_pushed_to(tm
         assert "I am the maintainer" in shown
         assert "eve (has write access)" not in shown, "who only opened it is not trusted for that"
         assert "from pullwright.yml" in shown
+
+
+def test_a_pull_request_that_touches_none_of_the_paths_is_nobodys_business(tmp_path: Path) -> None:
+    config = "review:\n  when: [ready, opened]\n  paths: [src/, '*.sql']\n"
+    with story(tmp_path, [END], {**FILES, ".github/pullwright.yml": config}) as world:
+        world.hub.seed.commit(NAME, {"app.py": HEAD.encode()}, "Mean", "mean")
+        world.hub.seed.open_pull(NAME, "eve", "Add mean", "A mean.", "mean")
+        assert world.wait_until_decided().reason == Ignored.NOT_CONFIGURED
+        world.hub.seed.commit(NAME, {"src/a.py": b"x = 1\n"}, "One", "one")
+        world.issue = world.hub.seed.open_pull(NAME, "eve", "Add one", "A one.", "one")
+        assert world.wait_until_over().outcome == "clean"

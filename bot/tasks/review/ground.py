@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from bot.agent.contract import AgentTask, Mode, RepositoryFacts
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH
+from bot.domain.review_rules import choose_rules
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.environment import learn_chosen
@@ -86,7 +87,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
     rules = agents_paths(tuple(sorted(rules_files)))
     texts = await read_texts(desk.place, rules_files, rules)
     thread = await fetch_thread(desk)
-    diff = await desk.services.repos.diff(desk.key, desk.facts.base_tree, review.head_tree)
+    parsed = parse_diff(await desk.services.repos.diff(desk.key, desk.facts.base_tree, review.head_tree))
     return AgentTask(
         repository=RepositoryFacts(
             request.repository.full_name,
@@ -104,9 +105,10 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         issue_author=thread.author if thread else "",
         thread=render_thread(thread, desk) if thread else (),
         mode=Mode.REVIEW,
+        rules=choose_rules(texts, (file.path for file in parsed)),
         facts=(
             f"Head commit: {review.head_commit}; it goes to `{review.base_branch}`.",
-            f"What it changes:\n{render_stat(parse_diff(diff), _STAT_FILES)}",
+            f"What it changes:\n{render_stat(parsed, _STAT_FILES)}",
             *await environment_notes(desk, review),
             *render_left_out(thread),
         ),
