@@ -10,7 +10,14 @@ import re
 from collections import Counter
 from importlib.resources import files
 
-from bot.agent.contract import AgentTask, DetectedCommand, Mode, RepositoryFacts, ThreadComment
+from bot.agent.contract import (
+    AgentTask,
+    DetectedCommand,
+    EarlierFinding,
+    Mode,
+    RepositoryFacts,
+    ThreadComment,
+)
 from bot.agent.hidden_text import find_hidden, printable_name, strip_hidden
 from bot.agent.stack_traces import Region
 from bot.agent.tools.truncate import cut_line
@@ -124,6 +131,8 @@ def render_task(task: AgentTask) -> str:
         "\n".join(f"- {fact}" for fact in (f"Base commit: {task.base_commit}", *task.facts)),
         *(["# The work so far", _SO_FAR, _fence(task.so_far)] if task.so_far else []),
         *_render_rules(task.rules),
+        *_render_news(task),
+        *_render_earlier_findings(task.earlier_findings),
         *(["# An earlier attempt", task.earlier] if task.earlier else []),
         *_render_regions(task.regions),
         *_render_issue(task),
@@ -159,6 +168,32 @@ def _render_rules(rules: tuple[tuple[str, str], ...]) -> list[str]:
         content = _cut_bytes(strip_hidden(text), room)
         room -= len(content.encode())
         parts += [f"## {printable_name(path)}", _fence(content)] if content else []
+    return parts
+
+
+def _render_news(task: AgentTask) -> list[str]:
+    if not task.since:
+        return []
+    news = _cut_bytes(clean_text(task.news), limits.REVIEW_NEWS_BYTES)
+    return [
+        "# What is new",
+        f"A review has seen this pull request up to {task.since[:12]}. Look at what has changed since then, and at the "
+        "rest only as far as this touches it:",
+        _fence(news or "(nothing)"),
+    ]
+
+
+def _render_earlier_findings(findings: tuple[EarlierFinding, ...]) -> list[str]:
+    """Titles are a model's words: material."""
+    told = [f"{one.number}. {one.priority} {one.place}: {one.title}" for one in findings if one.number]
+    waved = [f"- {one.place}: {one.title}" for one in findings if not one.number]
+    parts = ["# What earlier reviews said"] if findings else []
+    if told:
+        parts.append("Look at each as it is now and call `settle_finding`; do not report it again.")
+        parts.append(_fence(strip_hidden("\n".join(told))))
+    if waved:
+        parts.append("Dismissed by people. Do not report these again, in whatever words.")
+        parts.append(_fence(strip_hidden("\n".join(waved))))
     return parts
 
 

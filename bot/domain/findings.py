@@ -31,10 +31,20 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How a reproduction ended (`exit 1`, `timeout`) when the harness ran it over the head and over its base, and the
+    end of what it printed over the head."""
+
+    head: str
+    base: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """`start` and `end`: line numbers from 1, both included, of the new file (of the old one if it is deleted).
     `snippet`: text that stands on these lines, as far as the model copied it. `suggestion` replaces exactly those
-    lines; empty is none."""
+    lines; empty is none. `reproduction` is a script for bash, `shown` what came of it."""
 
     path: str
     start: int
@@ -45,6 +55,7 @@ class Finding:
     suggestion: str = ""
     reproduction: str = ""
     snippet: str = ""
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +161,13 @@ def _same(one: Finding, other: Finding) -> bool:
         one.start <= other.end + limits.FINDING_NEAR_LINES
         and other.start <= one.end + limits.FINDING_NEAR_LINES
     )
-    words, others = _words(one.title), _words(other.title)
-    shared = len(words & others) / max(1, len(words | others))
-    return near and shared >= limits.FINDING_SAME_WORDS
+    return near and says_the_same(one.title, other.title)
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two titles mean one fault."""
+    words, others = _words(one), _words(other)
+    return len(words & others) / max(1, len(words | others)) >= limits.FINDING_SAME_WORDS
 
 
 def _words(title: str) -> frozenset[str]:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.agent.contract import Exhausted, Finished, Mode
-from bot.domain.findings import Finding, Priority
+from bot.agent.contract import EarlierFinding, Exhausted, Finished, Mode, Settled
+from bot.domain import limits
+from bot.domain.findings import Finding, Priority, Shown
 from bot.errors import ModelFault
 from tests.agent.scripted import ScriptedModel, call, calls, submits
 from tests.agent.world import World
@@ -95,3 +96,62 @@ async def test_rules_for_reviews_stand_with_the_task_and_name_their_file() -> No
     assert "# Rules for reviews in this repository" in told
     assert "## AGENTS.md\n\n```\nDivision by zero is P1.\n```" in told
     assert "# The pull request and its thread" in told
+
+
+SETTLED = call("settle_finding", number=1, fixed=True, reason="It\n adds.")
+
+
+async def test_earlier_findings_are_settled_by_number_and_survive_a_resume() -> None:
+    world = review()
+    open_, waved = EarlierFinding(1, "app.py:2", "P1", "Wrong sign"), EarlierFinding(0, "b.py", "P2", "Slow")
+    world.task = replace(world.task, earlier_findings=(open_, waved), since="a" * 40, news="+    x\n")
+    unknown = call("settle_finding", number=2, mended=True, why="?")
+    model = ScriptedModel(calls(SETTLED, unknown), ModelFault("gone"))
+    await world.go(model)
+    told = model.requests[0].messages[2].text
+    assert "1. P1 app.py:2: Wrong sign" in told
+    assert "Do not report these again, in whatever words.\n\n```\n- b.py: Slow" in told
+    assert "A review has seen this pull request up to aaaaaaaaaaaa." in told
+    assert "There are 1. New faults are for report_finding." in world.outputs()[1]
+    end = await world.go(ScriptedModel(submits("no_change_needed")))
+    assert isinstance(end, Finished)
+    assert end.settled == (Settled(1, mended=True, why="It adds."),)
+
+
+async def test_without_earlier_findings_there_is_nothing_to_settle() -> None:
+    world = review()
+    await world.go(ScriptedModel(calls(SETTLED), submits("no_change_needed")))
+    assert "There are no earlier findings here" in world.outputs()[0]
+
+
+async def test_a_long_diff_since_then_is_cut_in_the_middle() -> None:
+    world = review()
+    world.task = replace(world.task, since="a" * 40, news="+x\n" * limits.REVIEW_NEWS_BYTES)
+    model = ScriptedModel(submits("no_change_needed"))
+    await world.go(model)
+    assert len(model.requests[0].messages[2].text) < limits.REVIEW_NEWS_BYTES + 4_000
+
+
+REPRODUCED = call(
+    "report_finding", path="app.py", start_line=2, end_line=2, snippet="return a - b", priority="P1",
+    title="Wrong sign", body="add(1, 2) is -1.", reproduction="python -c 'assert add(1, 2) == 3'",
+)  # fmt: skip
+
+
+async def test_a_reproduction_is_run_by_the_harness_and_kept_with_what_it_saw() -> None:
+    world = review()
+    end = await world.go(ScriptedModel(calls(REPRODUCED), submits("no_change_needed")))
+    assert world.tried == ["python -c 'assert add(1, 2) == 3'"]
+    assert "exit 1 here, exit 0 on the base" in world.outputs()[0]
+    assert isinstance(end, Finished)
+    assert end.findings[0].shown == world.shown
+
+
+@pytest.mark.parametrize(("ended", "said"), [("exit 0", "shows nothing"), ("exit 127", "can't be run")])
+async def test_a_reproduction_that_shows_nothing_is_refused(ended: str, said: str) -> None:
+    world = review()
+    world.shown = Shown(ended, "exit 0", "bash: pyton: command not found")
+    end = await world.go(ScriptedModel(calls(REPRODUCED), submits("no_change_needed")))
+    assert said in world.outputs()[0]
+    assert isinstance(end, Finished)
+    assert end.findings == ()

@@ -1,10 +1,11 @@
 """`report_finding`: one fault that a review has found. Kept in the log; posted once, by the harness, at the end.
 
 What it says about the file is checked against the file while the model can still mend it: the lines are there, the
-snippet stands on them, the suggestion applies and breaks nothing.
+snippet stands on them, the suggestion applies and breaks nothing, the reproduction fails when the harness runs it.
 """
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from pydantic import Field
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.paths import parse_file_path
 from bot.domain import limits
-from bot.domain.findings import Finding, Priority, holds_snippet
+from bot.domain.findings import Finding, Priority, Shown, holds_snippet
 from bot.editing.syntax import check_syntax
 from bot.errors import ForModel
 from bot.sandbox.contract import FileKind
@@ -36,7 +37,9 @@ class ReportFindingArguments(Arguments):
     suggestion: Annotated[
         str, Field(max_length=4_000, description="Replaces exactly these lines; only if complete.")
     ] = ""
-    reproduction: Annotated[str, Field(max_length=2_000, description="Command and output that show it.")] = ""
+    reproduction: Annotated[
+        str, Field(max_length=2_000, description="Bash that fails here and not on the base; it is run.")
+    ] = ""
 
 
 async def _run(arguments: ReportFindingArguments, context: ToolContext) -> ToolResult:
@@ -58,7 +61,30 @@ async def _run(arguments: ReportFindingArguments, context: ToolContext) -> ToolR
     # A file that is not there may be one that the change deletes: the diff decides.
     if read.kind is FileKind.FILE and read.content is not None:
         check_place(finding, read.content)
-    return ToolResult(f"Kept: {finding.priority.value} {path}:{finding.start}.", finding=finding)
+    if finding.reproduction.strip():
+        finding = replace(finding, shown=await _show(finding.reproduction, context))
+    ran = f" The reproduction: {_told(finding.shown)}." if finding.shown else ""
+    return ToolResult(f"Kept: {finding.priority.value} {path}:{finding.start}.{ran}", finding=finding)
+
+
+def _told(shown: Shown) -> str:
+    return f"{shown.head} here, {shown.base} on the base"
+
+
+_CAN_NOT_RUN = ("exit 126", "exit 127")
+
+
+async def _show(script: str, context: ToolContext) -> Shown:
+    """What the harness saw. Raises ForModel: it shows nothing."""
+    shown = await context.tests.reproduce(script)
+    if shown.head == "exit 0":
+        raise ForModel(
+            "Not kept: `reproduction` ended with 0 on the untouched head, so it shows nothing. Let it end with another "
+            "code where the fault is, as a failed assertion does; it can't use files that you wrote."
+        )
+    if shown.head in _CAN_NOT_RUN:
+        raise ForModel(f"Not kept: `reproduction` can't be run ({shown.head}): {shown.output[-300:]}")
+    return shown
 
 
 def fold_paragraph(body: str) -> str:
