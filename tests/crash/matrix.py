@@ -24,12 +24,11 @@ from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
 from bot.store.schema import effect
 from bot.store.tasks import Tasks, TaskView
-from tests.crash.worker import Worker
+from tests.crash.worker import PATIENCE_S, Worker
 from tests.stories.registry import Story
 from tests.stories.world import World, story
 
 WRITES = "/api/v3/repos/|/git-receive-pack$"
-_PATIENCE_S = 90.0
 
 
 class Misfortune(StrEnum):
@@ -144,6 +143,11 @@ class Stage:
         assert len(branches) == told.pulls, f"branches {branches}"
         assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
+        if "pull" in (thread := world.thread()):
+            assert len(thread["reviews"]) == told.reviews, f"reviews {thread['reviews']}"
+            assert len(thread["review_comments"]) == told.reviews, "findings"
+            assert len(thread["check_runs"]) == 1, f"check runs {thread['check_runs']}"
+            assert thread["pull"]["commits"] == 1 + told.commits, "commits"
         if told.outcome is not None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
@@ -158,7 +162,7 @@ class Stage:
 
     def wait(self, what: str, seen: Callable[[], Any]) -> Any:
         """Until `seen`; a worker that dies is replaced, one that is frozen gets a rival."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := seen()):
             if self.worker.is_dead:
                 # Fenced on a machine that was too busy to beat: whoever supervises it starts it again.
@@ -265,7 +269,7 @@ def start_worker(world: World, data_dir: Path) -> Worker:
     data_dir.mkdir(exist_ok=True)
     settings = {**world.settings, "PULLWRIGHT_DATA_DIR": str(data_dir)}
     worker = Worker(settings, data_dir / "worker.json", world.data_dir / "worker.log")
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not worker.ready.exists():
         assert not worker.is_dead, (world.data_dir / "worker.log").read_text()[-3000:]
         assert time.monotonic() < deadline, "no worker"

@@ -25,6 +25,7 @@ from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
+from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
@@ -33,7 +34,13 @@ from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import report
 from bot.tasks.change.rows import RowKind
 from bot.tasks.change.work import OUTCOME_OF, run_agent
-from bot.tasks.review.ground import describe_review, environment_notes, open_head_tree, prepare_review
+from bot.tasks.review.ground import (
+    describe_review,
+    environment_notes,
+    fetch_again,
+    open_head_tree,
+    prepare_review,
+)
 from bot.tasks.workflow import Finished as TaskFinished
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import review_marker
@@ -63,6 +70,8 @@ class ReviewSteps:
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
         async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
+            if phase not in (Phase.ACCEPT, Phase.PREPARE):
+                await bring_here(desk, fetch_again)
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
@@ -137,7 +146,7 @@ async def _accept(desk: Desk) -> bool:
 async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
     async with (
         open_verifier(desk.ground) as verifier,
-        open_head_tree(desk.ground, review.head_tree) as work,
+        open_head_tree(desk.ground, review.head_tree, keep_for(desk)) as work,
         _open_progress(desk, review) as progress,
     ):
         end = await run_agent(desk, work, verifier, progress, lambda one: describe_review(one, review))
@@ -196,7 +205,8 @@ def _decide_outcome(worked: Outcome, arranged: Arranged, told_before: int, *, mo
 
 async def _review_text(desk: Desk, arranged: Arranged, told_before: int) -> ReviewText:
     review, facts, secrets = _review(desk), desk.facts, desk.services.settings.secrets
-    notes = await environment_notes(desk, review) if review.head_tree else ()
+    here = bool(review.head_tree) and facts.host in ("", desk.services.settings.host)
+    notes = await environment_notes(desk, review) if here else ()
     if facts.setup.failed:
         notes = (*notes, f"The detected set-up failed and was left out: {facts.setup.failed}")
     return ReviewText(
