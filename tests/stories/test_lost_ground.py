@@ -26,9 +26,8 @@ _AT = 2  # the turn at which it happens
 def at_work(tmp_path: Path, **settings: str) -> Iterator[tuple[World, threading.Event]]:
     """A change is being worked on; the model's answer waits for the event."""
     with story(tmp_path, GOOD, **settings) as world:
-        world.patience_s = 240.0
         goes_on = threading.Event()
-        world.model.before = lambda turn: turn == _AT and goes_on.wait(90) and None
+        world.model.before = lambda turn: turn == _AT and goes_on.wait(world.patience_s) and None
         world.comment("ada", "@agent fix this")
         world.wait_for("the work", lambda: len(world.model.requests) > _AT)
         try:
