@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from bot.domain.auto_review import AutoReview, wants_review
+from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
@@ -69,6 +69,10 @@ class Answerer(Protocol):
 
     def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """The repository's own file on its default branch; empty: there is none."""
+        ...
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """Paths that the pull request changes; of a renamed file both."""
         ...
 
 
@@ -161,12 +165,18 @@ class Controls:
         config = await self.read_config(auto.request)
         if isinstance(config, Exception):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(config)[:500])
-        if not wants_review(config.review, auto):
+        if not wants_review(config.review, auto) or not await self._touches(config, auto.request):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
         if active is not None and active.id != auto.request.task_id:
             raise RetryLater("the head before is still being reviewed", _AGAIN_S)
         return auto.request
+
+    async def _touches(self, config: RepoConfig, asked: TaskRequest) -> bool:
+        """GitHub is asked for the changed files only where there is a path filter."""
+        if not config.review.paths:
+            return True
+        return touches_paths(config.review, await self._call(self.parts.answerer.fetch_changed, asked))
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
