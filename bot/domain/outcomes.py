@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     ACCESS_LOST = "access_lost"  # the requester or the App may not write any more
     BRANCH_TAKEN = "branch_taken"  # somebody else moved the branch that we own
     STOPPED = "stopped"  # a person stopped it
+    NOT_RUN = "not_run"  # a schedule's turn in which nothing was begun; the dashboard says why
     CLOSED = "closed"  # the issue or pull request was closed while it was worked on
     CRASHED = "crashed"  # a bug of ours, or five attempts were cut short
 
@@ -70,7 +71,7 @@ class Ignored(StrEnum):
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
-    NOTHING_TO_END = "nothing_to_end"  # an issue was closed on which nothing ran
+    NOTHING_TO_END = "nothing_to_end"  # an issue was closed, or the App removed, where nothing ran
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
     NOT_CONFIGURED = "not_configured"  # the repository's file does not ask for it
     EDITED = "edited"  # the text is not the one that was first written (law 6)
