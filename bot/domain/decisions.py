@@ -84,6 +84,15 @@ class Closed:
         return render_active_key(self.repository, self.issue)
 
 
+@dataclass(frozen=True)
+class Removed:
+    """The App has lost an account (`repositories` None) or some repositories of one: what runs there is over."""
+
+    installation: InstallationId
+    repositories: tuple[RepositoryId, ...] | None
+    detail: str
+
+
 class Button:
     """Identifiers of our check runs' buttons; GitHub takes 20 characters."""
 
@@ -104,4 +113,14 @@ class Pressed:
     check: int
 
 
-Decision = TaskRequest | AutoReview | Control | Closed | Pressed | Ticked | IgnoredDelivery | RefusedRequest
+Decision = (
+    TaskRequest
+    | AutoReview
+    | Control
+    | Closed
+    | Removed
+    | Pressed
+    | Ticked
+    | IgnoredDelivery
+    | RefusedRequest
+)

@@ -36,6 +36,7 @@ from bot.domain.triggers import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     Reply,
     as_refused,
     decide_trigger,
@@ -169,6 +170,10 @@ class Intake:
             return await self._tick(delivery, decision)
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
+                return True
+            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
+        if isinstance(decision, Removed):
+            if await self.controls.remove(delivery, decision):
                 return True
             decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):

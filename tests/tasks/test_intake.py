@@ -34,6 +34,7 @@ from tests.tasks.payloads import (
     comment_payload,
     label_payload,
     pull_payload,
+    removed_payload,
     requested_payload,
     ticked_payload,
 )
@@ -68,6 +69,7 @@ class Teller:
     seen: list[int] = field(default_factory=list)
     now_there: str | None = None
     config: str = ""
+    changed: tuple[str, ...] = ()
 
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
@@ -85,6 +87,9 @@ class Teller:
 
     def fetch_config(self, asked: TaskRequest) -> str:
         return self.config
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        return self.changed
 
 
 @dataclass
@@ -444,6 +449,59 @@ async def test_closing_the_issue_ends_its_task_and_asks_for_nobodys_permission(r
     assert room.handled("d3") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
 
 
+TAKEN = "installation_repositories"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "detail"),
+    [
+        ("installation", removed_payload("deleted"), "The App was removed by ada."),
+        ("installation", removed_payload("suspend"), "The App was suspended by ada."),
+        (TAKEN, removed_payload("removed", 100, 9, 10), "The repository was taken from the App by ada."),
+    ],
+)
+@pytest.mark.parametrize("before", [TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.WAITING])
+async def test_removing_the_app_ends_what_runs_there_in_every_state(
+    room: Room, before: TaskStatus, event: str, payload: bytes, detail: str
+) -> None:
+    tasks = await state(room, before)
+    if before is TaskStatus.RUNNING:
+        room.engine.start(RunId(TaskId("t-11"), 1), "w")
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    await room.controls.settle()
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    assert (view.status, view.outcome, view.detail) == (TaskStatus.FINISHED, "access_lost", detail)
+    assert room.handled("d2") == Handled(Verdict.CONTROL, Outcome.ACCESS_LOST, TaskId("t-11"))
+    assert room.engine.unfinished() == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("installation", removed_payload("deleted", 101)),
+        (TAKEN, removed_payload("removed", 100, 9)),
+        (TAKEN, removed_payload("removed", 101, 10)),
+    ],
+)
+async def test_what_runs_elsewhere_goes_on_when_the_app_is_removed(
+    room: Room, event: str, payload: bytes
+) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(tasks) is TaskStatus.RUNNING
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
+
+
+async def test_a_request_that_is_held_is_no_task_that_could_end(room: Room) -> None:
+    await say(room, "d1", 11, "@agent fix this", Permission.READ)
+    room.store("d2", removed_payload(), "installation")
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(Tasks(room.database)) is TaskStatus.HELD
+
+
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
@@ -612,13 +670,15 @@ async def test_what_is_released_or_tried_again_beside_a_running_task_is_refused_
         ("review: {when: [opened], branches: ['release/*']}", "opened", False, False),
         ("review: {when: [opened], labels: [Bug]}", "opened", False, True),
         ("review: {when: [opened], skip_authors: [Eve]}", "opened", False, False),
+        ("review: {when: [opened], paths: [src/, '*.sql']}", "opened", False, True),
+        ("review: {when: [opened], paths: ['*.sql']}", "opened", False, False),
         ("review: {wen: [opened]}", "opened", False, False),
     ],
 )
 async def test_a_pull_request_is_reviewed_by_itself_where_the_repository_wants_it(
     room: Room, config: str, action: str, draft: bool, wanted: bool
 ) -> None:
-    room.teller.config = config
+    room.teller.config, room.teller.changed = config, ("README.md", "src/app.py")
     room.store("d1", pull_payload(action, draft=draft), "pull_request")
     intake = room.intake(Permission.NONE)  # nobody is asked about: the file is the authority
     assert await intake.decide_waiting() == int(wanted)
