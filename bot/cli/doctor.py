@@ -39,7 +39,7 @@ def run_doctor(ask_model: bool, fix: bool = False, console: Console | None = Non
     settings = load_settings()
     screen = console or Console()
     found: list[Finding] = []
-    with screen.status("Looking ..."):
+    with screen.status("Looking ... (a slow model takes minutes)" if ask_model else "Looking ..."):
         for finding in examine(settings, ask_model, fix):
             found.append(finding)
     screen.print(render(found))

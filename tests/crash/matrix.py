@@ -24,12 +24,11 @@ from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
 from bot.store.schema import effect
 from bot.store.tasks import Tasks, TaskView
-from tests.crash.worker import Worker
+from tests.crash.worker import PATIENCE_S, Worker
 from tests.stories.registry import Story
 from tests.stories.world import World, story
 
 WRITES = "/api/v3/repos/|/git-receive-pack$|/graphql$"
-_PATIENCE_S = 90.0
 
 
 class Misfortune(StrEnum):
@@ -146,6 +145,9 @@ class Stage:
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
         if told.reviews:
             self._expect_one_review()
+        if told.commits:
+            assert world.thread()["pull"]["commits"] == 1 + told.commits, "commits"
+            assert len(world.thread()["check_runs"]) == 1, "check runs"
         if told.outcome is not None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
@@ -172,7 +174,7 @@ class Stage:
 
     def wait(self, what: str, seen: Callable[[], Any]) -> Any:
         """Until `seen`; a worker that dies is replaced, one that is frozen gets a rival."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := seen()):
             if self.worker.is_dead:
                 # Fenced on a machine that was too busy to beat: whoever supervises it starts it again.
@@ -279,7 +281,7 @@ def start_worker(world: World, data_dir: Path) -> Worker:
     data_dir.mkdir(exist_ok=True)
     settings = {**world.settings, "PULLWRIGHT_DATA_DIR": str(data_dir)}
     worker = Worker(settings, data_dir / "worker.json", world.data_dir / "worker.log")
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not worker.ready.exists():
         assert not worker.is_dead, (world.data_dir / "worker.log").read_text()[-3000:]
         assert time.monotonic() < deadline, "no worker"

@@ -30,7 +30,7 @@ class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
     asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
-    threads there. `arrange`: the story's own trouble, for each telling."""
+    threads there; `commits`: that it pushed to it. `arrange`: the story's own trouble, for each telling."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -43,12 +43,20 @@ class Story:
     stop_at: int = 0
     reviews: int = 0
     resolved: int = 0
+    commits: int = 0
     arrange: Callable[[World], None] = field(default=_nothing)
 
 
 def _limit_once(world: World) -> None:
     """GitHub says "not now" to the pull request; the task is deferred."""
     world.hub.seed.order_fault(method="POST", path="/pulls$", status=429, headers={"retry-after": "1"})
+
+
+def _on_a_pull_of_ada(world: World) -> None:
+    """A pull request of her own, with a commit that no other telling has."""
+    branch, head = f"notes-{world.issue}", {"NOTES.md": f"Of {world.issue}.\n".encode()}
+    world.hub.seed.commit(world.name, head, "Notes", branch)
+    world.issue = world.hub.seed.open_pull(world.name, "ada", "Notes", "Some notes.", branch)
 
 
 _HEAD: Final = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
@@ -98,8 +106,12 @@ STORIES: Final = (
     Story("gives up", (FIX, Say("I can't go on."), Say("Really not.")), Outcome.BLOCKED),
     Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, comments=2, reply="Numbers only."),
     Story(
-        "answer", (shell("cat app.py"), ANSWER), Outcome.ANSWERED, says="@agent explain why sums are wrong"
+        "answer",
+        (shell("tee seen.txt < app.py"), ANSWER),
+        Outcome.ANSWERED,
+        says="@agent explain why sums are wrong",
     ),
+    Story("follow-up", GOOD, Outcome.PROVEN, commits=1, arrange=_on_a_pull_of_ada),
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
