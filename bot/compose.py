@@ -22,6 +22,7 @@ from fastapi import FastAPI
 
 from bot.domain import limits
 from bot.domain.budget import Budget, decide_budget
+from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
@@ -321,6 +322,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
+        waits=Waits(settings.ci_quiet_s, settings.ci_wait_s),
         host=_name_of(settings.data_dir),
     )
 

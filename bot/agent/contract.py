@@ -227,6 +227,7 @@ class AgentTask:
     thread: tuple[ThreadComment, ...] = ()  # in order of time
     regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the stack traces name
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
+    checks: tuple[tuple[str, str], ...] = ()  # red in CI: a heading and what CI says of it, written by others
     so_far: str = ""  # what was done on this pull request before, in the harness's words
     mode: Mode = Mode.CHANGE
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch

@@ -21,8 +21,15 @@ def decide_exit_code(outcome: Outcome) -> int:
             return NOT_FIXED
         case Outcome.CRASHED | Outcome.STOPPED | Outcome.CLOSED:
             return NOT_FIXED
-        case Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS | Outcome.STALE:  # not of a change
-            return NOT_FIXED
+        case (
+            Outcome.ANSWERED
+            | Outcome.CLEAN
+            | Outcome.FINDINGS
+            | Outcome.STALE
+            | Outcome.FLAKY
+            | Outcome.HANDED_OVER
+        ):
+            return NOT_FIXED  # not of a change
         case Outcome.NO_SANDBOX:
             return 3
         case Outcome.DECLINED | Outcome.ACCESS_LOST | Outcome.BRANCH_TAKEN:

@@ -5,7 +5,7 @@ from typing import Final
 
 from bot.domain.auto_review import AutoReview
 from bot.domain.commands import CommandWord
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn, render_active_key
 
@@ -103,4 +103,17 @@ class Pressed:
     check: int
 
 
-Decision = TaskRequest | AutoReview | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check of a commit failed. `at`: when, as GitHub says it (ISO 8601). Whether the commit is ours, the database
+    knows."""
+
+    installation: InstallationId
+    repository: RepositoryRef
+    commit: CommitSha
+    at: str
+
+
+Decision = (
+    TaskRequest | AutoReview | FailedCheck | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+)

@@ -16,8 +16,12 @@ class Outcome(StrEnum):
     ANSWERED = "answered"  # a question was answered, or a plan made: one comment
     CLEAN = "clean"  # reviewed, nothing found
     FINDINGS = "findings"  # reviewed, with findings
+    FLAKY = "flaky"  # the checks that are red passed on this very commit: nothing was changed
+    HANDED_OVER = "handed_over"  # still red after so many repairs: a person has to look
     STALE = "stale"  # the pull request moved on while it was reviewed or worked on
-    NO_CHANGE_NEEDED = "no_change_needed"  # the model showed that nothing is wrong
+    NO_CHANGE_NEEDED = (
+        "no_change_needed"  # nothing is wrong: the model showed it, or no check is red because of us
+    )
     NEEDS_CLARIFICATION = "needs_clarification"  # the model asked back
     BLOCKED = "blocked"  # the model gave up and said why
     DECLINED = "declined"  # the model refused to work on it
@@ -72,6 +76,9 @@ class Ignored(StrEnum):
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     NOTHING_TO_END = "nothing_to_end"  # an issue was closed on which nothing ran
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
+    NOT_RED = "not_red"  # a check is over that did not fail
+    NOT_OURS = "not_ours"  # a check failed of a commit that is not the agent's
+    ACCESS_WITHDRAWN = "access_withdrawn"  # for whom it would be done may not write here any more
     NOT_CONFIGURED = "not_configured"  # the repository's file does not ask for it
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says

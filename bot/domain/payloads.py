@@ -25,6 +25,7 @@ def _text_or_empty(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(whole_text)]
 OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
 Id = Annotated[int, Field(gt=0, lt=2**63)]
+Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
 
 
 class _Part(BaseModel):
@@ -102,6 +103,12 @@ class CheckRunPart(_Part):
     head_sha: OptionalText = ""
 
 
+class CheckSuitePart(_Part):
+    head_sha: Sha
+    conclusion: OptionalText = ""
+    updated_at: OptionalText = ""
+
+
 class ActionPart(_Part):
     identifier: Annotated[OptionalText, Field(max_length=20)] = ""
 
@@ -141,6 +148,20 @@ class CheckRunPayload(Sent):
 
     check_run: CheckRunPart
     requested_action: ActionPart
+
+
+class CheckSuitePayload(Sent):
+    """Event `check_suite`."""
+
+    check_suite: CheckSuitePart
+
+
+class StatusPayload(Sent):
+    """Event `status`, which has no action."""
+
+    sha: Sha
+    state: OptionalText = ""
+    updated_at: OptionalText = ""
 
 
 class IssueCommentPayload(_Delivery):

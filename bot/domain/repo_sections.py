@@ -44,6 +44,9 @@ class TriggersConfig(BaseModel):
         description="Machine users, or teams as `organisation/team`: whoever requests a review of one of them gets "
         "the agent's.",
     )
+    checks: bool = Field(
+        default=True, description="A check that fails on a commit of the agent's: it repairs what it broke."
+    )
 
 
 class BudgetConfig(BaseModel):

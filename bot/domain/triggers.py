@@ -17,27 +17,31 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.ci import FAILED_WORDS, read_time
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Reply,
 )
 from bot.domain.flags import FlagFault
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
+    CheckSuitePayload,
     IssueCommentPayload,
     IssuePart,
     IssuesPayload,
     PullRequestPayload,
     Sent,
+    StatusPayload,
 )
 from bot.domain.repo_config import Moment
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
@@ -47,6 +51,7 @@ __all__ = [
     "Closed",
     "Control",
     "Decision",
+    "FailedCheck",
     "IgnoredDelivery",
     "Pressed",
     "RefusedRequest",
@@ -67,6 +72,8 @@ _ACTIONS: Final = {
     "issues": frozenset({"opened", "labeled", "assigned", "closed", "deleted", "transferred"}),
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
+    "check_suite": frozenset({"completed"}),
+    "status": frozenset({""}),  # has none
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
 
@@ -86,7 +93,7 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
     actions = _ACTIONS.get(event)
     if actions is None:
         return IgnoredDelivery(Ignored.UNKNOWN_EVENT, event[:100])
-    action = payload.get("action")
+    action = payload.get("action", "")
     if not isinstance(action, str) or action not in actions:
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, str(action)[:100])
     if payload.get("installation") is None:
@@ -99,6 +106,10 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
                 return _decide_issue(IssuesPayload.model_validate(payload), handle)
             case "pull_request":
                 return _decide_pull(PullRequestPayload.model_validate(payload), handle)
+            case "check_suite":
+                return _decide_suite(CheckSuitePayload.model_validate(payload))
+            case "status":
+                return _decide_status(StatusPayload.model_validate(payload))
             case _:
                 return _decide_button(CheckRunPayload.model_validate(payload))
     except ValidationError as error:
@@ -281,6 +292,27 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
         sender.id,
         check.id,
     )
+
+
+def _decide_suite(payload: CheckSuitePayload) -> FailedCheck | IgnoredDelivery:
+    """A suite is over when the last of its runs is: one delivery for all of them."""
+    suite = payload.check_suite
+    return _decide_check(payload, suite.conclusion, suite.head_sha, suite.updated_at)
+
+
+def _decide_status(payload: StatusPayload) -> FailedCheck | IgnoredDelivery:
+    return _decide_check(payload, payload.state, payload.sha, payload.updated_at)
+
+
+def _decide_check(payload: Sent, word: str, sha: str, at: str) -> FailedCheck | IgnoredDelivery:
+    """Sent by bots for the most part: who it is says nothing, and nothing that they wrote is used. Whose authority
+    the repair has, the task says that pushed the commit."""
+    if word not in FAILED_WORDS:
+        return IgnoredDelivery(Ignored.NOT_RED)
+    if not read_time(at):
+        return IgnoredDelivery(Ignored.MALFORMED, "no time")
+    installation = InstallationId(payload.installation.id)
+    return FailedCheck(installation, _repository(payload), CommitSha(sha), at)
 
 
 def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:

@@ -292,6 +292,8 @@ class Deliveries:
             text = storable(request.instruction) or "Go on."
             body = {"id": request.comment_id, "author": request.requested_by, "text": text}
             insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            if row.phase == Phase.ACCEPT.value:  # it rests until checks are over: a person's word goes before
+                wake_task(connection, TaskId(row.id))
             handled = Handled(Verdict.REPLY, task=TaskId(row.id))
             _close(connection, delivery_id, handled, "", now)
             return handled
@@ -365,9 +367,9 @@ _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Ph
 """Phases in which a task can still take in what a person says."""
 
 
-def _active(active_key: str) -> sa.Select[tuple[str, int, str, int]]:
+def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str]]:
     """The one unfinished task of the issue."""
-    columns = (task.c.id, task.c.epoch, task.c.status, task.c.segment)
+    columns = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase)
     return sa.select(*columns).where(
         task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value
     )

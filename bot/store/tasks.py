@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.domain.allowance import Cost
 from bot.domain.commands import CommandWord
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.limits import QUEUE_LOOKED_AT
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, WayIn
@@ -305,6 +305,13 @@ class Tasks:
     def find_with_request(self, task_id: TaskId) -> tuple[TaskView, TaskRequest] | None:
         """A task as a watcher sees it, with what it was asked for."""
         return next(iter(self._with_requests(task.c.id == task_id)), None)
+
+    def find_pushed(self, repository: RepositoryId, commit: CommitSha) -> tuple[TaskView, TaskRequest] | None:
+        """The newest task that made this commit, whether it has pushed it already or is about to."""
+        told = f'%"commit": "{commit}"%'  # as `save_facts` writes it: a name that nobody but us can choose
+        ours = (task.c.repository == repository) & task.c.facts.like(told)
+        found = [one for one in self._with_requests(ours) if one[0].facts.get("commit") == commit]
+        return found[-1] if found else None
 
     def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
         """The finished tasks of an issue or pull request, oldest first."""

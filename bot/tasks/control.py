@@ -28,12 +28,21 @@ from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskRequest, WayIn
-from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
+from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn
+from bot.domain.triggers import (
+    Button,
+    Closed,
+    Control,
+    FailedCheck,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    as_refused,
+)
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView
-from bot.tasks.change.facts import parse_facts
+from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.workflow import TaskExecution
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
@@ -150,6 +159,25 @@ class Controls:
             raise RetryLater("the head before is still being reviewed", _AGAIN_S)
         return auto.request
 
+    async def find_repair(self, failed: FailedCheck) -> TaskRequest | IgnoredDelivery:
+        """The repair of a commit of ours, in the name of whoever asked for that commit. While anything is at work on
+        the pull request the delivery waits: what is pushed meanwhile is a commit of its own. Raises RetryLater."""
+        tasks = self.parts.tasks
+        found = await self._call(tasks.find_pushed, failed.repository.id, failed.commit)
+        if found is None:
+            return IgnoredDelivery(Ignored.NOT_OURS)
+        view, asked = found
+        facts = parse_facts(view.facts)
+        if view.status is not TaskStatus.FINISHED:
+            raise RetryLater("the task that pushed the commit is not over yet", _AGAIN_S)
+        if not facts.pull or asked.installation != failed.installation:
+            return IgnoredDelivery(Ignored.NOT_OURS)
+        repair = request_repair(failed, asked, facts)
+        active = await self._call(tasks.find_active, repair.active_key)
+        if active is not None and active.id != repair.task_id:
+            raise RetryLater("something else is at work on the pull request", _AGAIN_S)
+        return repair
+
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
         found = await self._call(self.parts.tasks.find_request, pressed.task)
@@ -245,6 +273,27 @@ class Controls:
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)
+
+
+def request_repair(failed: FailedCheck, asked: TaskRequest, facts: ChangeFacts) -> TaskRequest:
+    """What a failed check asks for, of the pull request to which the task `asked` pushed. Pure."""
+    return TaskRequest(
+        installation=failed.installation,
+        repository=failed.repository,
+        issue=facts.pull,
+        issue_title=facts.submission.title if facts.submission else asked.issue_title,
+        issue_body="",
+        comment_id=0,
+        instruction="Checks of this pull request failed. Mend what the pull request broke, so that they pass.",
+        requested_by=asked.requested_by,
+        requested_by_id=asked.requested_by_id,
+        requested_at=failed.at,
+        kind=TaskKind.FOLLOW_UP,
+        cause=f"k{failed.repository.id}-{facts.pull}-{failed.commit[:12]}",
+        is_pull=True,
+        way=WayIn.CHECKS,
+        head=failed.commit,
+    )
 
 
 _RETRY_WORD = re.compile(r"\bretry\b", re.IGNORECASE)

@@ -32,6 +32,7 @@ from bot.domain.triggers import (
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
@@ -164,6 +165,11 @@ class Intake:
                 handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
                 return bool(handled.verdict is Verdict.TASK)
             decision = wish
+        if isinstance(decision, FailedCheck):
+            repair = await self.controls.find_repair(decision)
+            if isinstance(repair, TaskRequest):
+                return await self._accept_unasked(delivery, repair)
+            decision = repair
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
                 return True
@@ -171,6 +177,17 @@ class Intake:
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
         return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+
+    async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
+        if await self._is_closed(request):
+            ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        elif (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
+        else:
+            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+            return bool(handled.verdict is Verdict.TASK)
+        return await self._ignore(delivery, ignored)
 
     async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""

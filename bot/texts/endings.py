@@ -22,6 +22,8 @@ _HEADLINES: Final = {
     Outcome.ANSWERED: "",
     Outcome.CLEAN: "🔎 I have reviewed this and found nothing.",
     Outcome.FINDINGS: "🔎 I have reviewed this; the review says what I found.",
+    Outcome.FLAKY: "🎲 What is red passed on this very commit before, so I changed nothing.",
+    Outcome.HANDED_OVER: "🖐️ The checks are still red, so I stop here: a person has to look.",
     Outcome.STALE: "⌛ The pull request moved on meanwhile.",
     Outcome.NO_CHANGE_NEEDED: "🔎 I found nothing to change.",
     Outcome.NEEDS_CLARIFICATION: "❓ I need an answer before I can go on:",
@@ -60,6 +62,7 @@ class Ending:
     patch: str = ""
     spent: str = ""
     marker: str = ""
+    checks: str = ""  # what is red in CI, where the task was about that
 
 
 def render_ending(ending: Ending) -> str:
@@ -74,6 +77,7 @@ def render_ending(ending: Ending) -> str:
         sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
+        ending.checks,
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",

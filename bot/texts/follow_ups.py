@@ -30,6 +30,7 @@ class Pushed:
     spent: str
     marker: str
     patch: str = ""  # instead of a commit: nothing was pushed
+    checks: str = ""  # what was red before
 
 
 def render_pushed(pushed: Pushed) -> str:
@@ -42,6 +43,7 @@ def render_pushed(pushed: Pushed) -> str:
     sections = [
         f"{_MARKS[pushed.outcome]} {first}",
         sanitise_block(words, 3_000),
+        f"What was red before it:\n\n{pushed.checks}" if pushed.checks else "",
         render_verdict(evidence),
         f"<sub>The untouched code is the head before it, {pushed.before[:10]}.</sub>",
         render_proofs(evidence),

@@ -67,8 +67,15 @@ def _ways(handle: str, config: RepoConfig) -> list[str]:
     )
     lines = [f"- {text}" for is_on, text in ways if is_on]
     lines = lines or ["- nothing: `triggers` in `.github/pullwright.yml` closes every way"]
-    unasked = f"Pull requests are reviewed without being asked for: {moments}, where the file says so."
-    return [*lines, "", unasked] if moments else lines
+    unasked = (
+        (
+            bool(moments),
+            f"Pull requests are reviewed without being asked for: {moments}, where the file says so.",
+        ),
+        (triggers.checks, "I repair what my own commits break in CI without being asked."),
+    )
+    said = [text for is_on, text in unasked if is_on]
+    return [*lines, "", *said] if said else lines
 
 
 def render_config(rows: tuple[Effective, ...], models: tuple[str, ...]) -> str:

@@ -12,7 +12,15 @@ from bot.domain.access import Permission, decide_access
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
-from bot.domain.triggers import Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, decide_trigger
+from bot.domain.triggers import (
+    Closed,
+    Control,
+    FailedCheck,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    decide_trigger,
+)
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}
 REPOSITORY = {"id": 11, "full_name": "acme/shop", "default_branch": "main", "private": True}
@@ -81,6 +89,25 @@ def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typ
     }
     payload["requested_action"] = {"identifier": identifier}
     return changed(payload, changes)
+
+
+def suite_payload(conclusion: str = "failure", **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="completed")
+    del payload["issue"]
+    payload["sender"] = {"id": 8, "login": "github-actions[bot]", "type": "Bot"}
+    payload["check_suite"] = {
+        "head_sha": "a" * 40,
+        "conclusion": conclusion,
+        "updated_at": "2026-11-21T10:00:00Z",
+    }
+    return changed(payload, changes)
+
+
+def status_payload(state: str = "failure", **changes: object) -> dict[str, typing.Any]:
+    payload = suite_payload()
+    del payload["check_suite"], payload["action"]
+    told = {"sha": "a" * 40, "state": state, "updated_at": "2026-11-21T10:00:00+00:00"}
+    return changed({**payload, **told}, changes)
 
 
 def changed(payload: dict[str, typing.Any], changes: dict[str, object]) -> dict[str, typing.Any]:
@@ -394,3 +421,45 @@ def test_only_write_access_that_github_named_lets_a_person_in(permission):
 
 def test_silence_of_github_is_a_refusal_of_its_own():
     assert decide_access(Permission.UNKNOWN) is Refusal.PERMISSION_UNKNOWN
+
+
+# -- red checks ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["failure", "timed_out", "startup_failure"])
+def test_a_suite_that_failed_names_its_commit_whoever_sent_it(word: str) -> None:
+    failed = decide_trigger("check_suite", suite_payload(word), "agent")
+    assert isinstance(failed, FailedCheck)
+    assert (failed.commit, failed.repository.id, failed.at) == ("a" * 40, 11, "2026-11-21T10:00:00Z")
+
+
+@pytest.mark.parametrize("word", ["failure", "error"])
+def test_a_status_that_failed_does_the_same_and_has_no_action(word: str) -> None:
+    failed = decide_trigger("status", status_payload(word), "agent")
+    assert isinstance(failed, FailedCheck)
+    assert failed.commit == "a" * 40
+
+
+@pytest.mark.parametrize(
+    "word", ["success", "neutral", "cancelled", "skipped", "stale", "action_required", None]
+)
+def test_what_did_not_fail_is_nothing(word: str) -> None:
+    assert decide_trigger("check_suite", suite_payload(word), "agent") == IgnoredDelivery(Ignored.NOT_RED)
+
+
+def test_a_check_of_no_commit_or_without_a_time_is_nothing() -> None:
+    for payload in (
+        suite_payload(check_suite__head_sha="HEAD"),
+        suite_payload(check_suite__updated_at="soon"),
+    ):
+        found = decide_trigger("check_suite", payload, "agent")
+        assert isinstance(found, IgnoredDelivery)
+        assert found.reason is Ignored.MALFORMED
+
+
+def test_only_a_suite_that_is_over_counts_and_an_issue_needs_its_action() -> None:
+    begun = decide_trigger("check_suite", suite_payload(action="requested"), "agent")
+    assert begun == IgnoredDelivery(Ignored.UNKNOWN_ACTION, "requested")
+    payload = issue_payload()
+    del payload["action"]
+    assert decide_trigger("issues", payload, "agent") == IgnoredDelivery(Ignored.UNKNOWN_ACTION, "")

@@ -17,8 +17,10 @@ from typing import Any, TypeVar
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
 from bot.domain.budget import Budget, Spent, decide_budget, limit_budget, lower_budget
+from bot.domain.ci import Waits
 from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
+from bot.forge.ci import CiReader
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.llm.features import features_for
@@ -50,6 +52,7 @@ class ChangeSettings:
     budget: Budget = field(default_factory=Budget)
     second_look: bool = False
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
+    waits: Waits = field(default_factory=Waits)  # for checks to be over
     host: str = ""  # names the data directory
 
 
@@ -162,6 +165,13 @@ class Desk:
         if self.facts.follow is None:
             raise Bug("the phase before left no pull request to go on with")
         return self.facts.follow
+
+    def open_ci(self) -> CiReader:
+        """What CI says of this repository's commits. Close it."""
+        request = self.request
+        return self.services.forge.ci(
+            request.installation, request.repository.full_name, request.repository.id
+        )
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

@@ -123,6 +123,20 @@ class FollowFacts:
 
 
 @dataclass(frozen=True)
+class CheckFacts:
+    """What a follow-up about red checks knows of them. `began`: when they were first looked at (seconds since the
+    epoch). `step` empty: they are not over yet. Names are those of the checks."""
+
+    began: float
+    step: str = ""
+    red: tuple[str, ...] = ()  # because of the pull request, as far as it can be told
+    on_base: tuple[str, ...] = ()
+    passed_again: tuple[str, ...] = ()  # red before on this very commit, and not now
+    unfinished: tuple[str, ...] = ()
+    repairs: int = 0  # in a row before this one
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -161,6 +175,7 @@ class ChangeFacts:
     questions: tuple[str, ...] = ()  # asked, for the phase ASK
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
+    checks: CheckFacts | None = None  # of a follow-up about red checks only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -219,6 +234,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "rules": _parse_rules,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
+        "checks": lambda value: CheckFacts(**_tuples(value)) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

@@ -8,6 +8,7 @@ Races, and how each is closed:
 from bot.domain.follow_up import decide_way
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
+from bot.domain.tasks import WayIn
 from bot.forge.pulls import PullState
 from bot.tasks.change.accept import begin_tracking, react
 from bot.tasks.change.desk import Desk
@@ -16,10 +17,16 @@ from bot.tasks.follow_up.so_far import find_origin
 
 
 async def accept(desk: Desk) -> bool:
-    """False: it is over already, by the outcome that the facts name. Idempotent."""
+    """False: it is over already, by the outcome that the facts name. Idempotent.
+
+    Nobody waits for a sign where a failed check asked: people are told once it is known that there is work.
+    """
+    if desk.facts.checks is not None:  # it was accepted, and rests until checks are over
+        return True
     if not desk.request.is_event:
         await react(desk)
-    await begin_tracking(desk)
+    if desk.request.way is not WayIn.CHECKS:
+        await begin_tracking(desk)
     if desk.facts.follow is not None:
         return True
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
@@ -27,7 +34,7 @@ async def accept(desk: Desk) -> bool:
     if ended is not None:
         await desk.learn(outcome=ended[0].value, detail=ended[1])
         return False
-    await _pin(desk, pull)
+    await pin(desk, pull)
     return True
 
 
@@ -45,7 +52,8 @@ def decide_end(pull: PullState, named: str) -> tuple[Outcome, str] | None:
     return None
 
 
-async def _pin(desk: Desk, pull: PullState) -> None:
+async def pin(desk: Desk, pull: PullState) -> None:
+    """This head is what the task is about from here on."""
     refs, request = desk.github.refs, desk.request
     trunk = await desk.call(refs.fetch_merge_base, pull.base_sha, pull.head_sha)
     rules = await desk.call(refs.fetch_head, pull.base_branch)  # GitHub's base may be older

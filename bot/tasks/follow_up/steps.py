@@ -14,7 +14,9 @@ from bot.tasks.change.carry import bring_here
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.phases import hear_late_words, noted_phase, save_work, verify_phase, work_phase
 from bot.tasks.follow_up.accept import accept
-from bot.tasks.follow_up.ground import describe, fetch_again, prepare
+from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, settle
+from bot.tasks.follow_up.fetch import fetch_again
+from bot.tasks.follow_up.ground import describe, prepare
 from bot.tasks.follow_up.publish import learn_pushed, publish
 from bot.tasks.follow_up.report import report
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
@@ -39,7 +41,8 @@ class FollowUpSteps:
             await save_work(desk, outcome, detail, _bring)
             if task.phase is Phase.PUBLISH:
                 await learn_pushed(desk)
-            await report(desk)
+            if is_worth_a_word(desk):
+                await report(desk)
 
 
 async def _bring(desk: Desk) -> None:
@@ -51,7 +54,9 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         return heard
     match phase:
         case Phase.ACCEPT:
-            return Next(Phase.PREPARE if await accept(desk) else Phase.REPORT)
+            if not await accept(desk):
+                return Next(Phase.REPORT)
+            return await settle(desk) if is_about_checks(desk.request) else Next(Phase.PREPARE)
         case Phase.PREPARE:
             await prepare(desk)
             return Next(Phase.WORK)
@@ -65,7 +70,8 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
             await publish(desk)
             return Next(Phase.REPORT)
         case Phase.REPORT:
-            await report(desk)
+            if is_worth_a_word(desk):
+                await report(desk)
             return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
         case _:
             assert_never(phase)
