@@ -72,7 +72,7 @@ def render_checks_end(
     outcome: Outcome, text: ChecksText, tried: tuple[Tried, ...], handle: str, marker: str
 ) -> str:
     """A task about red checks that ended without work."""
-    again = f"`@\u200b{handle} fix the CI failures`"
+    again = code(f"@{handle} fix the CI failures")
     head = code(text.head[:10])
     match outcome:
         case Outcome.HANDED_OVER:

@@ -50,6 +50,15 @@ def button_payload(button: str, task: str, repository: int = 10) -> bytes:
     return json.dumps({**body, **pressed}).encode()
 
 
+def suite_payload(conclusion: str = "failure", repository: int = 10) -> bytes:
+    body = json.loads(comment_payload())
+    del body["issue"], body["comment"]
+    body["repository"]["id"] = repository
+    body["sender"] = {"id": 9, "login": "github-actions[bot]", "type": "Bot"}
+    suite = {"head_sha": "a" * 40, "conclusion": conclusion, "updated_at": "2026-03-02T00:00:00Z"}
+    return json.dumps({**body, "action": "completed", "check_suite": suite}).encode()
+
+
 def pull_payload(action: str, *, draft: bool = False, head: str = "a" * 40) -> bytes:
     body = json.loads(comment_payload())
     person = {"id": 8, "login": "eve", "type": "User"}
