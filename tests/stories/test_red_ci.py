@@ -31,12 +31,10 @@ LOG = (
 
 
 def mend(number: int) -> list[Turn]:
-    """A repair that no test shows: each another one."""
+    """A repair that no test shows, each another one: it is sent back once for want of a proof (decision 6)."""
+    done = submit(title=f"Style, {number}", root_cause="The line broke the style.")
     was = "" if number == 1 else f"  # {number - 1}"
-    return [
-        edit("app.py", f"return a + b{was}", f"return a + b  # {number}"),
-        submit(title=f"Style, {number}", root_cause="The line broke the style."),
-    ]
+    return [edit("app.py", f"return a + b{was}", f"return a + b  # {number}"), done, done]
 
 
 def head(world: World) -> dict[str, str]:
