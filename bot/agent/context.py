@@ -109,7 +109,8 @@ away. End with `submit`, outcome `no_change_needed`, and in `summary` what you l
 _FOLLOW_UP = """This time a pull request goes on. The work tree is its head, and that head is the base: your change
 becomes one more commit on it, and "old code" is the pull request as it stands. Do what the instruction asks and leave
 the rest of the pull request as it is. A regression test is wanted where behaviour changes; a rename or a comment needs
-none."""
+none. Where the instruction has numbered points, `submit` answers each of them in `points`: `1 done: how`,
+`2 wont: why not`, `3 question: what you have to know`. A point that is wrong is not done to please."""
 _KINDS = {Mode.CHANGE: "", Mode.ANSWER: _ANSWER, Mode.REVIEW: _REVIEW, Mode.FOLLOW_UP: _FOLLOW_UP}
 
 

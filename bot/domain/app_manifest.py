@@ -20,6 +20,8 @@ EVENTS: Final[tuple[str, ...]] = (
     "issue_comment",
     "issues",
     "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
     "status",
 )
 PROJECT_URL: Final = "https://github.com/OWNER/pullwright"

@@ -104,6 +104,14 @@ class Pressed:
 
 
 @dataclass(frozen=True)
+class Reviewed:
+    """A review, or a comment of one, that mentions nobody: a request if the pull request is ours, which the database
+    knows."""
+
+    request: TaskRequest
+
+
+@dataclass(frozen=True)
 class FailedCheck:
     """A check of a commit failed. `at`: when, as GitHub says it (ISO 8601). Whether the commit is ours, the database
     knows."""
@@ -115,5 +123,13 @@ class FailedCheck:
 
 
 Decision = (
-    TaskRequest | AutoReview | FailedCheck | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+    TaskRequest
+    | AutoReview
+    | Reviewed
+    | FailedCheck
+    | Control
+    | Closed
+    | Pressed
+    | IgnoredDelivery
+    | RefusedRequest
 )

@@ -97,6 +97,19 @@ class PullPart(IssuePart):
     labels: tuple[LabelPart, ...] = ()
 
 
+class ReviewPart(_Part):
+    id: Id
+    user: SenderPart | None = None
+    body: OptionalText = ""
+    state: OptionalText = ""
+    submitted_at: OptionalText = ""
+
+
+class ReviewCommentPart(CommentPart):
+    pull_request_review_id: Id | None = None
+    in_reply_to_id: Id | None = None
+
+
 class CheckRunPart(_Part):
     id: Id
     external_id: OptionalText = ""
@@ -148,6 +161,20 @@ class CheckRunPayload(Sent):
 
     check_run: CheckRunPart
     requested_action: ActionPart
+
+
+class ReviewPayload(Sent):
+    """Event `pull_request_review`: its inline comments have deliveries of their own."""
+
+    pull_request: PullPart
+    review: ReviewPart
+
+
+class ReviewCommentPayload(Sent):
+    """Event `pull_request_review_comment`. GitHub makes a review around every comment."""
+
+    pull_request: PullPart
+    comment: ReviewCommentPart
 
 
 class CheckSuitePayload(Sent):

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
-from bot.domain.ci import FAILED_WORDS, read_time
+from bot.domain.check_triggers import decide_status, decide_suite
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
@@ -29,9 +29,10 @@ from bot.domain.decisions import (
     Pressed,
     RefusedRequest,
     Reply,
+    Reviewed,
 )
 from bot.domain.flags import FlagFault
-from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
@@ -40,10 +41,13 @@ from bot.domain.payloads import (
     IssuePart,
     IssuesPayload,
     PullRequestPayload,
+    ReviewCommentPayload,
+    ReviewPayload,
     Sent,
     StatusPayload,
 )
 from bot.domain.repo_config import Moment
+from bot.domain.review_words import read_said
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "Pressed",
     "RefusedRequest",
     "Reply",
+    "Reviewed",
     "as_refused",
     "decide_trigger",
     "fix_label",
@@ -73,6 +78,8 @@ _ACTIONS: Final = {
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
     "check_suite": frozenset({"completed"}),
+    "pull_request_review": frozenset({"submitted"}),
+    "pull_request_review_comment": frozenset({"created"}),
     "status": frozenset({""}),  # has none
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
@@ -107,9 +114,13 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
             case "pull_request":
                 return _decide_pull(PullRequestPayload.model_validate(payload), handle)
             case "check_suite":
-                return _decide_suite(CheckSuitePayload.model_validate(payload))
+                return decide_suite(CheckSuitePayload.model_validate(payload))
             case "status":
-                return _decide_status(StatusPayload.model_validate(payload))
+                return decide_status(StatusPayload.model_validate(payload))
+            case "pull_request_review":
+                return _decide_said(ReviewPayload.model_validate(payload), handle)
+            case "pull_request_review_comment":
+                return _decide_said(ReviewCommentPayload.model_validate(payload), handle)
             case _:
                 return _decide_button(CheckRunPayload.model_validate(payload))
     except ValidationError as error:
@@ -294,25 +305,30 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
     )
 
 
-def _decide_suite(payload: CheckSuitePayload) -> FailedCheck | IgnoredDelivery:
-    """A suite is over when the last of its runs is: one delivery for all of them."""
-    suite = payload.check_suite
-    return _decide_check(payload, suite.conclusion, suite.head_sha, suite.updated_at)
-
-
-def _decide_status(payload: StatusPayload) -> FailedCheck | IgnoredDelivery:
-    return _decide_check(payload, payload.state, payload.sha, payload.updated_at)
-
-
-def _decide_check(payload: Sent, word: str, sha: str, at: str) -> FailedCheck | IgnoredDelivery:
-    """Sent by bots for the most part: who it is says nothing, and nothing that they wrote is used. Whose authority
-    the repair has, the task says that pushed the commit."""
-    if word not in FAILED_WORDS:
-        return IgnoredDelivery(Ignored.NOT_RED)
-    if not read_time(at):
-        return IgnoredDelivery(Ignored.MALFORMED, "no time")
-    installation = InstallationId(payload.installation.id)
-    return FailedCheck(installation, _repository(payload), CommitSha(sha), at)
+def _decide_said(payload: ReviewPayload | ReviewCommentPayload, handle: str) -> Decision:
+    """A review and its comments are one task, whichever delivery comes first."""
+    said = read_said(payload)
+    ignored = _ignore_author(payload, said.via_app)
+    if ignored is not None:
+        return ignored
+    if said.author != payload.sender.id or not said.review:
+        return IgnoredDelivery(Ignored.MALFORMED, "the author is not the sender, or there is no review")
+    pull = payload.pull_request
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        cause=f"v{payload.repository.id}-{said.review}",
+        comment_id=said.comment,
+        review=said.review,
+        thread=said.thread,
+        requested_at=said.at,
+    )
+    command = parse_command(said.text, handle)
+    if command is not None:
+        return _decide(asked, pull, command)
+    if not said.asks or _refuse_state(pull) is not None:
+        return IgnoredDelivery(Ignored.NO_MENTION)
+    words = "" if said.comment else said.text.strip()
+    return Reviewed(replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED, instruction=words))
 
 
 def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:
@@ -347,7 +363,7 @@ def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
 
 
 def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
-    if asked.comment_id:
+    if asked.comment_id and not asked.review:
         asked = replace(asked, cause="")
     asked = replace(
         asked,

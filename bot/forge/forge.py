@@ -37,6 +37,7 @@ from bot.forge.deliveries import HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
+from bot.forge.review_comments import ReviewComments
 from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
@@ -69,6 +70,7 @@ class RepositoryForge:
         self.pulls = Pulls(client, own_login)
         self.reviews = Reviews(client, own_login)
         self.review_threads = ReviewThreads(client, resolver, own_login)
+        self.review_comments = ReviewComments(client, own_login)
         self.checks = Checks(client, app_id)
         self.refs = Refs(client)
 

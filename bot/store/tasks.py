@@ -313,6 +313,13 @@ class Tasks:
         found = [one for one in self._with_requests(ours) if one[0].facts.get("commit") == commit]
         return found[-1] if found else None
 
+    def find_opened(self, repository: RepositoryId, pull: int) -> tuple[TaskView, TaskRequest] | None:
+        """The task that opened this pull request."""
+        ours = (task.c.repository == repository) & task.c.facts.like(f'%"pull": {pull},%')
+        change = task.c.kind == TaskKind.CHANGE.value
+        found = [one for one in self._with_requests(ours & change) if one[0].facts.get("pull") == pull]
+        return found[0] if found else None
+
     def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
         """The finished tasks of an issue or pull request, oldest first."""
         finished = task.c.status == TaskStatus.FINISHED.value

@@ -173,10 +173,19 @@ class Controls:
         if not facts.pull or asked.installation != failed.installation:
             return IgnoredDelivery(Ignored.NOT_OURS)
         repair = request_repair(failed, asked, facts)
-        active = await self._call(tasks.find_active, repair.active_key)
-        if active is not None and active.id != repair.task_id:
-            raise RetryLater("something else is at work on the pull request", _AGAIN_S)
+        await self.wait_for_others(repair)
         return repair
+
+    async def is_own_pull(self, asked: TaskRequest) -> bool:
+        """Whether the request is about a pull request that a task of ours opened."""
+        found = await self._call(self.parts.tasks.find_opened, asked.repository.id, asked.issue)
+        return found is not None
+
+    async def wait_for_others(self, asked: TaskRequest) -> None:
+        """Raises RetryLater while another task is at work where the request is: they come one after the other."""
+        active = await self._call(self.parts.tasks.find_active, asked.active_key)
+        if active is not None and active.id != asked.task_id:
+            raise RetryLater("something else is at work on the pull request", _AGAIN_S)
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""

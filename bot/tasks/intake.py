@@ -37,6 +37,7 @@ from bot.domain.triggers import (
     Pressed,
     RefusedRequest,
     Reply,
+    Reviewed,
     as_refused,
     decide_trigger,
 )
@@ -170,6 +171,8 @@ class Intake:
             if isinstance(repair, TaskRequest):
                 return await self._accept_unasked(delivery, repair)
             decision = repair
+        if isinstance(decision, Reviewed):
+            return await self._take_review(delivery, decision.request)
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
                 return True
@@ -188,6 +191,17 @@ class Intake:
             handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
             return bool(handled.verdict is Verdict.TASK)
         return await self._ignore(delivery, ignored)
+
+    async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""
+        if not await self.controls.is_own_pull(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
+        if await self._is_closed(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
+        if (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
+            return await self._ignore(delivery, ignored)
+        return await self._take(delivery, request)
 
     async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
@@ -213,6 +227,9 @@ class Intake:
             return False
         if asked is None:
             return True
+        if asked.review and not await self._call(self.deliveries.find_asking, asked.active_key):
+            await self.controls.wait_for_others(asked)  # it has points of its own, each to be answered
+            return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
         return heard or await self._accept(delivery, asked)

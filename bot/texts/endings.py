@@ -62,7 +62,7 @@ class Ending:
     patch: str = ""
     spent: str = ""
     marker: str = ""
-    checks: str = ""  # what is red in CI, where the task was about that
+    about: str = ""  # what it was about: red checks, points of a review
 
 
 def render_ending(ending: Ending) -> str:
@@ -77,7 +77,7 @@ def render_ending(ending: Ending) -> str:
         sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
-        ending.checks,
+        ending.about,
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",

@@ -72,6 +72,7 @@ def _ways(handle: str, config: RepoConfig) -> list[str]:
             bool(moments),
             f"Pull requests are reviewed without being asked for: {moments}, where the file says so.",
         ),
+        (triggers.reviews, "Reviews of my own pull requests are answered point by point, mention or not."),
         (triggers.checks, "I repair what my own commits break in CI without being asked."),
     )
     said = [text for is_on, text in unasked if is_on]

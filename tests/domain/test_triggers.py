@@ -19,6 +19,7 @@ from bot.domain.triggers import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Reviewed,
     decide_trigger,
 )
 
@@ -88,6 +89,28 @@ def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typ
         "head_sha": "a" * 40,
     }
     payload["requested_action"] = {"identifier": identifier}
+    return changed(payload, changes)
+
+
+def review_payload(body: str = "", state: str = "commented", **changes: object) -> dict[str, typing.Any]:
+    payload = review_requested(action="submitted")
+    del payload["requested_reviewer"]
+    payload["review"] = {
+        "id": 55,
+        "user": dict(PERSON),
+        "body": body or None,
+        "state": state,
+        "submitted_at": "2026-11-21T10:00:00Z",
+    }
+    return changed(payload, changes)
+
+
+def review_comment_payload(body: str = "Rename it.", **changes: object) -> dict[str, typing.Any]:
+    payload = review_payload()
+    del payload["review"]
+    at = "2026-11-21T10:00:00Z"
+    comment = {"id": 91, "pull_request_review_id": 55, "user": dict(PERSON), "body": body}
+    payload |= {"action": "created", "comment": {**comment, "created_at": at, "updated_at": at}}
     return changed(payload, changes)
 
 
@@ -400,6 +423,9 @@ def test_githubs_own_examples_are_read(event, payload):
     """With an installation added, as every App's delivery has one."""
     payload = {**payload, "installation": {"id": 5}}
     decision = decide_trigger(event, payload, "agent")
+    if isinstance(decision, Reviewed):  # a request if the pull request is ours
+        assert event == "pull_request_review_comment"
+        return
     if event not in ("issues", "pull_request") or payload["action"] not in (
         "closed",
         "deleted",
@@ -463,3 +489,76 @@ def test_only_a_suite_that_is_over_counts_and_an_issue_needs_its_action() -> Non
     payload = issue_payload()
     del payload["action"]
     assert decide_trigger("issues", payload, "agent") == IgnoredDelivery(Ignored.UNKNOWN_ACTION, "")
+
+
+# -- reviews ---------------------------------------------------------------------------------------------------
+
+
+def test_a_review_and_its_comments_are_one_task_whichever_comes_first() -> None:
+    whole = decide_trigger("pull_request_review", review_payload("Two things."), "agent")
+    part = decide_trigger("pull_request_review_comment", review_comment_payload(), "agent")
+    reply = decide_trigger(
+        "pull_request_review_comment", review_comment_payload(comment__in_reply_to_id=90), "agent"
+    )
+    assert isinstance(whole, Reviewed)
+    assert isinstance(part, Reviewed)
+    assert isinstance(reply, Reviewed)
+    assert whole.request.task_id == part.request.task_id == TaskId("t-v11-55")
+    assert (whole.request.instruction, whole.request.review, whole.request.comment_id) == (
+        "Two things.",
+        55,
+        0,
+    )
+    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("", 91, 91)
+    assert reply.request.thread == 90
+    assert part.request.way is WayIn.REVIEWED
+    assert not part.request.is_event, "a person said it"
+
+
+def test_a_mention_in_a_review_asks_on_any_pull_request() -> None:
+    for event, payload in (
+        ("pull_request_review", review_payload("@agent do these", state="approved")),
+        ("pull_request_review_comment", review_comment_payload("@agent rename it")),
+    ):
+        request = decide_trigger(event, payload, "agent")
+        assert isinstance(request, TaskRequest)
+        assert (request.kind, request.way, request.task_id) == (
+            TaskKind.FOLLOW_UP,
+            WayIn.MENTION,
+            TaskId("t-v11-55"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "reason"),
+    [
+        ("pull_request_review", review_payload("Fine.", state="approved"), Ignored.NO_MENTION),
+        ("pull_request_review", review_payload(pull_request__state="closed"), Ignored.NO_MENTION),
+        ("pull_request_review", review_payload(action="edited"), Ignored.UNKNOWN_ACTION),
+        ("pull_request_review", review_payload(action="dismissed"), Ignored.UNKNOWN_ACTION),
+        ("pull_request_review", review_payload(review__user=None), Ignored.MALFORMED),
+        ("pull_request_review", review_payload(sender__type="Bot"), Ignored.BOT_SENDER),
+        ("pull_request_review_comment", review_comment_payload(action="edited"), Ignored.UNKNOWN_ACTION),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__user={"id": 9, "login": "x"}),
+            Ignored.MALFORMED,
+        ),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__pull_request_review_id=None),
+            Ignored.MALFORMED,
+        ),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__performed_via_github_app={"id": 1}),
+            Ignored.BOT_SENDER,
+        ),
+    ],
+)
+def test_what_is_no_request_of_a_review_is_nothing(
+    event: str, payload: dict[str, typing.Any], reason: Ignored
+) -> None:
+    found = decide_trigger(event, payload, "agent")
+    assert isinstance(found, IgnoredDelivery)
+    assert found.reason is reason

@@ -12,6 +12,8 @@ from typing import Any
 from bot.domain.ids import CommitSha, InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import RepositoryRef, TaskRequest
+from bot.localhub.server import HubServer
+from bot.store.database import Database
 from bot.store.tasks import AdmissionLimits, Tasks, insert_task
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, render_facts
 from bot.texts.markers import pull_marker
@@ -32,38 +34,44 @@ def seeded_pull(
     """The world's issue is the pull request. `turns`: what the model does in the next task."""
     script: Any = turns or _never
     with story(tmp_path, script, files or FILES, worker=False, **settings) as world:
-        seed = world.hub.seed
-        changed = {"app.py": FIXED.encode(), "tests/test_app.py": NEW_TEST.encode()}
-        commit = CommitSha(seed.commit(NAME, changed, "Add, not subtract", branch=BRANCH))
-        request = _request(world)
-        text = PullText(
-            "Add, not subtract", "Why.", "", "", world.issue, "ada", PROVEN, "f" * 64, "", "",
-            marker=pull_marker(request.task_id),
-        )  # fmt: skip
-        pull = seed.open_pull(NAME, "pullwright[bot]", text.title, render_pull_body(text), BRANCH)
-        facts = ChangeFacts(
-            base_commit=CommitSha(seed.refs(NAME)["refs/heads/main"]),
-            submission=SubmissionFacts("fixed", text.title, text.summary),
-            evidence=PROVEN,
-            evidence_sha256="f" * 64,
-            branch=BRANCH,
-            commit=commit,
-            pull=pull,
-            outcome=Outcome.PROVEN.value,
-        )
-        _finish(world, request, facts)
-        assert seed.wait_idle()
-        world.issue = pull
+        world.issue = seed_pull(world.hub, world.database, world.issue)
         world.start_worker()
         yield world
+
+
+def seed_pull(hub: HubServer, database: Database, issue: int) -> int:
+    """Its number. The repository has FILES, and Ada may write there."""
+    seed = hub.seed
+    changed = {"app.py": FIXED.encode(), "tests/test_app.py": NEW_TEST.encode()}
+    commit = CommitSha(seed.commit(NAME, changed, "Add, not subtract", branch=BRANCH))
+    request = request_of(hub, issue)
+    text = PullText(
+        "Add, not subtract", "Why.", "", "", issue, "ada", PROVEN, "f" * 64, "", "",
+        marker=pull_marker(request.task_id),
+    )  # fmt: skip
+    pull = seed.open_pull(NAME, "pullwright[bot]", text.title, render_pull_body(text), BRANCH)
+    facts = ChangeFacts(
+        base_commit=CommitSha(seed.refs(NAME)["refs/heads/main"]),
+        submission=SubmissionFacts("fixed", text.title, text.summary),
+        evidence=PROVEN,
+        evidence_sha256="f" * 64,
+        branch=BRANCH,
+        commit=commit,
+        pull=pull,
+        outcome=Outcome.PROVEN.value,
+    )
+    finish(database, request, facts)
+    assert seed.wait_idle()
+    return pull
 
 
 def _never(_seen: object) -> Turn:
     raise AssertionError("the model is not to be asked")
 
 
-def _request(world: World) -> TaskRequest:
-    hub = world.hub.hub
+def request_of(server: HubServer, issue: int) -> TaskRequest:
+    """What Ada asked for."""
+    hub = server.hub
     record = hub.repository(NAME)
     assert record is not None
     (place,) = [one for one in hub.installations_for(record) if one.app.slug == "pullwright"]
@@ -72,7 +80,7 @@ def _request(world: World) -> TaskRequest:
     return TaskRequest(
         installation=InstallationId(place.id),
         repository=RepositoryRef(RepositoryId(record.id), NAME, "main"),
-        issue=world.issue,
+        issue=issue,
         issue_title="Sums are wrong",
         issue_body="`add(1, 2)` gives -1, I expected 3.",
         comment_id=COMMENT,
@@ -83,10 +91,10 @@ def _request(world: World) -> TaskRequest:
     )
 
 
-def _finish(world: World, request: TaskRequest, facts: ChangeFacts) -> None:
+def finish(database: Database, request: TaskRequest, facts: ChangeFacts) -> None:
     """The task's row, as it is when all is over."""
-    tasks, now = Tasks(world.database), time.time()
-    with world.database.write() as connection:
+    tasks, now = Tasks(database), time.time()
+    with database.write() as connection:
         insert_task(connection, request, now - 60)
     tasks.admit(AdmissionLimits(1, 1, 1), now)
     taken = tasks.take(request.task_id, "w")

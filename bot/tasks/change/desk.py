@@ -159,6 +159,10 @@ class Desk:
             raise Bug("there is no review to learn about")
         await self.learn(review=replace(self.facts.review, **changes))
 
+    async def learn_follow(self, **changes: Any) -> None:
+        """As `learn`, about the follow-up."""
+        await self.learn(follow=replace(self.follow, **changes))
+
     @property
     def follow(self) -> FollowFacts:
         """What a follow-up knows, once ACCEPT is over."""

@@ -28,6 +28,7 @@ class SubmissionFacts:
     regression_tests: tuple[str, ...] = ()
     risks: str = ""
     questions: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ class FollowFacts:
     rules_tree: TreeSha = TreeSha("")
     origin: TaskId = TaskId("")  # the task that opened the pull request; empty: it is a person's
     fork: bool = False
+    points: tuple[
+        tuple[int, int], ...
+    ] = ()  # of a review: the comment, and the one that its thread begins with
 
 
 @dataclass(frozen=True)
@@ -250,7 +254,8 @@ def _tuples(body: JsonObject) -> JsonObject:
 
 
 def _parse_follow(body: JsonObject) -> FollowFacts:
-    return FollowFacts(**{**body, "way": Way(body["way"])})
+    points = tuple((int(comment), int(thread)) for comment, thread in body.get("points", ()))
+    return FollowFacts(**{**body, "way": Way(body["way"]), "points": points})
 
 
 def _parse_rules(body: JsonObject) -> HouseRules:

@@ -13,28 +13,42 @@ from bot.forge.pulls import PullState
 from bot.tasks.change.accept import begin_tracking, react
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import FollowFacts
+from bot.tasks.follow_up.points import learn_points
 from bot.tasks.follow_up.so_far import find_origin
 
 
 async def accept(desk: Desk) -> bool:
-    """False: it is over already, by the outcome that the facts name. Idempotent.
-
-    Nobody waits for a sign where a failed check asked: people are told once it is known that there is work.
-    """
+    """False: it is over already, by the outcome that the facts name. Idempotent."""
     if desk.facts.checks is not None:  # it was accepted, and rests until checks are over
         return True
-    if not desk.request.is_event:
+    if desk.request.way not in QUIET:
         await react(desk)
-    if desk.request.way is not WayIn.CHECKS:
         await begin_tracking(desk)
     if desk.facts.follow is not None:
-        return True
+        return await _take_review(desk)
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     ended = decide_end(pull, desk.request.head)
     if ended is not None:
         await desk.learn(outcome=ended[0].value, detail=ended[1])
         return False
     await pin(desk, pull)
+    return await _take_review(desk)
+
+
+QUIET = (WayIn.CHECKS, WayIn.REVIEWED)
+"""Ways by which nobody has called the agent: people are told of the task once it is known that there is work."""
+
+
+async def _take_review(desk: Desk) -> bool:
+    """The points of the review that asked, if one did."""
+    if desk.request.review and not await learn_points(desk):
+        await desk.learn(
+            outcome=Outcome.NO_CHANGE_NEEDED.value, detail="Nothing in the review asks for a change."
+        )
+        return False
+    if desk.request.way is WayIn.REVIEWED:
+        await react(desk)
+        await begin_tracking(desk)
     return True
 
 

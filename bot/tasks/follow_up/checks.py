@@ -31,7 +31,7 @@ from bot.tasks.change.accept import begin_tracking, edit_tracking
 from bot.tasks.change.ask import has_unheard
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import CheckFacts, parse_facts
-from bot.tasks.follow_up.accept import decide_end, pin
+from bot.tasks.follow_up.accept import QUIET, decide_end, pin
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import tracking_marker
 from bot.texts.red_checks import render_waiting
@@ -125,14 +125,14 @@ async def _tell_waiting(desk: Desk, unfinished: tuple[str, ...]) -> None:
 
 
 def is_worth_a_word(desk: Desk) -> bool:
-    """Whether people are told of the end. Nobody asked where an event did: what has resolved itself is not told."""
+    """Whether people are told of the end. Where nobody called, what has resolved itself is not told."""
     facts = desk.facts
-    if desk.request.way is not WayIn.CHECKS or facts.comment:
+    if desk.request.way not in QUIET or facts.comment:
         return True
     match Outcome(facts.outcome):
         case Outcome.CLOSED | Outcome.STALE | Outcome.STOPPED:
             return False
         case Outcome.NO_CHANGE_NEEDED:
-            return facts.checks is None or bool(facts.checks.on_base or facts.checks.passed_again)
+            return facts.checks is not None and bool(facts.checks.on_base or facts.checks.passed_again)
         case _:
             return True

@@ -8,8 +8,9 @@ nothing is set up, and its code has no network.
 from dataclasses import replace
 
 from bot.agent.contract import AgentTask, Mode, RepositoryFacts, Trust
-from bot.agent.stack_traces import cut_regions, find_places
+from bot.agent.stack_traces import Place, cut_regions, find_places
 from bot.domain.ci import Step
+from bot.domain.review_points import Point
 from bot.domain.tasks import WayIn
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.attempts import render_earlier
@@ -20,6 +21,7 @@ from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import decide_trust, fetch_thread, render_thread
 from bot.tasks.follow_up.failures import read_failures, render_material, render_suspicions
 from bot.tasks.follow_up.fetch import fetch_commits
+from bot.tasks.follow_up.points import instruct, read_points
 from bot.tasks.follow_up.so_far import load_so_far, render_so_far
 
 _STAT_FILES = 100
@@ -48,8 +50,10 @@ async def describe(desk: Desk) -> AgentTask:
     texts = await read_texts(desk.place, rules_files, rules)
     thread = await fetch_thread(desk)
     comments = render_thread(thread, desk) if thread else ()
+    points = await read_points(desk)
+    instruction = await instruct(desk, points) if request.review else _instruction(desk)
     told = "\n".join((request.instruction, *(one.text for one in comments)))
-    places = find_places(told, paths)
+    places = (*_places_of(points, paths), *find_places(told, paths))
     regions = cut_regions(places, await desk.read_base(tuple({place.path for place in places})))
     diff = await desk.services.repos.diff(desk.key, follow.trunk_tree, facts.base_tree)
     failures = await read_failures(desk) if facts.checks and facts.checks.red else ()
@@ -62,7 +66,8 @@ async def describe(desk: Desk) -> AgentTask:
         ),
         base_commit=facts.base_commit,
         base_tree=facts.base_tree,
-        instruction=_instruction(desk),
+        instruction=instruction,
+        points=len(points),
         requested_by=request.requested_by,
         issue=request.issue,
         issue_title=request.issue_title,
@@ -84,6 +89,12 @@ async def describe(desk: Desk) -> AgentTask:
             *render_suspicions(failures),
         ),
     )
+
+
+def _places_of(points: tuple[Point, ...], paths: tuple[str, ...]) -> tuple[Place, ...]:
+    """The lines that the points are about, as far as the head still has the file."""
+    known = set(paths)
+    return tuple(Place(one.path, one.line) for one in points if one.line and one.path in known)
 
 
 def _instruction(desk: Desk) -> str:

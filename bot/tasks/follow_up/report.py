@@ -12,7 +12,8 @@ from bot.tasks.change.facts import parse_facts, total_spent
 from bot.tasks.change.report import patch_so_far
 from bot.tasks.change.report import report as report_unpushed
 from bot.tasks.follow_up.failures import list_red, read_failures
-from bot.texts.follow_ups import PUSHED, Pushed, render_pushed
+from bot.tasks.follow_up.points import answer_points, describe_answers
+from bot.texts.follow_ups import PUSHED, Pushed, render_points_table, render_pushed
 from bot.texts.markers import tracking_marker
 from bot.texts.red_checks import ChecksText, RedCheck, Tried, render_checks, render_checks_end
 from bot.texts.redact import redact
@@ -29,7 +30,10 @@ async def report(desk: Desk) -> None:
     if checks is not None and facts.submission is None and outcome in _WITHOUT_WORK:
         await _report_checks(desk, checks)
         return
-    about = redact(render_checks(checks), secrets) if checks is not None else ""
+    await answer_points(desk)
+    table = render_points_table(await describe_answers(desk))
+    red = f"What was red before it:\n\n{redact(render_checks(checks), secrets)}" if checks is not None else ""
+    about = "\n\n".join(part for part in (red, table) if part)
     if outcome not in PUSHED or evidence is None or submission is None:
         await report_unpushed(desk, about)
         return
@@ -44,7 +48,7 @@ async def report(desk: Desk) -> None:
         spent=render_spent(total_spent(facts)),
         marker=tracking_marker(desk.taken.id),
         patch=redact(patch, secrets),
-        checks=about,
+        about=about,
     )
     await edit_tracking(desk, render_pushed(pushed))
 
