@@ -194,6 +194,7 @@ class _Loop:
             asked=self.state.asked,
             findings=len(self.state.findings),
             points=self.task.points,
+            settleable=frozenset(one.number for one in self.task.earlier_findings if one.number),
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in known_tools(self.task.mode) if tool.name in names)
@@ -207,7 +208,8 @@ class _Loop:
     def _finished(self) -> End:
         if self.state.submission is None:
             raise Bug("the run is done without a submission")
-        return Finished(self.state.submission, self.state.tree, self.state.spent, self.state.findings)
+        state = self.state
+        return Finished(self.state.submission, state.tree, state.spent, state.findings, state.settled)
 
     def _exhausted(self, outcome: Outcome, detail: str) -> End:
         """No work is lost: the recorded tree is the work tree, because a snapshot follows each batch."""

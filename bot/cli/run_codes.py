@@ -26,6 +26,7 @@ def decide_exit_code(outcome: Outcome) -> int:
             | Outcome.CLEAN
             | Outcome.FINDINGS
             | Outcome.STALE
+            | Outcome.NOT_RUN
             | Outcome.FLAKY
             | Outcome.HANDED_OVER
         ):

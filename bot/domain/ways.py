@@ -26,7 +26,7 @@ def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
             return config.reviews
         case WayIn.CHECKS:
             return config.checks
-        case WayIn.BUTTON | WayIn.EVENT:  # our own check run; and what `review.when` decides
+        case WayIn.BUTTON | WayIn.EVENT | WayIn.SCHEDULE:  # our own check run; what other keys decide
             return True
         case _:
             assert_never(way)

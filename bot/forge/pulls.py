@@ -57,6 +57,24 @@ class Pulls:
         found.sort(key=lambda item: int(item["number"]))
         return _state(found[0]) if found else None
 
+    def list_own(self, head_branch: str) -> tuple[PullState, ...]:
+        """Those that we opened from `head_branch` of this repository, whatever became of them, oldest first. Raises
+        GitHubFault, RetryLater."""
+        owner = self._client.full_name().partition("/")[0]
+        query = {"state": "all", "head": f"{owner}:{head_branch}", "direction": "asc"}
+        found = [item for item in self._client.pages("/pulls", query) if self._is_ours(item, head_branch, "")]
+        return tuple(_state(item) for item in sorted(found, key=lambda item: int(item["number"])))
+
+    def list_open_own(self, prefix: str) -> tuple[PullState, ...]:
+        """Open ones that we opened from branches of this repository whose name begins with `prefix`. Raises
+        GitHubFault, RetryLater."""
+        found = []
+        for item in self._client.pages("/pulls", {"state": "open", "direction": "asc"}):
+            branch = str((item.get("head") or {}).get("ref") or "")
+            if branch.startswith(prefix) and self._is_ours(item, branch, ""):
+                found.append(_state(item))
+        return tuple(found)
+
     def _is_ours(self, item: Json, head_branch: str, marker: str) -> bool:
         """All of it is compared here again: GitHub ignores a filter that it can't read."""
         head, user = item.get("head") or {}, item.get("user") or {}
@@ -74,6 +92,16 @@ class Pulls:
         if not isinstance(found, dict):
             raise RetryLater("GitHub's answer is no pull request.", 1.0)
         return _state(found)
+
+    def fetch_changed(self, number: int) -> tuple[str, ...]:
+        """Paths that it changes, of a renamed file the old one too; the first 3,000 files, where GitHub's list ends.
+        Raises GitHubFault, RetryLater."""
+        return tuple(
+            str(item[name])
+            for item in self._client.pages(f"/pulls/{number}/files")
+            for name in ("filename", "previous_filename")
+            if item.get(name)
+        )
 
     def is_own(self, pull: PullState) -> bool:
         """Whether we opened it, from a branch of this repository."""

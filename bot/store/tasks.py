@@ -21,9 +21,10 @@ from sqlalchemy.engine import Connection, Row
 
 from bot.domain.allowance import Cost
 from bot.domain.commands import CommandWord
-from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.limits import QUEUE_LOOKED_AT
 from bot.domain.outcomes import Outcome
+from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, WayIn
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
@@ -38,6 +39,7 @@ ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
 PRIORITY_EVENT: Final = 20  # nobody waits: an event asked for it
+PRIORITY_SCHEDULE: Final = 30  # and nobody minds when
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
 
@@ -110,11 +112,17 @@ def insert_task(
             installation=request.installation,
             repository=request.repository.id,
             request=json.dumps(asdict(request)),
-            priority=PRIORITY_EVENT if request.head else PRIORITY_PERSON,
+            priority=_priority(request),
             created_at=now,
             phase=Phase.ACCEPT.value,
         )
     )
+
+
+def _priority(request: TaskRequest) -> int:
+    if request.maintenance is not None:
+        return PRIORITY_SCHEDULE
+    return PRIORITY_EVENT if request.head else PRIORITY_PERSON
 
 
 def held_key(active_key: str) -> str:
@@ -136,8 +144,13 @@ def parse_request(text: str) -> TaskRequest:
             "kind": TaskKind(body["kind"]),
             "word": CommandWord(body.get("word", CommandWord.FIX)),
             "way": WayIn(body.get("way", WayIn.MENTION)),
+            "maintenance": _parse_maintenance(body.get("maintenance")),
         }
     )
+
+
+def _parse_maintenance(body: JsonObject | None) -> MaintenanceRef | None:
+    return MaintenanceRef(**{**body, "pushed": tuple(body["pushed"])}) if body else None
 
 
 class Tasks:
@@ -306,19 +319,13 @@ class Tasks:
         """A task as a watcher sees it, with what it was asked for."""
         return next(iter(self._with_requests(task.c.id == task_id)), None)
 
-    def find_pushed(self, repository: RepositoryId, commit: CommitSha) -> tuple[TaskView, TaskRequest] | None:
-        """The newest task that made this commit, whether it has pushed it already or is about to."""
-        told = f'%"commit": "{commit}"%'  # as `save_facts` writes it: a name that nobody but us can choose
-        ours = (task.c.repository == repository) & task.c.facts.like(told)
-        found = [one for one in self._with_requests(ours) if one[0].facts.get("commit") == commit]
-        return found[-1] if found else None
-
-    def find_opened(self, repository: RepositoryId, pull: int) -> tuple[TaskView, TaskRequest] | None:
-        """The task that opened this pull request."""
-        ours = (task.c.repository == repository) & task.c.facts.like(f'%"pull": {pull},%')
-        change = task.c.kind == TaskKind.CHANGE.value
-        found = [one for one in self._with_requests(ours & change) if one[0].facts.get("pull") == pull]
-        return found[0] if found else None
+    def list_knowing(
+        self, repository: RepositoryId, fact: str, value: str | int
+    ) -> tuple[tuple[TaskView, TaskRequest], ...]:
+        """The tasks on a repository that know this, as `save_facts` writes it; oldest first."""
+        written = json.dumps({fact: value})[1:-1]
+        some = (task.c.repository == repository) & task.c.facts.like(f"%{written}%")
+        return tuple(one for one in self._with_requests(some) if one[0].facts.get(fact) == value)
 
     def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
         """The finished tasks of an issue or pull request, oldest first."""

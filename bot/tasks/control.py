@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from bot.domain.auto_review import AutoReview, wants_review
+from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
@@ -47,6 +47,7 @@ from bot.tasks.engine import Engine, RunId
 from bot.tasks.workflow import TaskExecution
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
+_OPENING = (TaskKind.CHANGE, TaskKind.MAINTENANCE)  # kinds that open a pull request
 _AGAIN_S = 5.0  # a review ends minutes later
 
 log = structlog.get_logger()
@@ -69,6 +70,10 @@ class Answerer(Protocol):
 
     def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """The repository's own file on its default branch; empty: there is none."""
+        ...
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """Paths that the pull request changes; of a renamed file both."""
         ...
 
 
@@ -152,7 +157,7 @@ class Controls:
         config = await self.read_config(auto.request)
         if isinstance(config, Exception):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(config)[:500])
-        if not wants_review(config.review, auto):
+        if not wants_review(config.review, auto) or not await self._touches(config, auto.request):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
         if active is not None and active.id != auto.request.task_id:
@@ -163,10 +168,10 @@ class Controls:
         """The repair of a commit of ours, in the name of whoever asked for that commit. While anything is at work on
         the pull request the delivery waits: what is pushed meanwhile is a commit of its own. Raises RetryLater."""
         tasks = self.parts.tasks
-        found = await self._call(tasks.find_pushed, failed.repository.id, failed.commit)
-        if found is None:
+        found = await self._call(tasks.list_knowing, failed.repository.id, "commit", failed.commit)
+        if not found:
             return IgnoredDelivery(Ignored.NOT_OURS)
-        view, asked = found
+        view, asked = found[-1]
         facts = parse_facts(view.facts)
         if view.status is not TaskStatus.FINISHED:
             raise RetryLater("the task that pushed the commit is not over yet", _AGAIN_S)
@@ -178,14 +183,20 @@ class Controls:
 
     async def is_own_pull(self, asked: TaskRequest) -> bool:
         """Whether the request is about a pull request that a task of ours opened."""
-        found = await self._call(self.parts.tasks.find_opened, asked.repository.id, asked.issue)
-        return found is not None
+        found = await self._call(self.parts.tasks.list_knowing, asked.repository.id, "pull", asked.issue)
+        return any(request.kind in _OPENING for _, request in found)
 
     async def wait_for_others(self, asked: TaskRequest) -> None:
         """Raises RetryLater while another task is at work where the request is: they come one after the other."""
         active = await self._call(self.parts.tasks.find_active, asked.active_key)
         if active is not None and active.id != asked.task_id:
             raise RetryLater("something else is at work on the pull request", _AGAIN_S)
+
+    async def _touches(self, config: RepoConfig, asked: TaskRequest) -> bool:
+        """GitHub is asked for the changed files only where there is a path filter."""
+        if not config.review.paths:
+            return True
+        return touches_paths(config.review, await self._call(self.parts.answerer.fetch_changed, asked))
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""

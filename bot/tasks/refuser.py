@@ -58,6 +58,11 @@ class GitHubDesk:
             found = github.refs.find_file(REPO_CONFIG_PATH, asked.repository.default_branch)
             return (found or b"").decode("utf-8", "replace")
 
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """See `control.Answerer`."""
+        with self._open(asked.installation, asked.repository) as github:
+            return github.pulls.fetch_changed(asked.issue)
+
     def _open(self, installation: InstallationId, repository: RepositoryRef) -> RepositoryForge:
         return self.forge.repository(installation, repository.full_name, repository.id)
 

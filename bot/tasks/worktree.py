@@ -8,10 +8,11 @@ left out of every later snapshot as long as it is unchanged.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from bot.domain import limits
 from bot.domain.ids import RepoPath, TreeSha
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.repos.contract import RepoKey, Repos, TreeChange, View
-from bot.sandbox.contract import BlockedHost, Environment, Sandbox, Workspace
+from bot.sandbox.contract import BlockedHost, Command, CommandResult, Environment, Sandbox, Workspace
 
 _STAT_FILES = 40
 """More files than that are an accident; the sum tells it."""
@@ -73,6 +74,15 @@ class WorkTree:
         """See the agent's `Snapshots`."""
         template = await self.repos.materialise(self.key, await self.take())
         return await self.sandbox.open_workspace(template, self.environment)
+
+    async def try_out(self, tree: TreeSha, script: str) -> CommandResult:
+        """One command over the plain files of a tree, in a workspace that is thrown away."""
+        template = await self.repos.materialise(self.key, tree)
+        workspace = await self.sandbox.open_workspace(template, self.environment)
+        try:
+            return await workspace.run(Command(script, timeout_s=limits.REPRODUCTION_S))
+        finally:
+            await workspace.close()
 
     async def summarise(self, tree: TreeSha) -> str:
         """See the agent's `Snapshots`."""

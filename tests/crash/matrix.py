@@ -28,7 +28,7 @@ from tests.crash.worker import Worker
 from tests.stories.registry import Story
 from tests.stories.world import World, story
 
-WRITES = "/api/v3/repos/|/git-receive-pack$"
+WRITES = "/api/v3/repos/|/git-receive-pack$|/graphql$"
 _PATIENCE_S = 90.0
 
 
@@ -114,8 +114,9 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked = world.comment(told.asks, told.says)
-        task = TaskId(f"t-{asked}")
+        head = self._head()
+        asked, name = told.ask(world)
+        task = TaskId(f"t-{name}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
         else:
@@ -132,6 +133,8 @@ class Stage:
         self._wake_the_frozen()
         self.wait("a verdict on every delivery", self._all_decided)
         self._expect_one_of_everything(asked, task)
+        if told.pushes:
+            self._expect_one_push(head)
         turns = len(told.turns) if told.outcome else 0
         assert len(world.model.requests) - paid <= turns + self.deaths, "a recorded turn was paid again"
 
@@ -144,11 +147,43 @@ class Stage:
         assert len(branches) == told.pulls, f"branches {branches}"
         assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
-        if told.outcome is not None:
+        if told.reviews:
+            self._expect_one_review()
+        if told.outcome is not None and asked:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
             states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()
             assert set(states) <= {EffectState.DONE.value}, "an effect is open though the task is over"
+
+    def _head(self) -> str:
+        """Of the pull request that the request is made on; empty: it is an issue."""
+        pull = self.world.thread().get("pull")
+        return str(pull["head"]["sha"]) if pull else ""
+
+    def _expect_one_push(self, before: str) -> None:
+        """One commit on top of the head as it was, its check run, and the answer to what was said on the diff."""
+        world, told = self.world, self.story
+        record = world.hub.hub.repository(world.name)
+        assert record is not None
+        made = record.git.commit(self._head())
+        assert made is not None
+        assert list(made.parents) == [before], "one commit"
+        shown = world.thread()
+        own = [one for one in shown["check_runs"] if one["app"]["slug"] == "pullwright"]
+        assert len(own) == 1, "check runs"
+        assert len(shown["review_comments"]) == 2 * told.on_diff, "the request and its answer"
+
+    def _expect_one_review(self) -> None:
+        """Beside the one that was there before; its threads resolved; its check run there once, and ended."""
+        world, told = self.world, self.story
+        shown = world.thread()
+        assert len(shown["reviews"]) == told.reviews, f"{len(shown['reviews'])} reviews"
+        assert len(shown["review_comments"]) == told.reviews, "a comment for each"
+        assert len(world.hub.seed.resolved_findings(world.name, world.issue)) == told.resolved, "threads"
+        assert "**Mended since" in shown["reviews"][-1]["body"], (
+            "a death does not make it forget what it resolved"
+        )
+        assert [run["status"] for run in shown["check_runs"]] == ["completed"], "check runs"
 
     # -- seeing ---------------------------------------------------------------------------------------------
     def _holds(self, task: TaskId) -> bool:
@@ -247,7 +282,7 @@ class Stage:
 
 
 def _is_write(path: str) -> bool:
-    return "/api/v3/repos/" in path or path.endswith("/git-receive-pack")
+    return "/api/v3/repos/" in path or path.endswith(("/git-receive-pack", "/graphql"))
 
 
 def _can_be_written(path: Path) -> bool:
@@ -276,7 +311,9 @@ def start_worker(world: World, data_dir: Path) -> Worker:
 @contextmanager
 def stage(tmp_path: Path, told: Story) -> Iterator[Stage]:
     url = f"sqlite:///{tmp_path / 'data' / 'pullwright.db'}"
-    with story(tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url) as world:
+    with story(
+        tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url, PULLWRIGHT_CI_QUIET_S="0.2"
+    ) as world:
         made = Stage(world, told, start_worker(world, world.data_dir))
         try:
             yield made

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.outcomes import Outcome
+from bot.localhub.actions_reviews import Place, create_review
+from bot.localhub.records import Actor
 from tests.stories.model import Call, Say, Turn, edit, shell, submit
 from tests.stories.world import NEW_TEST, OLD_TEST, World
 
@@ -27,7 +29,9 @@ def _nothing(_world: World) -> None:
 class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
-    asked so often (0: never). `arrange`: the story's own trouble, for each telling."""
+    asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
+    threads there. `pushes`: commits of the bot's on the pull request that `arrange` opened. `on_diff`: the request is
+    made on a line there. `arrange`: the story's own trouble, for each telling."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -38,13 +42,86 @@ class Story:
     says: str = "@agent fix this"
     reply: str = ""
     stop_at: int = 0
+    reviews: int = 0
+    resolved: int = 0
+    pushes: int = 0
+    on_diff: bool = False
     arrange: Callable[[World], None] = field(default=_nothing)
+
+    def ask(self, world: World) -> tuple[int, str]:
+        """The comment (0: it is none of the thread's) and what names the task: on the diff, the review that GitHub
+        makes around the comment."""
+        if not self.on_diff:
+            number = world.comment(self.asks, self.says)
+            return number, str(number)
+        seed = world.hub.seed
+        number = seed.comment_on_line(world.name, world.issue, self.asks, "README.md", 1, self.says)
+        said = [one for one in world.thread()["review_comments"] if one["id"] == number]
+        record = world.hub.hub.repository(world.name)
+        assert record is not None
+        return 0, f"v{record.id}-{said[0]['pull_request_review_id']}"
 
 
 def _limit_once(world: World) -> None:
     """GitHub says "not now" to the pull request; the task is deferred."""
     world.hub.seed.order_fault(method="POST", path="/pulls$", status=429, headers={"retry-after": "1"})
 
+
+_HEAD: Final = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
+_TOLD: Final = "**P1 · It divides by nothing**\n\nOnce.\n\n<!-- pullwright:finding:0123456789abcdef -->"
+
+
+def _reviewed_before(world: World) -> None:
+    """A pull request with a finding of ours on it, pushed to since then. The request is made there."""
+    seed, hub = world.hub.seed, world.hub.hub
+    branch = f"mean-{world.issue}"
+    seed.commit(world.name, {"app.py": _HEAD.encode()}, "Mean", branch)
+    world.issue = seed.open_pull(world.name, "eve", "Add mean", "A mean.", branch)
+    with hub.lock:
+        record = hub.repository(world.name)
+        assert record is not None
+        thread, app = record.threads[world.issue], next(iter(hub.apps.values()))
+        assert thread.pull is not None
+        place = Place(hub, record, thread, thread.pull, Actor(app.bot, app))
+        comment = {"path": "app.py", "line": 6, "side": "RIGHT", "body": _TOLD}
+        create_review(place, {"event": "COMMENT", "body": "One thing.", "comments": [comment]})
+    mended = _HEAD.replace("len(xs)\n", "len(xs) if xs else 0\n")
+    seed.push(world.name, "eve", {"app.py": mended.encode()}, branch)
+
+
+WRONG_SIGN = Call(
+    "report_finding",
+    {
+        "path": "app.py",
+        "start_line": 2,
+        "end_line": 2,
+        "snippet": "a - b",
+        "priority": "P1",
+        "title": "Wrong sign",
+        "body": "`add(1, 2)` is -1.",
+    },
+)
+REVIEW: Final[tuple[Turn, ...]] = (
+    Call("settle_finding", {"number": 1, "mended": True, "why": "An empty list gives 0."}),
+    WRONG_SIGN,
+    submit("no_change_needed", summary="I read `add` and `mean`."),
+)
+
+
+def _pull_of_adas(world: World) -> None:
+    """The request is made on a pull request of hers, to whose branch the bot may push."""
+    seed, branch = world.hub.seed, f"read-{world.issue}"
+    seed.commit(world.name, {"README.md": b"# The app\n"}, "A longer title", branch)
+    world.issue = seed.open_pull(world.name, "ada", "A longer title", "It reads better.", branch)
+
+
+def _red_pull_of_adas(world: World) -> None:
+    _pull_of_adas(world)
+    branch = world.thread()["pull"]["head"]["ref"]
+    world.hub.seed.add_workflow_run(world.name, branch, {"test": ("failure", "AssertionError: -1 != 3\n")})
+
+
+POINT: Final = submit(points=["1 done: it adds now"])
 
 STORIES: Final = (
     Story("change", GOOD, Outcome.PROVEN, pulls=1),
@@ -58,4 +135,32 @@ STORIES: Final = (
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
+    Story("follow-up", GOOD, Outcome.PROVEN, pushes=1, arrange=_pull_of_adas),
+    Story(
+        "red CI",
+        GOOD,
+        Outcome.PROVEN,
+        says="@agent fix the CI failures",
+        pushes=1,
+        arrange=_red_pull_of_adas,
+    ),
+    Story(
+        "a comment on the diff",
+        (*GOOD[:-1], POINT),
+        Outcome.PROVEN,
+        says="@agent add, do not subtract",
+        pushes=1,
+        on_diff=True,
+        arrange=_pull_of_adas,
+    ),
+    Story(
+        "review",
+        REVIEW,
+        Outcome.FINDINGS,
+        comments=0,
+        says="@agent review",
+        reviews=2,
+        resolved=1,
+        arrange=_reviewed_before,
+    ),
 )

@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+import bot
 from bot.cli.supervise import Child, Supervisor
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
@@ -171,6 +172,7 @@ def story(
         issue = seed.open_issue(NAME, "eve", "Sums are wrong", "`add(1, 2)` gives -1, I expected 3.")
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(bot.__file__).parents[1]),  # the code that is tested, not an installed one
             "PULLWRIGHT_APP_ID": str(app["app_id"]),
             "PULLWRIGHT_PRIVATE_KEY": private,
             "PULLWRIGHT_WEBHOOK_SECRETS": "a secret of the story",

@@ -61,6 +61,7 @@ class Teller:
     seen: list[int] = field(default_factory=list)
     now_there: str | None = None
     config: str = ""
+    changed: tuple[str, ...] = ()
 
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
@@ -78,6 +79,9 @@ class Teller:
 
     def fetch_config(self, asked: TaskRequest) -> str:
         return self.config
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        return self.changed
 
 
 @dataclass
@@ -605,13 +609,15 @@ async def test_what_is_released_or_tried_again_beside_a_running_task_is_refused_
         ("review: {when: [opened], branches: ['release/*']}", "opened", False, False),
         ("review: {when: [opened], labels: [Bug]}", "opened", False, True),
         ("review: {when: [opened], skip_authors: [Eve]}", "opened", False, False),
+        ("review: {when: [opened], paths: [src/, '*.sql']}", "opened", False, True),
+        ("review: {when: [opened], paths: ['*.sql']}", "opened", False, False),
         ("review: {wen: [opened]}", "opened", False, False),
     ],
 )
 async def test_a_pull_request_is_reviewed_by_itself_where_the_repository_wants_it(
     room: Room, config: str, action: str, draft: bool, wanted: bool
 ) -> None:
-    room.teller.config = config
+    room.teller.config, room.teller.changed = config, ("README.md", "src/app.py")
     room.store("d1", pull_payload(action, draft=draft), "pull_request")
     intake = room.intake(Permission.NONE)  # nobody is asked about: the file is the authority
     assert await intake.decide_waiting() == int(wanted)

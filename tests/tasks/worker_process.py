@@ -99,6 +99,10 @@ class Silent:
         """None."""
         return ""
 
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     def fetch_text(self, asked: TaskRequest) -> str | None:
         """Gone."""
 

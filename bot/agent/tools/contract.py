@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
+from bot.agent.contract import Gate, Observer, PlanStep, Settled, Snapshots, Submission, TestRunner
 from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.outputs import OutputShelf
 from bot.domain.findings import Finding
@@ -39,6 +39,7 @@ class ToolContext:
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
     findings: int = 0  # how many this review has kept
     points: int = 0  # of a review that are to be answered
+    settleable: frozenset[int] = frozenset()  # numbers of earlier findings
     asked: int = 0  # how often people were asked already
     label: str = "output"
 
@@ -54,6 +55,7 @@ class ToolResult:
     plan: tuple[PlanStep, ...] = ()
     questions: tuple[str, ...] = ()
     finding: Finding | None = None
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
 from bot.domain.budget import Budget, Spent, decide_budget, limit_budget, lower_budget
 from bot.domain.ci import Waits
+from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
 from bot.forge.ci import CiReader
@@ -29,7 +30,13 @@ from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.store.work_trees import WorkTrees
-from bot.tasks.change.facts import ChangeFacts, FollowFacts, parse_facts, render_facts
+from bot.tasks.change.facts import (
+    ChangeFacts,
+    FollowFacts,
+    TurnFacts,
+    parse_facts,
+    render_facts,
+)
 from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
@@ -176,6 +183,17 @@ class Desk:
         return self.services.forge.ci(
             request.installation, request.repository.full_name, request.repository.id
         )
+
+    @property
+    def turn(self) -> tuple[MaintenanceRef, TurnFacts]:
+        """Which turn of which schedule this is, and what it knows once ACCEPT is over."""
+        if self.request.maintenance is None or self.facts.turn is None:
+            raise Bug("the phase before left no schedule's turn")
+        return self.request.maintenance, self.facts.turn
+
+    async def learn_turn(self, **changes: Any) -> None:
+        """As `learn`, about the schedule's turn."""
+        await self.learn(turn=replace(self.facts.turn or TurnFacts(), **changes))
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

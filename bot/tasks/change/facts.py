@@ -105,6 +105,15 @@ class ReviewFacts:
     summary: str = ""
     least: str = "P3"  # of the repository's file: what is less urgent is not said
     most: int = limits.FINDINGS
+    first: bool = True  # no review was finished here before
+    unchanged: bool = False  # the last one saw the same head
+    since: CommitSha = CommitSha("")  # the head that the last one saw, when only what is new is looked at
+    since_tree: TreeSha = TreeSha("")
+    scope: str = ""  # why it is looked at as a whole, where that was not to be expected
+    earlier: tuple[JsonObject, ...] = ()  # what earlier reviews said, as the model is told it
+    threads: tuple[str, ...] = ()  # of those of them that it can settle, by their numbers
+    settled: tuple[JsonObject, ...] = ()  # what it said about them
+    report: JsonObject | None = None  # decided before the first effect, so that a death changes nothing
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,19 @@ class CheckFacts:
     passed_again: tuple[str, ...] = ()  # red before on this very commit, and not now
     unfinished: tuple[str, ...] = ()
     repairs: int = 0  # in a row before this one
+
+
+@dataclass(frozen=True)
+class TurnFacts:
+    """What a schedule's turn knows beside the rest: its instruction as the file on the pinned base says it, and what
+    `domain/schedules.py` decided. `result`: the word of the end, once the turn has named it itself."""
+
+    uses: str = ""
+    prompt: str = ""
+    draft: bool = False
+    pull: int = 0  # open, and to be brought up to date; 0: a new one
+    over: str = ""  # the commit that the branch is moved from; empty: it is made
+    result: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,6 +202,7 @@ class ChangeFacts:
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
     checks: CheckFacts | None = None  # of a follow-up about red checks only
+    turn: TurnFacts | None = None  # of a schedule's turn only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -239,6 +262,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
         "checks": lambda value: CheckFacts(**_tuples(value)) if value else None,
+        "turn": lambda value: TurnFacts(**value) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

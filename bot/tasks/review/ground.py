@@ -8,10 +8,12 @@ diff.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
-from bot.agent.contract import AgentTask, Mode, RepositoryFacts
+from bot.agent.contract import AgentTask, EarlierFinding, Mode, RepositoryFacts
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH
+from bot.domain.review_rules import choose_rules
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.environment import learn_chosen
@@ -29,6 +31,7 @@ from bot.tasks.change.ground import (
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
+from bot.tasks.review.memory import list_earlier, recall_told
 from bot.tasks.worktree import WorkTree
 from bot.verify.detect import is_manifest
 
@@ -51,6 +54,12 @@ async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     )
     said = {"least": config.review.least.value, "most": config.review.most}
     await desk.learn_review(head_tree=head, rules_tree=tip, **said)
+    earlier, threads = list_earlier(await recall_told(desk))
+    await desk.learn_review(earlier=tuple(asdict(one) for one in earlier), threads=threads)
+    if review.since:
+        await desk.learn_review(
+            since_tree=await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.since)
+        )
     await desk.learn(setup=await settle_setup(desk.ground))
     await desk.learn(test=await settle_test(desk.ground, tests))
 
@@ -81,12 +90,14 @@ async def open_head_tree(ground: Ground, head: TreeSha) -> AsyncIterator[WorkTre
 async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
     """Everything that the first messages say. Title and text of the pull request are material, as an issue's are."""
     request = desk.request
+    repos = desk.services.repos
+    news = await repos.diff(desk.key, review.since_tree, review.head_tree) if review.since_tree else ""
     paths = tuple(sorted(await list_files(desk.place, review.head_tree)))
     rules_files = await list_files(desk.place, review.rules_tree)
     rules = agents_paths(tuple(sorted(rules_files)))
     texts = await read_texts(desk.place, rules_files, rules)
     thread = await fetch_thread(desk)
-    diff = await desk.services.repos.diff(desk.key, desk.facts.base_tree, review.head_tree)
+    parsed = parse_diff(await repos.diff(desk.key, desk.facts.base_tree, review.head_tree))
     return AgentTask(
         repository=RepositoryFacts(
             request.repository.full_name,
@@ -104,9 +115,13 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         issue_author=thread.author if thread else "",
         thread=render_thread(thread, desk) if thread else (),
         mode=Mode.REVIEW,
+        rules=choose_rules(texts, (file.path for file in parsed)),
+        since=review.since if review.since_tree else "",
+        news=news,
+        earlier_findings=tuple(EarlierFinding(**one) for one in review.earlier),
         facts=(
             f"Head commit: {review.head_commit}; it goes to `{review.base_branch}`.",
-            f"What it changes:\n{render_stat(parse_diff(diff), _STAT_FILES)}",
+            f"What it changes:\n{render_stat(parsed, _STAT_FILES)}",
             *await environment_notes(desk, review),
             *render_left_out(thread),
         ),
