@@ -29,6 +29,7 @@ def decide_exit_code(outcome: Outcome) -> int:
             | Outcome.NOT_RUN
             | Outcome.FLAKY
             | Outcome.HANDED_OVER
+            | Outcome.UNDONE
         ):
             return NOT_FIXED  # not of a change
         case Outcome.NO_SANDBOX:

@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     ANSWERED = "answered"  # a question was answered, or a plan made: one comment
     CLEAN = "clean"  # reviewed, nothing found
     FINDINGS = "findings"  # reviewed, with findings
+    UNDONE = "undone"  # the newest commit of ours was taken back by one more commit
     FLAKY = "flaky"  # the checks that are red passed on this very commit: nothing was changed
     HANDED_OVER = "handed_over"  # still red after so many repairs: a person has to look
     STALE = "stale"  # the pull request moved on while it was reviewed or worked on
@@ -53,7 +54,7 @@ class Refusal(StrEnum):
     UNKNOWN_COMMAND = "unknown_command"  # no word that we know
     UNAVAILABLE_COMMAND = "unavailable_command"  # a command that is not there yet, or not here
     BAD_FLAG = "bad_flag"  # unknown, or with a value that it can't have
-    NOT_ON_ISSUE = "not_on_issue"  # reviews are of pull requests
+    NOT_ON_ISSUE = "not_on_issue"  # the word is about pull requests
     NOTHING_RUNNING = "nothing_running"  # there is no task to stop, or to tell the state of
     NOTHING_TO_RETRY = "nothing_to_retry"
     NOTHING_HELD = "nothing_held"  # no request waits here for somebody to release it

@@ -413,7 +413,7 @@ def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRe
 def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
     if asked.is_pull and asked.kind is TaskKind.ANSWER:
         return Refusal.ON_PULL_REQUEST
-    if not asked.is_pull and asked.kind is TaskKind.REVIEW:
+    if not asked.is_pull and asked.word in (CommandWord.REVIEW, CommandWord.UNDO):
         return Refusal.NOT_ON_ISSUE
     return _refuse_state(issue)
 

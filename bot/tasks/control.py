@@ -26,6 +26,7 @@ import structlog
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
+from bot.domain.follow_up import Way
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn
@@ -184,7 +185,7 @@ class Controls:
     async def is_own_pull(self, asked: TaskRequest) -> bool:
         """Whether the request is about a pull request that a task of ours opened."""
         found = await self._call(self.parts.tasks.list_knowing, asked.repository.id, "pull", asked.issue)
-        return any(request.kind in _OPENING for _, request in found)
+        return any(_has_opened(view, request) for view, request in found)
 
     async def wait_for_others(self, asked: TaskRequest) -> None:
         """Raises RetryLater while another task is at work where the request is: they come one after the other."""
@@ -293,6 +294,12 @@ class Controls:
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)
+
+
+def _has_opened(view: TaskView, request: TaskRequest) -> bool:
+    """Whether the pull request that the task knows is one that it opened; follow-ups know the one they go on with."""
+    follow = parse_facts(view.facts).follow
+    return request.kind in _OPENING or (follow is not None and follow.way is Way.STACK)
 
 
 def request_repair(failed: FailedCheck, asked: TaskRequest, facts: ChangeFacts) -> TaskRequest:

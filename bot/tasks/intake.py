@@ -227,6 +227,9 @@ class Intake:
             return False
         if asked is None:
             return True
+        if asked.word is CommandWord.UNDO:
+            await self.controls.wait_for_others(asked)
+            return await self._accept(delivery, asked)
         if asked.review and not await self._call(self.deliveries.find_asking, asked.active_key):
             await self.controls.wait_for_others(asked)  # it has points of its own, each to be answered
             return await self._accept(delivery, asked)

@@ -22,6 +22,7 @@ _HEADLINES: Final = {
     Outcome.ANSWERED: "",
     Outcome.CLEAN: "🔎 I have reviewed this and found nothing.",
     Outcome.FINDINGS: "🔎 I have reviewed this; the review says what I found.",
+    Outcome.UNDONE: "↩️ I have taken my newest commit back.",
     Outcome.FLAKY: "🎲 What is red passed on this very commit before, so I changed nothing.",
     Outcome.HANDED_OVER: "🖐️ The checks are still red, so I stop here: a person has to look.",
     Outcome.STALE: "⌛ The pull request moved on meanwhile.",

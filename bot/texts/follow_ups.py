@@ -82,6 +82,7 @@ class Pushed:
     spent: str
     marker: str
     patch: str = ""  # instead of a commit: nothing was pushed
+    stacked: int = 0  # the pull request of our own into the person's branch
     about: str = ""  # what it was about: red checks, points of a review
 
 
@@ -90,6 +91,8 @@ def render_pushed(pushed: Pushed) -> str:
     words, dropped = drop_claims(pushed.summary)
     evidence, title = pushed.evidence, sanitise_line(pushed.title, 200)
     first = f"I have pushed {pushed.commit[:10]}: {title}"
+    if pushed.stacked:
+        first = f"#{pushed.stacked} goes onto the branch of this pull request: {title}"
     if pushed.patch:
         first = f"{title}\n\nI do not push to this branch; the change is below, for `git apply`."
     sections = [
@@ -107,6 +110,15 @@ def render_pushed(pushed: Pushed) -> str:
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{pushed.outcome.value}`.", pushed.spent) if part)
     return fit(head, f"\n\n<sub>{footer}</sub>\n{pushed.marker}\n")
+
+
+def render_undone(commit: str, before: str, title: str, marker: str) -> str:
+    """A commit of ours was taken back: `before` by `commit`."""
+    what = f": {sanitise_line(title, 200)}" if title else ""
+    return (
+        f"↩️ I have taken back {before[:10]}{what}. {commit[:10]} makes the files what they were before it; nothing "
+        f"was run again.\n\n<sub>Ended as `{Outcome.UNDONE.value}`.</sub>\n{marker}\n"
+    )
 
 
 def _left_out(count: int) -> str:

@@ -20,6 +20,7 @@ _HELP = {
     CommandWord.STOP: "end what runs here; the work so far is shown",
     CommandWord.RETRY: "the last request once more; words behind it are added to it",
     CommandWord.GO: "release the request of somebody without write access",
+    CommandWord.UNDO: "take back my newest commit on the pull request, by one more commit",
     CommandWord.CONFIG: "the settings that hold here, and where they come from",
     CommandWord.HELP: "this list",
 }

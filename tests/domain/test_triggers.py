@@ -562,3 +562,16 @@ def test_what_is_no_request_of_a_review_is_nothing(
     found = decide_trigger(event, payload, "agent")
     assert isinstance(found, IgnoredDelivery)
     assert found.reason is reason
+
+
+def test_undo_is_about_pull_requests_and_only_alone() -> None:
+    pull = {"issue__pull_request": {"url": "x"}}
+    request = decide_trigger("issue_comment", comment_payload("@agent undo", **pull), "agent")
+    assert isinstance(request, TaskRequest)
+    assert (request.kind, request.word.value) == (TaskKind.FOLLOW_UP, "undo")
+    refused = decide_trigger("issue_comment", comment_payload("@agent undo"), "agent")
+    assert isinstance(refused, RefusedRequest)
+    assert refused.refusal is Refusal.NOT_ON_ISSUE
+    more = decide_trigger("issue_comment", comment_payload("@agent undo the rename of `x`", **pull), "agent")
+    assert isinstance(more, TaskRequest)
+    assert more.word.value == "fix"

@@ -3,6 +3,7 @@
 import structlog
 
 from bot.domain.ci import Step
+from bot.domain.follow_up import Way
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import WayIn
 from bot.errors import GitHubFault
@@ -13,6 +14,7 @@ from bot.tasks.change.report import patch_so_far
 from bot.tasks.change.report import report as report_unpushed
 from bot.tasks.follow_up.failures import list_red, read_failures
 from bot.tasks.follow_up.points import answer_points, describe_answers
+from bot.tasks.follow_up.undo import report_undone
 from bot.texts.follow_ups import PUSHED, Pushed, render_points_table, render_pushed
 from bot.texts.markers import tracking_marker
 from bot.texts.red_checks import ChecksText, RedCheck, Tried, render_checks, render_checks_end
@@ -26,6 +28,9 @@ async def report(desk: Desk) -> None:
     """The last state of the tracking comment."""
     facts, evidence, submission = desk.facts, desk.facts.evidence, desk.facts.submission
     outcome, secrets = Outcome(facts.outcome), desk.services.settings.secrets
+    if outcome is Outcome.UNDONE:
+        await report_undone(desk)
+        return
     checks = await describe_checks(desk)
     if checks is not None and facts.submission is None and outcome in _WITHOUT_WORK:
         await _report_checks(desk, checks)
@@ -48,6 +53,7 @@ async def report(desk: Desk) -> None:
         spent=render_spent(total_spent(facts)),
         marker=tracking_marker(desk.taken.id),
         patch=redact(patch, secrets),
+        stacked=facts.pull if desk.follow.way is Way.STACK else 0,
         about=about,
     )
     await edit_tracking(desk, render_pushed(pushed))

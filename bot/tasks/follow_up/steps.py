@@ -6,6 +6,7 @@ Work, verification and questions are those of a change; what they stand on and w
 from dataclasses import dataclass
 from typing import assert_never
 
+from bot.domain.commands import CommandWord
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
@@ -19,6 +20,7 @@ from bot.tasks.follow_up.fetch import fetch_again
 from bot.tasks.follow_up.ground import describe, prepare
 from bot.tasks.follow_up.publish import learn_pushed, publish
 from bot.tasks.follow_up.report import report
+from bot.tasks.follow_up.undo import undo
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -54,9 +56,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         return heard
     match phase:
         case Phase.ACCEPT:
-            if not await accept(desk):
-                return Next(Phase.REPORT)
-            return await settle(desk) if is_about_checks(desk.request) else Next(Phase.PREPARE)
+            return await _accept(desk)
         case Phase.PREPARE:
             await prepare(desk)
             return Next(Phase.WORK)
@@ -67,7 +67,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         case Phase.VERIFY:
             return await verify_phase(desk)
         case Phase.PUBLISH:
-            await publish(desk)
+            await (undo if desk.request.word is CommandWord.UNDO else publish)(desk)
             return Next(Phase.REPORT)
         case Phase.REPORT:
             if is_worth_a_word(desk):
@@ -75,3 +75,11 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
             return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
         case _:
             assert_never(phase)
+
+
+async def _accept(desk: Desk) -> PhaseEnd:
+    if not await accept(desk):
+        return Next(Phase.REPORT)
+    if desk.request.word is CommandWord.UNDO:
+        return Next(Phase.PUBLISH)
+    return await settle(desk) if is_about_checks(desk.request) else Next(Phase.PREPARE)
