@@ -45,8 +45,8 @@ MINIMUM: dict[str, tuple[int, str]] = {
     "GET /repos/R/issues/N": (1, "the thread's author and the number of its comments"),
     "PATCH /repos/R/issues/comments/N": (1, "the last word; progress edits, one each 20 s, come on top"),
     "GET /repos/R/git/ref/heads/B": (
-        3,
-        "the base is pinned; our branch is looked for before the push and read back",
+        4,
+        "the base is pinned, and still there before the push; our branch is looked for and read back",
     ),
     "GET /R.git/info/refs": (2, "fetch and push begin with it"),
     "POST /R.git/git-upload-pack": (1, "fetch"),

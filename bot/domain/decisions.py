@@ -83,6 +83,15 @@ class Closed:
         return render_active_key(self.repository, self.issue)
 
 
+@dataclass(frozen=True)
+class Removed:
+    """The App has lost an account (`repositories` None) or some repositories of one: what runs there is over."""
+
+    installation: InstallationId
+    repositories: tuple[RepositoryId, ...] | None
+    detail: str
+
+
 class Button:
     """Identifiers of our check runs' buttons; GitHub takes 20 characters."""
 
@@ -129,6 +138,7 @@ Decision = (
     | FailedCheck
     | Control
     | Closed
+    | Removed
     | Pressed
     | IgnoredDelivery
     | RefusedRequest

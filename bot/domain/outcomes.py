@@ -76,7 +76,7 @@ class Ignored(StrEnum):
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
-    NOTHING_TO_END = "nothing_to_end"  # an issue was closed on which nothing ran
+    NOTHING_TO_END = "nothing_to_end"  # an issue was closed, or the App removed, where nothing ran
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
     NOT_RED = "not_red"  # a check is over that did not fail
     NOT_OURS = "not_ours"  # a check failed of a commit that is not the agent's

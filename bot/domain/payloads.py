@@ -191,6 +191,19 @@ class StatusPayload(Sent):
     updated_at: OptionalText = ""
 
 
+class LostRepositoryPart(_Part):
+    id: Id
+
+
+class InstallationPayload(_Part):
+    """Events `installation` and `installation_repositories`, which every App is sent. Of no one repository."""
+
+    action: str
+    installation: InstallationPart
+    sender: SenderPart
+    repositories_removed: tuple[LostRepositoryPart, ...] = ()
+
+
 class IssueCommentPayload(_Delivery):
     """Event `issue_comment`: on issues and on pull requests, which are issues too."""
 

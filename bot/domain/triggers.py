@@ -4,13 +4,13 @@ The ways in: a newly created comment, a newly opened issue or pull request, both
 agent; a label that a person puts on; a machine user that a person assigns or asks for a review; a button of our own
 check run (law 6). Whether the person may is not decided
 here: `domain.access`, after GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at
-length. Closing needs no asking: whoever could close the issue may end the work on it.
+length. Closing and removing the App need no asking: whoever could do that may end the work on it.
 
 Must never: start from an edited text, from a bot, or from a text that an app wrote in a person's name.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from bot.domain.decisions import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     Reply,
     Reviewed,
 )
@@ -37,6 +38,7 @@ from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
     CheckSuitePayload,
+    InstallationPayload,
     IssueCommentPayload,
     IssuePart,
     IssuesPayload,
@@ -59,6 +61,7 @@ __all__ = [
     "IgnoredDelivery",
     "Pressed",
     "RefusedRequest",
+    "Removed",
     "Reply",
     "Reviewed",
     "as_refused",
@@ -81,6 +84,8 @@ _ACTIONS: Final = {
     "pull_request_review": frozenset({"submitted"}),
     "pull_request_review_comment": frozenset({"created"}),
     "status": frozenset({""}),  # has none
+    "installation": frozenset({"deleted", "suspend"}),
+    "installation_repositories": frozenset({"removed"}),
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
 
@@ -106,23 +111,7 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
     if payload.get("installation") is None:
         return IgnoredDelivery(Ignored.NOT_INSTALLED)
     try:
-        match event:
-            case "issue_comment":
-                return _decide_comment(IssueCommentPayload.model_validate(payload), handle)
-            case "issues":
-                return _decide_issue(IssuesPayload.model_validate(payload), handle)
-            case "pull_request":
-                return _decide_pull(PullRequestPayload.model_validate(payload), handle)
-            case "check_suite":
-                return decide_suite(CheckSuitePayload.model_validate(payload))
-            case "status":
-                return decide_status(StatusPayload.model_validate(payload))
-            case "pull_request_review":
-                return _decide_said(ReviewPayload.model_validate(payload), handle)
-            case "pull_request_review_comment":
-                return _decide_said(ReviewCommentPayload.model_validate(payload), handle)
-            case _:
-                return _decide_button(CheckRunPayload.model_validate(payload))
+        return _DECIDE[event](payload, handle)
     except ValidationError as error:
         places = (".".join(str(part) for part in fault["loc"]) for fault in error.errors()[:5])
         return IgnoredDelivery(Ignored.MALFORMED, ", ".join(places))
@@ -287,6 +276,18 @@ def _named_once(kind: str, payload: Sent, issue: IssuePart, what: str) -> str:
     return f"{kind}{payload.repository.id}-{issue.number}-{token}"
 
 
+def _decide_removed(payload: InstallationPayload) -> Removed:
+    lost = tuple(RepositoryId(one.id) for one in payload.repositories_removed)
+    installation, login = InstallationId(payload.installation.id), payload.sender.login
+    match payload.action:
+        case "deleted":
+            return Removed(installation, None, f"The App was removed by {login}.")
+        case "suspend":
+            return Removed(installation, None, f"The App was suspended by {login}.")
+        case _:
+            return Removed(installation, lost, f"The repository was taken from the App by {login}.")
+
+
 def _decide_button(payload: CheckRunPayload) -> Decision:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
@@ -436,3 +437,20 @@ def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
         way=request.way,
         called=request.called,
     )
+
+
+_DECIDE: Final[dict[str, Callable[[Mapping[str, Any], str], Decision]]] = {
+    "issue_comment": lambda sent, handle: _decide_comment(IssueCommentPayload.model_validate(sent), handle),
+    "issues": lambda sent, handle: _decide_issue(IssuesPayload.model_validate(sent), handle),
+    "pull_request": lambda sent, handle: _decide_pull(PullRequestPayload.model_validate(sent), handle),
+    "pull_request_review": lambda sent, handle: _decide_said(ReviewPayload.model_validate(sent), handle),
+    "pull_request_review_comment": lambda sent, handle: _decide_said(
+        ReviewCommentPayload.model_validate(sent), handle
+    ),
+    "check_run": lambda sent, _: _decide_button(CheckRunPayload.model_validate(sent)),
+    "check_suite": lambda sent, _: decide_suite(CheckSuitePayload.model_validate(sent)),
+    "status": lambda sent, _: decide_status(StatusPayload.model_validate(sent)),
+    "installation": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+    "installation_repositories": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+}
+"""The events of `_ACTIONS`. Each raises ValidationError."""

@@ -1,7 +1,7 @@
-"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed.
+"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed; the App that is removed.
 
-Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing, which
-needs none of ours.
+Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing and
+removing, which need none of ours.
 
 Races, and how each is closed:
 - A task is stopped while its run is in the middle of something: the end is a row and the epoch is raised in one
@@ -38,6 +38,7 @@ from bot.domain.triggers import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     as_refused,
 )
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
@@ -143,6 +144,15 @@ class Controls:
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
 
+    async def remove(self, delivery: Delivery, removed: Removed) -> bool:
+        """Whether something ran where the App is no more. Nobody can be told there. Raises RetryLater."""
+        lost, ending = (removed.installation, removed.repositories), (Outcome.ACCESS_LOST, removed.detail)
+        end_lost, now = self.parts.deliveries.end_lost, self.parts.now()
+        ended: tuple[EndedTask, ...] = await self._call(end_lost, delivery.id, lost, ending, now)
+        for one in ended:
+            await self._stop_run(one, ending)
+        return bool(ended)
+
     async def read_config(
         self, asked: TaskRequest | RefusedRequest
     ) -> RepoConfig | ConfigFault | GitHubFault:
@@ -243,8 +253,11 @@ class Controls:
     async def _end(self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str]) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
         ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now)
-        if ended is None:
-            return False
+        if ended is not None:
+            await self._stop_run(ended, ending)
+        return ended is not None
+
+    async def _stop_run(self, ended: EndedTask, ending: tuple[Outcome, str]) -> None:
         log.info("task ended", task=ended.task, outcome=ending[0])
         try:
             await self._call(self.parts.engine.cancel, ended.task)
@@ -254,7 +267,6 @@ class Controls:
         telling = asyncio.create_task(execution.end(*ending))  # the next delivery does not wait for GitHub
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
-        return True
 
     async def _answer(self, delivery: Delivery, control: Control, text: str) -> None:
         await self._call(self.parts.answerer.answer, control.request, text)

@@ -36,6 +36,7 @@ from bot.domain.triggers import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     Reply,
     Reviewed,
     as_refused,
@@ -175,6 +176,10 @@ class Intake:
             return await self._take_review(delivery, decision.request)
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
+                return True
+            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
+        if isinstance(decision, Removed):
+            if await self.controls.remove(delivery, decision):
                 return True
             decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):

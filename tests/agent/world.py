@@ -118,6 +118,9 @@ class MemoryWorkspace:
     def view_command(self, argv: list[str]) -> list[str]:
         return argv
 
+    async def stamp(self) -> str | None:
+        return None
+
     @property
     def view_root(self) -> Path:
         return Path("/workspace")

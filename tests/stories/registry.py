@@ -30,8 +30,8 @@ class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
     asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
-    threads there. `pushes`: commits of the bot's on the pull request that `arrange` opened. `on_diff`: the request is
-    made on a line there. `arrange`: the story's own trouble, for each telling."""
+    threads there; `commits`: that it pushed to it. `on_diff`: the request is made on a line there. `arrange`: the
+    story's own trouble, for each telling."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -44,7 +44,7 @@ class Story:
     stop_at: int = 0
     reviews: int = 0
     resolved: int = 0
-    pushes: int = 0
+    commits: int = 0
     on_diff: bool = False
     arrange: Callable[[World], None] = field(default=_nothing)
 
@@ -55,7 +55,7 @@ class Story:
             number = world.comment(self.asks, self.says)
             return number, str(number)
         seed = world.hub.seed
-        number = seed.comment_on_line(world.name, world.issue, self.asks, "README.md", 1, self.says)
+        number = seed.comment_on_line(world.name, world.issue, self.asks, "NOTES.md", 1, self.says)
         said = [one for one in world.thread()["review_comments"] if one["id"] == number]
         record = world.hub.hub.repository(world.name)
         assert record is not None
@@ -65,6 +65,13 @@ class Story:
 def _limit_once(world: World) -> None:
     """GitHub says "not now" to the pull request; the task is deferred."""
     world.hub.seed.order_fault(method="POST", path="/pulls$", status=429, headers={"retry-after": "1"})
+
+
+def _on_a_pull_of_ada(world: World) -> None:
+    """A pull request of her own, with a commit that no other telling has."""
+    branch, head = f"notes-{world.issue}", {"NOTES.md": f"Of {world.issue}.\n".encode()}
+    world.hub.seed.commit(world.name, head, "Notes", branch)
+    world.issue = world.hub.seed.open_pull(world.name, "ada", "Notes", "Some notes.", branch)
 
 
 _HEAD: Final = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
@@ -108,15 +115,8 @@ REVIEW: Final[tuple[Turn, ...]] = (
 )
 
 
-def _pull_of_adas(world: World) -> None:
-    """The request is made on a pull request of hers, to whose branch the bot may push."""
-    seed, branch = world.hub.seed, f"read-{world.issue}"
-    seed.commit(world.name, {"README.md": b"# The app\n"}, "A longer title", branch)
-    world.issue = seed.open_pull(world.name, "ada", "A longer title", "It reads better.", branch)
-
-
 def _red_pull_of_adas(world: World) -> None:
-    _pull_of_adas(world)
+    _on_a_pull_of_ada(world)
     branch = world.thread()["pull"]["head"]["ref"]
     world.hub.seed.add_workflow_run(world.name, branch, {"test": ("failure", "AssertionError: -1 != 3\n")})
 
@@ -130,18 +130,21 @@ STORIES: Final = (
     Story("gives up", (FIX, Say("I can't go on."), Say("Really not.")), Outcome.BLOCKED),
     Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, comments=2, reply="Numbers only."),
     Story(
-        "answer", (shell("cat app.py"), ANSWER), Outcome.ANSWERED, says="@agent explain why sums are wrong"
+        "answer",
+        (shell("tee seen.txt < app.py"), ANSWER),
+        Outcome.ANSWERED,
+        says="@agent explain why sums are wrong",
     ),
+    Story("follow-up", GOOD, Outcome.PROVEN, commits=1, arrange=_on_a_pull_of_ada),
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
-    Story("follow-up", GOOD, Outcome.PROVEN, pushes=1, arrange=_pull_of_adas),
     Story(
         "red CI",
         GOOD,
         Outcome.PROVEN,
         says="@agent fix the CI failures",
-        pushes=1,
+        commits=1,
         arrange=_red_pull_of_adas,
     ),
     Story(
@@ -149,9 +152,9 @@ STORIES: Final = (
         (*GOOD[:-1], POINT),
         Outcome.PROVEN,
         says="@agent add, do not subtract",
-        pushes=1,
+        commits=1,
         on_diff=True,
-        arrange=_pull_of_adas,
+        arrange=_on_a_pull_of_ada,
     ),
     Story(
         "review",

@@ -41,7 +41,9 @@ OLD_TEST = (
 )
 NEW_TEST = OLD_TEST + "\n    def test_sum(self):\n        self.assertEqual(add(1, 2), 3)\n"
 FILES = {"app.py": BUG, "tests/__init__.py": "", "tests/test_app.py": OLD_TEST, "README.md": "# App\n"}
-_PATIENCE_S = 90.0  # an effect that may be under way is waited for up to 50 s
+_PATIENCE_S = float(
+    os.environ.get("PATIENCE_S") or 90
+)  # an effect that may be under way is waited for up to 50 s
 
 
 @cache

@@ -28,6 +28,7 @@ from tests.tasks.payloads import (
     comment_payload,
     label_payload,
     pull_payload,
+    removed_payload,
     requested_payload,
 )
 from tests.tasks.quiet_engine import QuietEngine
@@ -439,6 +440,59 @@ async def test_closing_the_issue_ends_its_task_and_asks_for_nobodys_permission(r
     room.store("d3", closed_payload(), "issues")
     await room.intake(Permission.NONE).decide_waiting()
     assert room.handled("d3") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
+
+
+TAKEN = "installation_repositories"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "detail"),
+    [
+        ("installation", removed_payload("deleted"), "The App was removed by ada."),
+        ("installation", removed_payload("suspend"), "The App was suspended by ada."),
+        (TAKEN, removed_payload("removed", 100, 9, 10), "The repository was taken from the App by ada."),
+    ],
+)
+@pytest.mark.parametrize("before", [TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.WAITING])
+async def test_removing_the_app_ends_what_runs_there_in_every_state(
+    room: Room, before: TaskStatus, event: str, payload: bytes, detail: str
+) -> None:
+    tasks = await state(room, before)
+    if before is TaskStatus.RUNNING:
+        room.engine.start(RunId(TaskId("t-11"), 1), "w")
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    await room.controls.settle()
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    assert (view.status, view.outcome, view.detail) == (TaskStatus.FINISHED, "access_lost", detail)
+    assert room.handled("d2") == Handled(Verdict.CONTROL, Outcome.ACCESS_LOST, TaskId("t-11"))
+    assert room.engine.unfinished() == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("installation", removed_payload("deleted", 101)),
+        (TAKEN, removed_payload("removed", 100, 9)),
+        (TAKEN, removed_payload("removed", 101, 10)),
+    ],
+)
+async def test_what_runs_elsewhere_goes_on_when_the_app_is_removed(
+    room: Room, event: str, payload: bytes
+) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(tasks) is TaskStatus.RUNNING
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
+
+
+async def test_a_request_that_is_held_is_no_task_that_could_end(room: Room) -> None:
+    await say(room, "d1", 11, "@agent fix this", Permission.READ)
+    room.store("d2", removed_payload(), "installation")
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(Tasks(room.database)) is TaskStatus.HELD
 
 
 @pytest.mark.parametrize(

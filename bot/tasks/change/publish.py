@@ -54,6 +54,9 @@ async def publish(desk: Desk) -> None:
     if not desk.facts.commit:
         await desk.learn(commit=await write_commit(desk, evidence, submission))
     if not desk.facts.branch:
+        await desk.call(
+            desk.github.refs.fetch_head, desk.request.base_branch
+        )  # nowhere to go: nothing is pushed
         await desk.learn(branch=await push_new_branch(desk, submission))
     record = await keep_record(desk, evidence)
     pull = await _open_pull(desk, evidence, submission)

@@ -32,7 +32,7 @@ from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
 from bot.tasks.review.memory import list_earlier, recall_told
-from bot.tasks.worktree import WorkTree
+from bot.tasks.worktree import Keep, WorkTree
 from bot.verify.detect import is_manifest
 
 _STAT_FILES = 100
@@ -42,12 +42,10 @@ _STAT_FILES = 100
 async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     """Fetch head, merge base and the base's tip; decide on commands; set up. Raises RepositoryFault, SetupFailed,
     SandboxUnavailable."""
-    head = await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.head_commit)
-    base = await _fetch(desk, f"refs/heads/{review.base_branch}", desk.facts.base_commit)
-    tip = await _fetch(desk, f"refs/heads/{review.base_branch}", review.tip_commit)
+    head, base, tip = await _fetch_commits(desk, review)
     files = await list_files(desk.place, tip)
     chosen, tests = await choose_commands(desk.place, files, desk.services.settings.commands)
-    await desk.learn(base_tree=base)
+    await desk.learn(base_tree=base, host=desk.services.settings.host)
     await learn_chosen(desk, chosen)
     config = parse_config(
         (await read_texts(desk.place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, "")
@@ -64,6 +62,24 @@ async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     await desk.learn(test=await settle_test(desk.ground, tests))
 
 
+async def _fetch_commits(desk: Desk, review: ReviewFacts) -> tuple[TreeSha, TreeSha, TreeSha]:
+    """Trees of head, merge base and the base's tip, in this host's cache."""
+    head = await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.head_commit)
+    base = await _fetch(desk, f"refs/heads/{review.base_branch}", desk.facts.base_commit)
+    tip = await _fetch(desk, f"refs/heads/{review.base_branch}", review.tip_commit)
+    return head, base, tip
+
+
+async def fetch_again(desk: Desk) -> None:
+    """For `carry.bring_here`."""
+    review = desk.facts.review
+    if review is None:
+        return
+    await _fetch_commits(desk, review)
+    if review.since:
+        await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.since)
+
+
 async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
     repos = desk.services.repos
     fetched = await desk.with_remote(
@@ -73,14 +89,14 @@ async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
 
 
 @asynccontextmanager
-async def open_head_tree(ground: Ground, head: TreeSha) -> AsyncIterator[WorkTree]:
+async def open_head_tree(ground: Ground, head: TreeSha, keep: Keep) -> AsyncIterator[WorkTree]:
     """The head's files in a workspace, with a git that knows the base: `git diff` shows the pull request."""
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
         place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
     )
-    work = WorkTree(place.repos, place.sandbox, place.key, head, environment)
+    work = WorkTree(place.repos, place.sandbox, place.key, head, environment, keep)
     try:
         yield work
     finally:

@@ -52,7 +52,8 @@ async def render_text(
 ) -> ReviewText:
     """All that the review and its check run say."""
     facts, secrets = desk.facts, desk.services.settings.secrets
-    notes = await environment_notes(desk, review) if review.head_tree else ()
+    here = bool(review.head_tree) and facts.host in ("", desk.services.settings.host)
+    notes = await environment_notes(desk, review) if here else ()
     if facts.setup.failed:
         notes = (*notes, f"The detected set-up failed and was left out: {facts.setup.failed}")
     finished = report.outcome in (Outcome.CLEAN, Outcome.FINDINGS, Outcome.STALE)

@@ -26,6 +26,7 @@ from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
+from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
@@ -34,7 +35,7 @@ from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import report as tell_end
 from bot.tasks.change.rows import RowKind
 from bot.tasks.change.work import OUTCOME_OF, run_agent
-from bot.tasks.review.ground import describe_review, open_head_tree, prepare_review
+from bot.tasks.review.ground import describe_review, fetch_again, open_head_tree, prepare_review
 from bot.tasks.review.memory import recall_scope
 from bot.tasks.review.report import decide_review, parse_report, render_report, render_text
 from bot.tasks.workflow import Finished as TaskFinished
@@ -65,6 +66,8 @@ class ReviewSteps:
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
         async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
+            if phase not in (Phase.ACCEPT, Phase.PREPARE):
+                await bring_here(desk, fetch_again)
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
@@ -151,7 +154,7 @@ async def _accept(desk: Desk) -> bool:
 async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
     async with (
         open_verifier(desk.ground) as verifier,
-        open_head_tree(desk.ground, review.head_tree) as work,
+        open_head_tree(desk.ground, review.head_tree, keep_for(desk)) as work,
         _open_progress(desk, review) as progress,
     ):
         end = await run_agent(desk, work, verifier, progress, lambda one: describe_review(one, review))
