@@ -349,6 +349,7 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         issue_body=asked.issue_body,
         comment_id=asked.comment_id,
         cause=asked.cause,
+        thread=asked.thread,
         instruction=instruction,
         head="",
         requested_by=asked.requested_by,

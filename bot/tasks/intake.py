@@ -232,11 +232,8 @@ class Intake:
             return False
         if asked is None:
             return True
-        if asked.word is CommandWord.UNDO:
+        if asked.review or asked.word is CommandWord.UNDO:  # work of its own, beside no other
             await self.controls.wait_for_others(asked)
-            return await self._accept(delivery, asked)
-        if asked.review and not await self._call(self.deliveries.find_asking, asked.active_key):
-            await self.controls.wait_for_others(asked)  # it has points of its own, each to be answered
             return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)

@@ -8,7 +8,7 @@ Races, and how each is closed:
 from bot.domain.follow_up import decide_way
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
-from bot.domain.tasks import WayIn
+from bot.domain.tasks import TaskRequest, WayIn
 from bot.forge.pulls import PullState
 from bot.tasks.change.accept import begin_tracking, react
 from bot.tasks.change.desk import Desk
@@ -21,7 +21,7 @@ async def accept(desk: Desk) -> bool:
     """False: it is over already, by the outcome that the facts name. Idempotent."""
     if desk.facts.checks is not None:  # it was accepted, and rests until checks are over
         return True
-    if desk.request.way not in QUIET:
+    if not is_quiet(desk.request):
         await react(desk)
         await begin_tracking(desk)
     if desk.facts.follow is not None:
@@ -35,8 +35,13 @@ async def accept(desk: Desk) -> bool:
     return await _take_review(desk)
 
 
-QUIET = (WayIn.CHECKS, WayIn.REVIEWED)
-"""Ways by which nobody has called the agent: people are told of the task once it is known that there is work."""
+_QUIET = (WayIn.CHECKS, WayIn.REVIEWED)
+
+
+def is_quiet(request: TaskRequest) -> bool:
+    """Whether nobody has called the agent: people are told of the task once it is known that there is work. (Who says
+    `retry` of such a task has called.)"""
+    return request.way in _QUIET and not (request.comment_id and not request.thread)
 
 
 async def _take_review(desk: Desk) -> bool:
@@ -46,7 +51,7 @@ async def _take_review(desk: Desk) -> bool:
             outcome=Outcome.NO_CHANGE_NEEDED.value, detail="Nothing in the review asks for a change."
         )
         return False
-    if desk.request.way is WayIn.REVIEWED:
+    if is_quiet(desk.request) and desk.request.review:
         await react(desk)
         await begin_tracking(desk)
     return True

@@ -31,7 +31,7 @@ from bot.tasks.change.accept import begin_tracking, edit_tracking
 from bot.tasks.change.ask import has_unheard
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import CheckFacts, parse_facts
-from bot.tasks.follow_up.accept import QUIET, decide_end, pin
+from bot.tasks.follow_up.accept import decide_end, is_quiet, pin
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import tracking_marker
 from bot.texts.red_checks import render_waiting
@@ -81,9 +81,8 @@ async def _find_head(desk: Desk) -> bool:
 
 
 async def _decide(desk: Desk, head: CheckSet, blame: Blame) -> PhaseEnd:
-    event = desk.request.way is WayIn.CHECKS
     repairs = count_repairs(await _list_earlier(desk))
-    step = decide_next(blame, repairs, limits.CI_REPAIRS, asked=not event)
+    step = decide_next(blame, repairs, limits.CI_REPAIRS, asked=not desk.request.is_event)
     known = desk.facts.checks or CheckFacts(0.0)
     checks = replace(
         known,
@@ -118,7 +117,7 @@ def _has_repaired(asked: TaskRequest, checks: CheckFacts | None) -> bool:
 async def _tell_waiting(desk: Desk, unfinished: tuple[str, ...]) -> None:
     """Who asked reads what is waited for; nobody asked where an event did. Told again only when it is another."""
     known = desk.facts.checks or CheckFacts(0.0)
-    if desk.request.way is WayIn.CHECKS or unfinished == known.unfinished:
+    if is_quiet(desk.request) or unfinished == known.unfinished:
         return
     await edit_tracking(desk, render_waiting(unfinished, tracking_marker(desk.taken.id)))
     await desk.learn(checks=replace(known, unfinished=unfinished))
@@ -127,7 +126,7 @@ async def _tell_waiting(desk: Desk, unfinished: tuple[str, ...]) -> None:
 def is_worth_a_word(desk: Desk) -> bool:
     """Whether people are told of the end. Where nobody called, what has resolved itself is not told."""
     facts = desk.facts
-    if desk.request.way not in QUIET or facts.comment:
+    if not is_quiet(desk.request) or facts.comment:
         return True
     match Outcome(facts.outcome):
         case Outcome.CLOSED | Outcome.STALE | Outcome.STOPPED:
