@@ -29,6 +29,7 @@ from bot.compose_host import (
     repository_shelf,
 )
 from bot.domain.budget import decide_budget
+from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
@@ -218,6 +219,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
+        waits=Waits(settings.ci_quiet_s, settings.ci_wait_s),
         host=_name_of(settings.data_dir),
     )
 

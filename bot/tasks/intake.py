@@ -33,11 +33,13 @@ from bot.domain.triggers import (
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Removed,
     Reply,
+    Reviewed,
     as_refused,
     decide_trigger,
 )
@@ -168,17 +170,24 @@ class Intake:
             decision = wish
         if isinstance(decision, Ticked):
             return await self._tick(delivery, decision)
-        if isinstance(decision, Closed):
-            if await self.controls.close(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
-        if isinstance(decision, Removed):
-            if await self.controls.remove(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
+        if isinstance(decision, FailedCheck):
+            repair = await self.controls.find_repair(decision)
+            if isinstance(repair, TaskRequest):
+                return await self._accept_unasked(delivery, repair)
+            decision = repair
+        if isinstance(decision, Reviewed):
+            return await self._take_review(delivery, decision.request)
+        if isinstance(decision, Closed | Removed):
+            return await self._end(delivery, decision)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
         return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+
+    async def _end(self, delivery: Delivery, gone: Closed | Removed) -> bool:
+        """What was worked on is no more: its tasks end."""
+        close, remove = self.controls.close, self.controls.remove
+        ended = await (close(delivery, gone) if isinstance(gone, Closed) else remove(delivery, gone))
+        return ended or await self._ignore(delivery, IgnoredDelivery(Ignored.NOTHING_TO_END))
 
     async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
         """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
@@ -191,6 +200,28 @@ class Intake:
             return await self._ignore(delivery, IgnoredDelivery(Ignored.TICK_WITHOUT_ACCESS, refusal.value))
         await self.controls.tick(delivery, ticked)
         return True
+
+    async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
+        if await self._is_closed(request):
+            ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        elif (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
+        else:
+            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+            return bool(handled.verdict is Verdict.TASK)
+        return await self._ignore(delivery, ignored)
+
+    async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""
+        if not await self.controls.is_own_pull(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
+        if await self._is_closed(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
+        if (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
+            return await self._ignore(delivery, ignored)
+        return await self._take(delivery, request)
 
     async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
@@ -216,6 +247,9 @@ class Intake:
             return False
         if asked is None:
             return True
+        if asked.review or asked.word is CommandWord.UNDO:  # work of its own, beside no other
+            await self.controls.wait_for_others(asked)
+            return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
         return heard or await self._accept(delivery, asked)
