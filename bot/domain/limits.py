@@ -67,7 +67,7 @@ CI_EXCERPT_LINES: Final = 25  # of a log in a comment for people: a screenful
 # -- thread data shown to the model ------------------------------------------------------------------------
 ISSUE_BODY_BYTES: Final = 8 * KIB  # covers nearly all human-written issues; longer ones are pasted logs
 COMMENT_BYTES: Final = 2 * KIB  # a comment that matters is short
-THREAD_COMMENTS: Final = 20  # newest first: old discussion is superseded by new
+THREAD_COMMENTS: Final = 100  # newest first; a page of GitHub's. How many are shown, THREAD_BYTES decides
 THREAD_BYTES: Final = 24 * KIB  # all comments together: 6,000 tokens of material, the oldest go first
 TRACE_REGIONS: Final = 5  # places of stack traces whose lines are shown: deeper frames are callers
 TRACE_LINES_AROUND: Final = 20  # a function's length on each side of the line

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.base_choice import find_base_line
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
@@ -310,6 +311,8 @@ def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
         requested_by_id=payload.sender.id,
         requested_at="",
         is_pull=is_pull,
+        base_line="" if is_pull else find_base_line(issue.body, issue.author_association),
+        milestone=issue.milestone.title if issue.milestone else "",
         cause=f"i{payload.repository.id}-{issue.number}" if is_pull else "",
     )
 

@@ -24,11 +24,12 @@ from typing import Any, Protocol
 import structlog
 
 from bot.domain.auto_review import AutoReview, wants_review
+from bot.domain.base_choice import list_wishes
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskRequest, WayIn
+from bot.domain.tasks import TaskKind, TaskRequest, WayIn
 from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
@@ -60,6 +61,14 @@ class Answerer(Protocol):
 
     def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """The repository's own file on its default branch; empty: there is none."""
+        ...
+
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        """Whether the repository has it."""
+        ...
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        """Whether a pull request of ours is open."""
         ...
 
 
@@ -149,6 +158,32 @@ class Controls:
         if active is not None and active.id != auto.request.task_id:
             raise RetryLater("the head before is still being reviewed", _AGAIN_S)
         return auto.request
+
+    async def place(
+        self, asked: TaskRequest, config: RepoConfig, *, fresh: bool
+    ) -> TaskRequest | RefusedRequest:
+        """The request with the branch that it starts from. `fresh`: a request of its own, and none that is made again:
+        it is refused while a pull request of ours for the issue is open. Raises RetryLater."""
+        if asked.is_pull or asked.kind not in (TaskKind.CHANGE, TaskKind.ANSWER):
+            return asked
+        if fresh and asked.kind is TaskKind.CHANGE and (pull := await self._find_open_pull(asked)):
+            return replace(as_refused(asked, Refusal.PULL_OPEN), word=f"#{pull}")
+        for wish in () if asked.base else list_wishes(asked.base_line, asked.milestone, config.base):
+            if wish.must or await self._call(self.parts.answerer.has_branch, asked, wish.branch):
+                is_default = wish.branch == asked.repository.default_branch
+                return asked if is_default else replace(asked, base=wish.branch, base_from=wish.source)
+        return asked
+
+    async def _find_open_pull(self, asked: TaskRequest) -> int:
+        """The number of the newest pull request that we opened for this issue, if it is open; 0: none."""
+        finished = await self._call(self.parts.tasks.list_finished, asked.active_key)
+        pulls = [pull for view, _ in finished if (pull := parse_facts(view.facts).pull)]
+        try:
+            still = bool(pulls) and await self._call(self.parts.answerer.is_pull_open, asked, pulls[-1])
+        except GitHubFault as fault:  # it was deleted, or is not for us to see: no reason to refuse
+            log.warning("a pull request can't be seen", pull=pulls[-1], why=str(fault))
+            return 0
+        return pulls[-1] if still else 0
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
@@ -268,6 +303,7 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         requested_at=asked.requested_at,
         model=asked.model or last.model,
         base=asked.base or last.base,
+        base_from="" if asked.base else last.base_from,
         budget_usd=asked.budget_usd or last.budget_usd,
     )
 

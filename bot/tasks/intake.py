@@ -26,7 +26,7 @@ from bot.domain.auto_review import AutoReview
 from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.repo_sections import TriggersConfig
+from bot.domain.repo_config import RepoConfig
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import (
     Closed,
@@ -170,12 +170,18 @@ class Intake:
             decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
-        return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+        config = await self._read_config(decision)
+        if not await self._is_let_in(delivery, decision, config):
+            return False
+        return await self._take(delivery, decision, config or RepoConfig())
 
-    async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
+    async def _is_let_in(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig | None
+    ) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
-        closed = await self._is_closed(decision)
-        if closed and is_silent(_asked(decision).way):
+        asked = _asked(decision)
+        closed = config is not None and not is_open(config.triggers, asked.way, asked.called)
+        if closed and is_silent(asked.way):
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
             return False
         refusal = await self._check_access(delivery, decision)
@@ -185,7 +191,9 @@ class Intake:
             await self._refuse_stranger(delivery, decision, refusal)
         return not closed and refusal is None
 
-    async def _take(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
+    async def _take(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig
+    ) -> bool:
         asked: TaskRequest | RefusedRequest | None = (
             await self.controls.carry_out(delivery, decision) if isinstance(decision, Control) else decision
         )
@@ -197,20 +205,25 @@ class Intake:
         if asked is None:
             return True
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
-        heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
-        return heard or await self._accept(delivery, asked)
-
-    async def _is_closed(self, decision: TaskRequest | Control | RefusedRequest) -> bool:
-        """Whether the repository's file does not want to be asked like that. Without a file that can be read the
-        ways are open that need none: the task itself then says what is wrong with it."""
-        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+        fresh = isinstance(decision, TaskRequest)
+        if fresh and await self._hand_over(delivery, asked):
+            return True
+        placed = await self.controls.place(asked, config, fresh=fresh)
+        if isinstance(placed, RefusedRequest):
+            await self._refuse(delivery, placed)
             return False
+        return await self._accept(delivery, placed)
+
+    async def _read_config(self, decision: TaskRequest | Control | RefusedRequest) -> RepoConfig | None:
+        """The repository's file, where it may have a say; None: it has none. Of a file that can't be read the defaults
+        hold, and only ways are open that need none: the task itself then says what is wrong with it."""
+        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+            return None
         asked = _asked(decision)
         if asked.way is WayIn.BUTTON:
-            return False
+            return None
         config = await self.controls.read_config(asked)
-        triggers = TriggersConfig() if isinstance(config, Exception) else config.triggers
-        return not is_open(triggers, asked.way, asked.called)
+        return RepoConfig() if isinstance(config, Exception) else config
 
     async def _refuse_way(
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal | None

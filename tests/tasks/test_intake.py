@@ -61,6 +61,8 @@ class Teller:
     seen: list[int] = field(default_factory=list)
     now_there: str | None = None
     config: str = ""
+    branches: tuple[str, ...] = ()
+    open_pulls: tuple[int, ...] = ()
 
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
@@ -78,6 +80,12 @@ class Teller:
 
     def fetch_config(self, asked: TaskRequest) -> str:
         return self.config
+
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        return branch in self.branches
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        return pull in self.open_pulls
 
 
 @dataclass
@@ -710,3 +718,69 @@ async def test_a_released_request_is_worked_on_with_the_thread_as_the_releaser_r
     asked = Tasks(room.database).find_request(TaskId("t-11"))
     assert asked is not None
     assert asked.requested_at == "2026-03-02T00:00:00Z"
+
+
+# -- where a change starts ------------------------------------------------------------------------------------
+
+
+async def started(room: Room, **issue: object) -> TaskRequest | None:
+    room.store("base", comment_payload(**issue))  # type: ignore[arg-type]
+    await room.intake(Permission.WRITE).decide_waiting()
+    return Tasks(room.database).find_request(TaskId("t-11"))
+
+
+async def base(room: Room, **issue: object) -> tuple[str, str]:
+    request = await started(room, **issue)
+    assert request is not None
+    return request.base, request.base_from
+
+
+FILE = "base:\n  branch: develop\n  milestone: release/*\n"
+
+
+async def test_the_flag_goes_before_everything(room: Room) -> None:
+    room.teller.config = FILE
+    line = {"body": "Base: dev", "author_association": "OWNER"}
+    assert await base(room, text="@agent fix this --base mine", **line) == ("mine", "")
+
+
+async def test_a_line_of_the_issue_goes_before_its_milestone_and_the_file(room: Room) -> None:
+    room.teller.config = FILE
+    room.teller.branches = ("release/1.2",)
+    line = {"body": "Base: dev", "author_association": "MEMBER", "milestone": {"title": "1.2"}}
+    assert await base(room, **line) == ("dev", "the issue's text")
+
+
+async def test_the_milestone_counts_where_it_has_a_branch(room: Room) -> None:
+    room.teller.config = FILE
+    room.teller.branches = ("release/1.2",)
+    found = await base(room, milestone={"title": "1.2"}, body="Base: dev", author_association="NONE")
+    assert found == ("release/1.2", "the milestone `1.2`")
+
+
+async def test_else_the_file_says_it(room: Room) -> None:
+    room.teller.config = "base: develop\n"
+    assert await base(room, milestone={"title": "1.2"}) == ("develop", "`base` in `.github/pullwright.yml`")
+
+
+async def test_the_default_branch_by_any_way_is_nothing_to_talk_about(room: Room) -> None:
+    room.teller.config = "base: main\n"
+    assert await base(room) == ("", "")
+
+
+async def test_while_our_pull_request_is_open_the_issue_is_no_place_for_a_further_one(room: Room) -> None:
+    assert await started(room) is not None
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), room.time)
+    taken = tasks.take(TaskId("t-11"), "w")
+    tasks.save_facts(taken, {"pull": 5})
+    tasks.finish(taken, Outcome.PROVEN, "", room.time)
+    room.teller.open_pulls = (5,)
+    room.store("second", comment_payload(12))
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("second") == Handled(Verdict.REFUSED, Refusal.PULL_OPEN)
+    room.store("again", comment_payload(13, text="@agent retry"))
+    await room.intake(Permission.WRITE).decide_waiting()
+    again = room.handled("again")
+    assert again is not None
+    assert again.verdict is Verdict.TASK

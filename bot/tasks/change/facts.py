@@ -161,6 +161,7 @@ class ChangeFacts:
     questions: tuple[str, ...] = ()  # asked, for the phase ASK
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
+    others: tuple[tuple[int, str], ...] = ()  # open pull requests for the same issue: (number, author)
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -214,6 +215,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "hidden": tuple,
         "looked": lambda value: Spent(**value),
         "advice": tuple,
+        "others": lambda value: tuple((int(number), str(author)) for number, author in value),
         "protected": tuple,
         "allowed": tuple,
         "rules": _parse_rules,
