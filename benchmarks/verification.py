@@ -36,7 +36,7 @@ from bot.sandbox.registries import effective_registry_hosts
 from bot.verify.baseline import Baseline
 from bot.verify.runners import recognise
 from bot.verify.split import split_change
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 
 

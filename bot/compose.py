@@ -50,6 +50,7 @@ from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.received import Received
+from bot.store.schedules import Schedules
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.answer import AnswerSteps
@@ -60,11 +61,13 @@ from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger, LedgerTimes
+from bot.tasks.maintenance.steps import MaintenanceSteps
 from bot.tasks.metrics import WorkerMetrics
 from bot.tasks.queue_notices import QueueNotices
 from bot.tasks.refuser import GitHubDesk
 from bot.tasks.review.steps import ReviewSteps
 from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
+from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.vault import unseal_setup_secrets
@@ -159,6 +162,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                     AnswerSteps(services),
                     ReviewSteps(services),
                     FollowUpSteps(services),
+                    MaintenanceSteps(services),
                 ),
                 permissions=github,
                 refuser=github,
@@ -167,6 +171,13 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 now=time.time,
                 tell_queue=QueueNotices(services, time.time).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
+                ticker=Ticker(
+                    forge,
+                    Schedules(database, settings.allowances),
+                    services.tasks,
+                    Received(database),
+                    time.time,
+                ),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 operator=_operator_says(settings, tuple(named)),

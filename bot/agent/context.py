@@ -110,14 +110,24 @@ _FOLLOW_UP = """This time a pull request goes on. The work tree is its head, and
 becomes one more commit on it, and "old code" is the pull request as it stands. Do what the instruction asks and leave
 the rest of the pull request as it is. A regression test is wanted where behaviour changes; a rename or a comment needs
 none."""
-_KINDS = {Mode.CHANGE: "", Mode.ANSWER: _ANSWER, Mode.REVIEW: _REVIEW, Mode.FOLLOW_UP: _FOLLOW_UP}
+_MAINTENANCE = """This time a schedule asks, and no person: nobody can answer questions, and nobody waits. The change
+becomes one pull request, so keep it to what one person reviews in ten minutes; what is left over is done at the next
+turn. Finding nothing worth doing is a good result: `no_change_needed`, with what you looked at. A regression test is
+wanted where behaviour changes; a new version, a type or a sentence of documentation needs none."""
+_KINDS = {
+    Mode.CHANGE: "",
+    Mode.ANSWER: _ANSWER,
+    Mode.REVIEW: _REVIEW,
+    Mode.FOLLOW_UP: _FOLLOW_UP,
+    Mode.MAINTENANCE: _MAINTENANCE,
+}
 
 
 def render_task(task: AgentTask) -> str:
     kind = _KINDS[task.mode]
     parts = [
         *([f"# Kind of work\n\n{kind}"] if kind else ()),
-        f"# Instruction\n\nThe only instruction, from {_name(task.requested_by)}, who has write access:",
+        f"# Instruction\n\nThe only instruction, from {_authority(task)}:",
         _instruction(task),
         "# Facts",
         "\n".join(f"- {fact}" for fact in (f"Base commit: {task.base_commit}", *task.facts)),
@@ -146,6 +156,12 @@ def _render_issue(task: AgentTask) -> list[str]:
 def render_steering(text: str) -> str:
     """What a person wrote to a running task: what people see of it, and no more than fits."""
     return _visible_or_none(text, limits.STEERING_BYTES)
+
+
+def _authority(task: AgentTask) -> str:
+    if task.mode is Mode.MAINTENANCE:
+        return "the repository's own file on its default branch"
+    return f"{_name(task.requested_by)}, who has write access"
 
 
 def _instruction(task: AgentTask) -> str:

@@ -208,6 +208,7 @@ class Mode(StrEnum):
     REVIEW = "review"  # findings in place of edits
     ANSWER = "answer"  # words in place of edits
     FOLLOW_UP = "follow_up"  # a change on top of a pull request, with an answer to each point
+    MAINTENANCE = "maintenance"  # a change that a schedule asks for; nobody is there to answer questions
 
 
 @dataclass(frozen=True)

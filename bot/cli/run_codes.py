@@ -21,7 +21,9 @@ def decide_exit_code(outcome: Outcome) -> int:
             return NOT_FIXED
         case Outcome.CRASHED | Outcome.STOPPED | Outcome.CLOSED:
             return NOT_FIXED
-        case Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS | Outcome.STALE:  # not of a change
+        case (
+            Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS | Outcome.STALE | Outcome.NOT_RUN
+        ):  # not of a change
             return NOT_FIXED
         case Outcome.NO_SANDBOX:
             return 3

@@ -26,7 +26,7 @@ from bot.tasks.change.prepare import decide_egress, decide_setup_egress
 from bot.verify.command import Runner, TestCommand
 from bot.verify.evidence_file import parse_evidence
 from bot.verify.signature import PUBLIC_NAME, is_genuine
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 
 _KEY = RepoKey(0, 0)

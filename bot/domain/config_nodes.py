@@ -76,7 +76,8 @@ def read_section(name: str, section: tuple[type[BaseModel], str], node: yaml.Nod
             model.model_validate({key: values[key]})
         except ValidationError as error:
             what = str(model.model_fields[key].description)
-            raise ConfigFault(f"`{key}` can't be that: {error.errors()[0]['msg']}.", what, line) from error
+            why = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ConfigFault(f"`{key}` can't be that: {why}.", what, line) from error
     return model.model_validate(values)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from bot.domain.budget import Budget, lower_budget
 from bot.domain.repo_config import ConfigFault, RepoConfig
+from bot.domain.repo_sections import ScheduleConfig
 
 DEFAULT: Final = "default"
 OPERATOR: Final = "the operator"
@@ -114,7 +115,10 @@ def _shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case dict():
-            return ", ".join(f"{name}={text}" for name, text in value.items())
+            return ", ".join(
+                f"{name}: {one.when}" if isinstance(one, ScheduleConfig) else f"{name}={one}"
+                for name, one in value.items()
+            )
         case tuple():
             return ", ".join(str(one) for one in value)
         case _:

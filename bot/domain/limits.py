@@ -32,6 +32,19 @@ NETWORK_HOSTS: Final = 50  # a list longer than this is no list of what is neede
 VARIABLES: Final = 50  # of the repository's `environment`: test settings have under ten
 VARIABLE_BYTES: Final = 4 * KIB  # of one of them: a connection string has a hundred, a file is no variable
 
+# -- schedules --------------------------------------------------------------------------------------------
+SCHEDULES: Final = 20  # of one repository: more is a second job for whoever reads the pull requests
+SCHEDULE_PROMPT_BYTES: Final = 8 * KIB  # as much as an issue has
+SCHEDULE_READ_S: Final = 900.0  # between two looks at a repository's file: one request each
+SCHEDULE_TICK_S: Final = 2.0  # between two looks at what is due: one short query
+SCHEDULE_CATCH_UP_S: Final = 3_600.0  # a missed turn runs once, if the next one is further away than this
+SCHEDULE_NIGHT_HOURS: Final = 6  # `daily` and `weekly` come between midnight and six, where most people sleep
+SCHEDULE_PULLS_OPEN: Final = 3  # of all schedules here: what a team reads beside its own work
+SCHEDULE_PULLS_A_DAY: Final = 2  # opened within 24 hours: a new one each morning and one more
+SCHEDULE_FAILURES: Final = 3  # in a row, then it rests: a fourth night finds no more
+SCHEDULE_NEGLECT_S: Final = 30 * 86_400.0  # its pull request is open so long: nobody wants more of it
+SCHEDULE_RUNS_KEPT: Final = 20  # of one schedule: what is decided looks at the last ones only
+
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
@@ -193,6 +206,7 @@ VERIFY_S: Final = 2_700  # one verification in all, the baseline not counted: th
 BASELINE_RUNS: Final = 2  # tells flaky from stable
 FAIL_RUNS: Final = 2  # tests alone must fail in 2 of 2
 PASS_RUNS: Final = 3  # whole patch must pass in 3 of 3
+PROOFS_ALONE: Final = 200  # proven tests that are run without the others; what is beyond is not called proven
 FLAKE_RUNS: Final = 3  # each new failure alone, on both trees
 FLAKE_TESTS: Final = 20  # more new failures than this are blamed without single runs
 FAILURE_LINES: Final = 40  # of one failing test shown to the model

@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     ACCESS_LOST = "access_lost"  # the requester or the App may not write any more
     BRANCH_TAKEN = "branch_taken"  # somebody else moved the branch that we own
     STOPPED = "stopped"  # a person stopped it
+    NOT_RUN = "not_run"  # a schedule's turn in which nothing was begun; the dashboard says why
     CLOSED = "closed"  # the issue or pull request was closed while it was worked on
     CRASHED = "crashed"  # a bug of ours, or five attempts were cut short
 

@@ -16,14 +16,21 @@ from bot.domain.config_nodes import (
     ConfigFault,
     compose,
     is_unusable,
-    known_keys,
     line_of,
     read_section,
     unknown_key,
 )
 from bot.domain.findings import Priority
 from bot.domain.limits import FINDINGS, NETWORK_HOSTS, REPO_CONFIG_BYTES, VARIABLES
-from bot.domain.repo_sections import BaseConfig, BudgetConfig, TriggersConfig, TrustLevel, refuse_variable
+from bot.domain.repo_sections import (
+    BaseConfig,
+    BudgetConfig,
+    SchedulesConfig,
+    TriggersConfig,
+    TrustLevel,
+    refuse_variable,
+)
+from bot.domain.schedule_nodes import read_schedules
 
 __all__ = [
     "PRESETS",
@@ -38,7 +45,6 @@ __all__ = [
     "repo_config_schema",
 ]
 
-_PLANNED: Final = frozenset(("schedules",))
 _OPERATORS: Final = frozenset(("egress_pins", "egress_ca", "egress_hosts", "toolchains"))
 _REPORT: Final = re.compile(r"[\w./*?-]+")
 _LISTS: Final = frozenset(("protected", "allow"))
@@ -184,6 +190,10 @@ class RepoConfig(BaseModel):
         description="Whose comments the agent is shown as material: `writers`, `members`, `contributors` or "
         "`everyone`.",
     )
+    schedules: SchedulesConfig = Field(
+        default_factory=SchedulesConfig,
+        description="Maintenance that is done without being asked for, at set times.",
+    )
 
 
 def parse_repo_config(text: str) -> RepoConfig:
@@ -256,9 +266,6 @@ def _read_key(node: yaml.Node) -> str:
         raise ConfigFault(
             f"`{key}` can be set by the operator of the agent only.", "Take it out of this file.", line
         )
-    if key in _PLANNED:
-        known = known_keys(RepoConfig.model_fields)
-        raise ConfigFault(f"`{key}` is not available yet.", f"Take it out; {known} can be set.", line)
     raise unknown_key("the file", key, RepoConfig.model_fields, line)
 
 
@@ -267,6 +274,7 @@ _SECTIONS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "triggers": (TriggersConfig, "{label: false}"),
     "base": (BaseConfig, "{branch: develop, milestone: release/*}"),
     "budget": (BudgetConfig, "{usd: 2, minutes: 20}"),
+    "schedules": (SchedulesConfig, "{zone: Europe/Berlin}"),
 }
 """Keys with keys of their own, each with an example."""
 
@@ -340,6 +348,8 @@ def _read_value(key: str, node: yaml.Node) -> Any:
         return _read_budget(node)
     if key == "base":
         return _read_base(node)
+    if key == "schedules":
+        return read_schedules(node)
     if key in _SECTIONS:
         return read_section(key, _SECTIONS[key], node)
     if key in ("model", "min_trust"):

@@ -7,9 +7,17 @@ import re
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from bot.domain.limits import AGENT_MINUTES, VARIABLE_BYTES
+from bot.domain.due import parse_when, parse_zone
+from bot.domain.limits import (
+    AGENT_MINUTES,
+    SCHEDULE_PROMPT_BYTES,
+    SCHEDULE_PULLS_A_DAY,
+    SCHEDULE_PULLS_OPEN,
+    SCHEDULES,
+    VARIABLE_BYTES,
+)
 
 LOGIN: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$"
 TEAM: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9_.-]{1,100}$"
@@ -89,6 +97,85 @@ class TrustLevel(StrEnum):
     CONTRIBUTORS = "contributors"
     EVERYONE = "everyone"
 
+
+class BuiltIn(StrEnum):
+    """Maintenance whose instruction comes with Pullwright."""
+
+    DEPENDENCIES = "dependencies"  # updates, with the code changes that they need
+    FAILING_TESTS = "failing_tests"  # of the default branch
+    SECURITY = "security"  # known vulnerabilities of dependencies and of the code
+    DEBT = "debt"  # lint and types
+
+
+class ScheduleConfig(BaseModel):
+    """One schedule."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    when: str = Field(
+        default="",
+        description="`daily`, `weekly mon`, or five cron fields. Where no minute is named, one is chosen by a hash.",
+    )
+    uses: BuiltIn | None = Field(
+        default=None,
+        description="What is done: `dependencies`, `failing_tests`, `security` or `debt`. `prompt` adds to it.",
+    )
+    prompt: str = Field(
+        default="",
+        max_length=SCHEDULE_PROMPT_BYTES,
+        description="What is done, in your own words; docs/maintenance.md has recipes.",
+    )
+    zone: str = Field(default="", description="An IANA zone for this one alone.")
+    usd: float | None = Field(
+        default=None, gt=0, le=10_000, description="US dollars at most for one run; lowers `budget` only."
+    )
+    draft: bool = Field(default=False, description="Open its pull request as a draft.")
+
+    @field_validator("when")
+    @classmethod
+    def _is_a_time(cls, text: str) -> str:
+        if text:
+            parse_when(text)
+        return text
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, text: str) -> str:
+        if text:
+            parse_zone(text)
+        return text
+
+
+class SchedulesConfig(BaseModel):
+    """What is done without being asked for, and how much of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zone: str = Field(default="UTC", description="The IANA zone of the times below, `Europe/Berlin`.")
+    open_pulls: int = Field(
+        default=SCHEDULE_PULLS_OPEN, ge=1, le=50, description="Pull requests of schedules open at once."
+    )
+    pulls_per_day: int = Field(
+        default=SCHEDULE_PULLS_A_DAY, ge=1, le=50, description="Pull requests that they open within 24 hours."
+    )
+    usd_per_week: float | None = Field(
+        default=None, gt=0, le=100_000, description="US dollars that all of them may cost within seven days."
+    )
+    tasks: dict[str, ScheduleConfig] = Field(
+        default_factory=dict,
+        max_length=SCHEDULES,
+        description="A schedule for each name: `when`, with `uses` or `prompt` or both; `zone`, `usd`, `draft`.",
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, text: str) -> str:
+        parse_zone(text)
+        return text
+
+
+SCHEDULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+"""Names a branch and stands in the pull request."""
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _TAKEN: Final = frozenset((

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.schedules import MaintenanceRef
 
 
 class TaskKind(StrEnum):
@@ -12,6 +13,7 @@ class TaskKind(StrEnum):
     ANSWER = "answer"  # ends in a comment: ask, explain, plan
     REVIEW = "review"  # ends in a review of a pull request
     FOLLOW_UP = "follow_up"  # goes on with a pull request: ends in a commit on its branch
+    MAINTENANCE = "maintenance"  # a change that a schedule asked for: ends in the schedule's one pull request
 
 
 class WayIn(StrEnum):
@@ -24,6 +26,7 @@ class WayIn(StrEnum):
     REVIEW_REQUEST = "review_request"  # of a configured machine user or team
     BUTTON = "button"  # of a check run of ours
     EVENT = "event"  # nobody: a pull request came to a configured moment
+    SCHEDULE = "schedule"  # nobody: the repository's file named the time
 
 
 class TaskStatus(StrEnum):
@@ -83,6 +86,7 @@ class TaskRequest:
     base_line: str = ""  # the branch that the issue's text names, if its author's word counts
     milestone: str = ""  # the issue's, by its title
     thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one
+    maintenance: MaintenanceRef | None = None  # of a schedule's turn, which has no issue
 
     @property
     def is_event(self) -> bool:
@@ -105,10 +109,17 @@ class TaskRequest:
 
     @property
     def active_key(self) -> str:
-        """At most one unfinished task may hold this key: one task for each issue or pull request."""
+        """At most one unfinished task may hold this key: one task for each issue, pull request or schedule."""
+        if self.maintenance is not None:
+            return render_schedule_key(self.repository.id, self.maintenance.schedule)
         return render_active_key(self.repository.id, self.issue)
 
 
 def render_active_key(repository: RepositoryId, issue: int) -> str:
     """The key of the one task that may be active on an issue or pull request."""
     return f"{repository}#{issue}"
+
+
+def render_schedule_key(repository: RepositoryId, schedule: str) -> str:
+    """The key of the one task that may be active for a schedule."""
+    return f"{repository}#schedule:{schedule}"

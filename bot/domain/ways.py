@@ -22,7 +22,7 @@ def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
             return _names(config.assign, called)
         case WayIn.REVIEW_REQUEST:
             return _names(config.review_request, called)
-        case WayIn.BUTTON | WayIn.EVENT:  # our own check run; and what `review.when` decides
+        case WayIn.BUTTON | WayIn.EVENT | WayIn.SCHEDULE:  # our own check run; what other keys decide
             return True
         case _:
             assert_never(way)

@@ -5,6 +5,7 @@ with the same delivery id. Comments are looked up where no entry can be expected
 or pointed elsewhere.
 """
 
+import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -64,10 +65,7 @@ class Mentions:
 
     def fetch_repositories(self) -> Iterator[Json]:
         """Those that can get comments. Raises GitHubFault, RetryLater."""
-        asked = Request("GET", "/installation/repositories", {"per_page": str(PAGE_SIZE)})
-        for item in _items(self._wire.send, asked, "repositories"):
-            if not item.get("archived"):
-                yield item
+        return list_repositories(self._wire)
 
     def fetch_comments(self, full_name: str, since: float) -> Iterator[Json]:
         """Comments on issues and pull requests that were written or edited since then, newest first. Raises
@@ -95,6 +93,41 @@ class Mentions:
 
     def close(self) -> None:
         self._wire.close()
+
+
+class Files:
+    """Single files of one installation's repositories. Blocking; close it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def fetch_repositories(self) -> Iterator[Json]:
+        """Those that can be worked on. Raises GitHubFault, RetryLater."""
+        return list_repositories(self._wire)
+
+    def find_text(self, full_name: str, path: str, ref: str) -> str | None:
+        """A text file of a branch or commit, up to a megabyte; None: there is none. Raises GitHubFault, RetryLater."""
+        asked = Request("GET", f"/repos/{quoted(full_name)}/contents/{quoted(path)}", {"ref": ref})
+        try:
+            found = self._wire.send(asked).data
+        except GitHubFault as fault:
+            if fault.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        if not isinstance(found, dict) or found.get("encoding") != "base64":
+            return None
+        return base64.b64decode(str(found.get("content") or "")).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self._wire.close()
+
+
+def list_repositories(wire: Wire) -> Iterator[Json]:
+    """An installation's, without archived ones: those can't be written. Raises GitHubFault, RetryLater."""
+    asked = Request("GET", "/installation/repositories", {"per_page": str(PAGE_SIZE)})
+    for item in _items(wire.send, asked, "repositories"):
+        if not item.get("archived"):
+            yield item
 
 
 def _items(send: Callable[[Request], Answer], asked: Request, key: str = "") -> Iterator[Json]:

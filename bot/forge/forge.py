@@ -33,7 +33,7 @@ from bot.forge.auth import (
 from bot.forge.checks import Checks
 from bot.forge.ci import CiReader
 from bot.forge.client import Names, Place, RepositoryClient, as_object
-from bot.forge.deliveries import HookDeliveries, Mentions
+from bot.forge.deliveries import Files, HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.refs import Refs
@@ -153,6 +153,11 @@ class Forge:
         """The newest comments of all repositories of an installation. Close it."""
         token = self._tokens.token
         return Mentions(installation, self._wire(lambda: token(installation, None, LOOK_PERMISSIONS)))
+
+    def files(self, installation: InstallationId) -> Files:
+        """Single files of all repositories of an installation. Close it."""
+        token = self._tokens.token
+        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS)))
 
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""

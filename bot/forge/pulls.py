@@ -58,6 +58,24 @@ class Pulls:
         found.sort(key=lambda item: int(item["number"]))
         return _state(found[0]) if found else None
 
+    def list_own(self, head_branch: str) -> tuple[PullState, ...]:
+        """Those that we opened from `head_branch` of this repository, whatever became of them, oldest first. Raises
+        GitHubFault, RetryLater."""
+        owner = self._client.full_name().partition("/")[0]
+        query = {"state": "all", "head": f"{owner}:{head_branch}", "direction": "asc"}
+        found = [item for item in self._client.pages("/pulls", query) if self._is_ours(item, head_branch, "")]
+        return tuple(_state(item) for item in sorted(found, key=lambda item: int(item["number"])))
+
+    def list_open_own(self, prefix: str) -> tuple[PullState, ...]:
+        """Open ones that we opened from branches of this repository whose name begins with `prefix`. Raises
+        GitHubFault, RetryLater."""
+        found = []
+        for item in self._client.pages("/pulls", {"state": "open", "direction": "asc"}):
+            branch = str((item.get("head") or {}).get("ref") or "")
+            if branch.startswith(prefix) and self._is_ours(item, branch, ""):
+                found.append(_state(item))
+        return tuple(found)
+
     def _is_ours(self, item: Json, head_branch: str, marker: str) -> bool:
         """All of it is compared here again: GitHub ignores a filter that it can't read."""
         head, user = item.get("head") or {}, item.get("user") or {}

@@ -170,7 +170,8 @@ class _Attempt:
         )
         try:
             process = await asyncio.create_subprocess_exec(
-                *line, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+                *line, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                cwd=self.folder,  # Podman's monitor leaves a file named `oom` where it was started
             )  # fmt: skip
         except OSError as error:
             raise SandboxUnavailable(f"The container engine can't be started: {error}.") from error

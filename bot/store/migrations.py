@@ -14,10 +14,13 @@ from sqlalchemy.engine import Connection
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store.database import Database
 from bot.store.schema import (
+    dashboard,
     delivery,
     effect,
     mark,
     metadata,
+    schedule,
+    schedule_run,
     schema_version,
     spending,
     task,
@@ -54,7 +57,18 @@ def _work_tree(connection: Connection) -> None:
     metadata.create_all(connection, [work_tree])
 
 
-MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _spending, _mark, _work_tree)
+def _schedules(connection: Connection) -> None:
+    """What is done without being asked for."""
+    metadata.create_all(connection, [dashboard, schedule, schedule_run])
+
+
+MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
+    _first,
+    _spending,
+    _mark,
+    _work_tree,
+    _schedules,
+)
 
 
 def migrate(database: Database) -> int:

@@ -132,4 +132,51 @@ mark = Table(
     Column("at", Float, nullable=False),  # until when something was looked at
 )
 
+dashboard = Table(
+    "dashboard",
+    metadata,
+    Column("repository", BigInteger, primary_key=True),  # one that has schedules, or had
+    Column("installation", BigInteger, nullable=False),
+    Column("full_name", Text, nullable=False),
+    Column("default_branch", Text, nullable=False),
+    Column("bounds", Text, nullable=False, server_default="{}"),  # JSON: what schedules may use here
+    Column("fault", Text, nullable=False, server_default=""),  # why the repository's file can't be used
+    Column("previewed_at", Float),  # the first run that was shown and not proposed
+    Column("issue", Integer, nullable=False, server_default="0"),
+    Column("version", Integer, nullable=False, server_default="1"),  # grows with everything that it tells
+    Column("written", Integer, nullable=False, server_default="0"),  # the version that stands there
+)
+
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("repository", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("spec", Text, nullable=False),  # JSON of the ScheduleConfig, its zone filled in
+    Column("next_at", Float, nullable=False),
+    Column("wanted_by", Text, nullable=False, server_default=""),  # who ticked "run now"
+    Column("pause", Text, nullable=False, server_default=""),  # a word of domain Pause
+    Column("woken_at", Float, nullable=False, server_default="0"),  # results before do not count against it
+)
+Index("schedule_by_time", schedule.c.next_at)
+
+schedule_run = Table(
+    "schedule_run",
+    metadata,
+    Column("repository", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("slot", BigInteger, primary_key=True),  # seconds since the epoch: the same turn begins once
+    Column("task", Text, nullable=False, server_default=""),  # empty: nothing was begun
+    Column("begun_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("result", Text, nullable=False, server_default=""),  # a word of domain ScheduleResult
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("pull", Integer, nullable=False, server_default="0"),
+    Column("pushed", Text, nullable=False, server_default=""),  # the commit that it left on the branch
+    Column("base", Text, nullable=False, server_default=""),  # what that stands on
+    Column("title", Text, nullable=False, server_default=""),
+)
+Index("schedule_run_open", schedule_run.c.task, sqlite_where=text("ended_at is null"),
+      postgresql_where=text("ended_at is null"))  # fmt: skip
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))

@@ -24,6 +24,7 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.limits import QUEUE_LOOKED_AT
 from bot.domain.outcomes import Outcome
+from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, WayIn
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
@@ -38,6 +39,7 @@ ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
 PRIORITY_EVENT: Final = 20  # nobody waits: an event asked for it
+PRIORITY_SCHEDULE: Final = 30  # and nobody minds when
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
 
@@ -110,11 +112,17 @@ def insert_task(
             installation=request.installation,
             repository=request.repository.id,
             request=json.dumps(asdict(request)),
-            priority=PRIORITY_EVENT if request.head else PRIORITY_PERSON,
+            priority=_priority(request),
             created_at=now,
             phase=Phase.ACCEPT.value,
         )
     )
+
+
+def _priority(request: TaskRequest) -> int:
+    if request.maintenance is not None:
+        return PRIORITY_SCHEDULE
+    return PRIORITY_EVENT if request.head else PRIORITY_PERSON
 
 
 def held_key(active_key: str) -> str:
@@ -136,8 +144,13 @@ def parse_request(text: str) -> TaskRequest:
             "kind": TaskKind(body["kind"]),
             "word": CommandWord(body.get("word", CommandWord.FIX)),
             "way": WayIn(body.get("way", WayIn.MENTION)),
+            "maintenance": _parse_maintenance(body.get("maintenance")),
         }
     )
+
+
+def _parse_maintenance(body: JsonObject | None) -> MaintenanceRef | None:
+    return MaintenanceRef(**{**body, "pushed": tuple(body["pushed"])}) if body else None
 
 
 class Tasks:

@@ -17,6 +17,7 @@ class KindSteps:
     answer: Steps
     review: Steps
     follow_up: Steps
+    maintenance: Steps
 
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
@@ -36,5 +37,7 @@ class KindSteps:
                 return self.review
             case TaskKind.FOLLOW_UP:
                 return self.follow_up
+            case TaskKind.MAINTENANCE:
+                return self.maintenance
             case _:
                 assert_never(kind)

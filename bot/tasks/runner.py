@@ -36,6 +36,7 @@ from bot.tasks.control import Answerer, ControlParts, Controls
 from bot.tasks.engine import Engine
 from bot.tasks.intake import Intake, Permissions, Refuser
 from bot.tasks.reconcile import Reconciler
+from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
 from bot.tasks.workflow import Bookkeeping, Steps
@@ -57,6 +58,7 @@ class Intervals:
     hand_over_s: float = limits.HAND_OVER_S
     sweep_s: float = limits.SWEEP_S
     scan_s: float = limits.SCAN_S
+    tick_s: float = limits.SCHEDULE_TICK_S
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class WorkerParts:
     now: Callable[[], float]
     clear_disk: Callable[[frozenset[tuple[int, int]]], object] | None = None  # given the busy repositories
     sweep: Sweep | None = None
+    ticker: Ticker | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
     operator: OperatorSays = field(default_factory=OperatorSays)
@@ -179,6 +182,8 @@ class Worker:
             ("queue", self._tell_queue, limits.QUEUE_LOOK_S, None),
             ("sweep", self._redeliver, intervals.sweep_s, None),
             ("scan", self._look_for_comments, intervals.scan_s, None),
+            ("schedule files", self._read_schedules, intervals.tick_s, None),
+            ("schedules", self._tick, intervals.tick_s, None),
             ("retention", self._clear_old, limits.RETENTION_S, None),
             ("disk", self._clear_disk, limits.RETENTION_S, None),
         )
@@ -225,6 +230,18 @@ class Worker:
     async def _look_for_comments(self) -> None:
         if self._parts.sweep is not None:
             await self._sweep(self._parts.sweep.look_for_comments)
+
+    async def _read_schedules(self) -> None:
+        if self._parts.ticker is not None:
+            await self._sweep(self._parts.ticker.read)
+
+    async def _tick(self) -> None:
+        ticker = self._parts.ticker
+        if ticker is None or not await self._leads():
+            return
+        await self._call(ticker.settle)
+        if await self._call(ticker.begin):
+            self._arrived.set()
 
     async def _sweep(self, one_pass: Callable[[], int]) -> None:
         if not await self._leads():

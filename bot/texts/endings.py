@@ -40,6 +40,7 @@ _HEADLINES: Final = {
     Outcome.ACCESS_LOST: "❌ I may not do this (any more).",
     Outcome.BRANCH_TAKEN: "❌ Somebody else has moved my branch, so I left it alone.",
     Outcome.STOPPED: "⏹️ Stopped.",
+    Outcome.NOT_RUN: "⏭️ Nothing was begun.",
     Outcome.CLOSED: "⏹️ Closed, so I stopped.",
     Outcome.CRASHED: "❌ Something went wrong on my side.",
 }
@@ -101,7 +102,7 @@ def _next_step(ending: Ending) -> str:
     match ending.outcome:
         case Outcome.PROVEN | Outcome.CHECKED | Outcome.UNTESTED | Outcome.CLEAN | Outcome.FINDINGS:
             return ""
-        case Outcome.ANSWERED | Outcome.STOPPED | Outcome.CLOSED:
+        case Outcome.ANSWERED | Outcome.STOPPED | Outcome.CLOSED | Outcome.NOT_RUN:
             return ""
         case Outcome.NEEDS_CLARIFICATION:
             return f"Answer here, and {again[0].lower()}{again[1:]}"

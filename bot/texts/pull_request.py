@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain import limits
+from bot.domain.config_nodes import REPO_CONFIG_PATH
 from bot.domain.evidence import Evidence
 from bot.texts.claims import drop_claims
 from bot.texts.evidence_table import (
@@ -16,6 +17,10 @@ from bot.texts.markers import SECTION
 from bot.texts.sanitise import sanitise_block, sanitise_line
 from bot.texts.size import fit
 
+_SCHEDULE = (
+    "later turns bring this pull request up to date, as long as nobody else commits to its branch. "
+    "Closing it ends that."
+)
 _BLOCKED_SHOWN = 10  # hosts; more of them say the same
 
 
@@ -50,10 +55,15 @@ class PullText:
     advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
+    schedule: str = ""  # that asked for it, in place of an issue
 
 
 def render_pull_title(title: str, issue: int) -> str:
     return sanitise_line(title, limits.TITLE_CHARACTERS) or f"Change for issue #{issue}"
+
+
+def render_schedule_title(title: str, schedule: str) -> str:
+    return sanitise_line(title, limits.TITLE_CHARACTERS) or f"Maintenance: {schedule}"
 
 
 def render_pull_body(text: PullText) -> str:
@@ -117,10 +127,16 @@ def _blocked(hosts: tuple[tuple[str, str, str], ...]) -> str:
 
 def _footer(text: PullText) -> str:
     base = text.evidence.base_commit[:10]
+    if text.schedule:
+        asked = f"---\n<sub>Made by the schedule `{text.schedule}` of `{REPO_CONFIG_PATH}`; {_SCHEDULE}"
+    else:
+        asked = (
+            f"Fixes #{text.issue}\n\n---\n<sub>Requested by {sanitise_line(text.requested_by, 60)} in "
+            f"#{text.issue}."
+        )
     return (
-        f"\n\nFixes #{text.issue}\n\n---\n<sub>Requested by {sanitise_line(text.requested_by, 60)} in #{text.issue}. "
-        f"Base `{base}`, tested tree `{text.evidence.patch_tree[:10]}`, evidence `{text.evidence_sha256[:16]}`. "
-        f"{text.spent}</sub>\n{text.marker}\n"
+        f"\n\n{asked} Base `{base}`, tested tree `{text.evidence.patch_tree[:10]}`, "
+        f"evidence `{text.evidence_sha256[:16]}`. {text.spent}</sub>\n{text.marker}\n"
     )
 
 

@@ -1,11 +1,14 @@
 """What can't be decided mechanically, but must be shown: code that looks at whether it is tested, values that stand
-in the test. Pure; each flag is a sentence and costs tier A. False alarms are possible: a person decides.
+in the test, tests that look past what the code does. Pure; each flag is a sentence and costs tier A. False alarms are
+possible: a person decides.
 """
 
 import ast
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from bot.verify.edits import Edit, shorten
+from bot.verify.flags_of_tests import find_flags_of_tests
 
 _WATCHES: Final = re.compile(
     r"""(?:environ|getenv|process\.env|env::var|os\.Getenv|ENV\[|getenv\()[^\n]{0,40}?\b(?:CI|PYTEST_\w+|NODE_ENV|JEST_\w+|VITEST\w*|"""
@@ -13,6 +16,21 @@ _WATCHES: Final = re.compile(
     r"""|["'](?:pytest|unittest|_pytest|nose)["']\s+(?:not\s+)?in\s+sys\.modules|sys\.modules\s*\[\s*["'](?:pytest|unittest)"""
     r"""|\bcfg!\(\s*test\b|\btesting\.Testing\(\)|\btypeof\s+(?:jest|vi|describe|it)\b|\bimport\s+(?:pytest|_pytest|unittest)\b"""
     r"""|\bfrom\s+(?:pytest|_pytest|unittest)\b|\binspect\.(?:stack|currentframe)\(|\bsys\._getframe\("""
+)
+_LOOKS_AROUND: Final = re.compile(
+    r"""/workspace\b|\.pullwright-|\bgetpass\.getuser\(|\bos\.getlogin\(|\bos\.userInfo\(|sys\.modules\[["']__main__"""
+    r"""|\bgc\.get_(?:objects|referrers)\(|\btraceback\.(?:extract|walk)_stack\(""",
+    re.IGNORECASE,
+)
+"""Where it runs, as whom, called by what: ways to know the harness."""
+
+_ASKS_DISK: Final = re.compile(
+    r"(?:exists|is_?file|is_?dir|\bopen|\baccess|\bstat|glob|listdir)\w*\(", re.IGNORECASE
+)
+_TEST_PLACE: Final = re.compile(r"""["'](?:[^"'\n]*/)?(?:tests?[/"']|test_\w|[^"'/\n]*[._]test\.)""")
+_MOMENT: Final = re.compile(
+    r"(?:time\.time\(\)|Date\.now\(\)|time\.Now\(\)|datetime\.\w{0,3}now\(|date\.today\()"
+    r"[^\n]{0,60}[<>]=?[^\n]{0,60}(?:\b\d{9,}|\b20\d\d\b)"
 )
 _LITERAL: Final = re.compile(
     r"""(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'"""
@@ -22,77 +40,54 @@ _RETURN: Final = re.compile(
     r"^\s*(?:return\b\s*(?P<value>.+?)|(?P<tail>-?\d+(?:\.\d+)?|\"[^\"]*\"))\s*;?\s*\}?$"
 )
 _EQUAL_TO_ALL: Final = re.compile(r"\b__eq__\b[^\n]*:\s*return True\b|\bmock\.ANY\b")
-_ASSIGNED: Final = re.compile(
-    r"^\s*(?P<module>[\w.]+)\.(?P<name>\w+)\s*=(?!=)|^\s*setattr\(\s*(?P<other>[\w.]+)\s*,"
-)
-_NAMELESS: Final = frozenset(
-    {"__init__", "index", "mod", "lib"}
-)  # files that are imported by their folder's name
 _TRIVIAL: Final = frozenset({"0", "1", "-1", "2", '""', "''", "0.0", "1.0"})
 
 
-@dataclass(frozen=True)
-class Edit:
-    """Lines of one file that the change adds and removes, in order."""
-
-    path: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-
-
-def edit_of(path: str, before: str, after: str) -> Edit:
-    """By whole lines: one that stands in both is neither added nor removed, wherever it moved."""
-    old, new = before.splitlines(), after.splitlines()
-    known, kept = set(old), set(new)
-    return Edit(
-        path,
-        tuple(line for line in new if line not in known),
-        tuple(line for line in old if line not in kept),
-    )
-
-
 def find_flags(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> tuple[str, ...]:
-    """Sentences about the code part of a change, in the order of its files."""
+    """Sentences about both parts of a change, in the order of their files."""
     told = {literal for edit in tests for line in edit.added for literal in _literals(line)}
-    flags: list[str] = []
-    for edit in code:
-        watching = next((line.strip() for line in edit.added if _WATCHES.search(line)), "")
-        if watching:
-            flags.append(
-                f"`{edit.path}` looks at whether it is being tested (`{_short(watching)}`): what is proven may hold "
-                "for tests only."
-            )
-        hard = _hard_coded(edit, told)
-        if hard:
-            flags.append(
-                f"`{edit.path}` holds values of the new test (`{_short(hard)}`): check that it is a rule and not "
-                "this one case."
-            )
-        if _EQUAL_TO_ALL.search("\n".join(edit.added)):
-            flags.append(
-                f"`{edit.path}` defines what is equal to everything: a comparison with it says nothing."
-            )
-    return (*flags, *_replaced(code, tests))
+    flags = [sentence for edit in code for sentence in _flags_of_code(edit, told)]
+    return (*flags, *find_flags_of_tests(tests, tuple(edit.path for edit in code)))
 
 
-def _replaced(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> list[str]:
-    """Tests that put something of their own in the place of what they test."""
-    modules = {edit.path.rsplit("/", 1)[-1].rsplit(".", 1)[0] for edit in code} - _NAMELESS
+def _flags_of_code(edit: Edit, told: set[str]) -> list[str]:
     flags = []
-    for edit in tests:
-        for line in edit.added:
-            found = _ASSIGNED.match(line)
-            if found and (found["module"] or found["other"]).rsplit(".", 1)[-1] in modules:
-                flags.append(
-                    f"`{edit.path}` puts something of its own in the place of what it tests (`{_short(line.strip())}`)."
-                )
-                break
+    watching = _first(_WATCHES, edit) or _first(_LOOKS_AROUND, edit) or _looks_for_tests(edit)
+    if watching:
+        flags.append(
+            f"`{edit.path}` looks at whether it is being tested (`{shorten(watching)}`): what is proven may hold "
+            "for tests only."
+        )
+    moment = _first(_MOMENT, edit)
+    if moment:
+        flags.append(f"`{edit.path}` does something else from some day on (`{shorten(moment)}`).")
+    hard = _hard_coded(edit, told)
+    if hard:
+        flags.append(
+            f"`{edit.path}` holds values of the new test (`{shorten(hard)}`): check that it is a rule and not "
+            "this one case."
+        )
+    if _EQUAL_TO_ALL.search("\n".join(edit.added)):
+        flags.append(f"`{edit.path}` defines what is equal to everything: a comparison with it says nothing.")
     return flags
+
+
+def _first(pattern: re.Pattern[str], edit: Edit) -> str:
+    return next((line.strip() for line in edit.added if pattern.search(line)), "")
+
+
+def _looks_for_tests(edit: Edit) -> str:
+    """The first line that asks the disk for a file of the tests."""
+    lines = (line for line in edit.added if _ASKS_DISK.search(line) and _TEST_PLACE.search(line))
+    return next(lines, "").strip()
 
 
 def _hard_coded(edit: Edit, told: set[str]) -> str:
     """A condition on a value of the test that answers with a value of the test; or a computed answer that became a
     value of the test."""
+    table = next((line.strip() for line in edit.added if _is_entry(line, told)), "")
+    if table:
+        return table
     computed = any(_returned(line) and not _only_literal(_returned(line)) for line in edit.removed)
     for at, line in enumerate(edit.added):
         answer = _returned(line)
@@ -107,6 +102,15 @@ def _hard_coded(edit: Edit, told: set[str]) -> str:
         if computed and _only_literal(answer) and not set(known) <= _TRIVIAL:
             return line.strip()
     return ""
+
+
+def _is_entry(line: str, told: set[str]) -> bool:
+    """Keys and values of a table that are all values of the test: `{(1, 2): 3}`, `"pdf": "paper",`."""
+    key, colon, value = line.replace("=>", ":").partition(":")
+    if not (colon and _only_literal(value) and _only_literal(key.rpartition("=")[2])):
+        return False
+    values = _literals(line)
+    return len(values) > 1 and set(values) <= told and not set(values) <= _TRIVIAL
 
 
 def _returned(line: str) -> str:
@@ -133,7 +137,3 @@ def _plain(literal: str) -> str:
         return repr(ast.literal_eval(literal))
     except (ValueError, SyntaxError):
         return literal
-
-
-def _short(text: str) -> str:
-    return text.replace("`", "'")[:80]

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bot.domain.ids import RepoPath, TreeSha
 from bot.repos.contract import RepoKey, Repos, TreeChange
-from bot.verify.flags import Edit, edit_of, find_flags
+from bot.verify.edits import Edit, edit_of
+from bot.verify.flags import find_flags
 from bot.verify.inline_tests import has_tests, unsplittable, with_tests_of
 from bot.verify.split import SplitChange, reverted, split_change
 

@@ -17,7 +17,7 @@ from bot.verify.inline_tests import with_tests_of
 from bot.verify.material import Material, read_material
 from bot.verify.runners import TestCommand, select
 from bot.verify.split import is_selectable, reverted
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 
 
 @dataclass(frozen=True)

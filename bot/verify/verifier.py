@@ -5,7 +5,7 @@ Must never ask a model, and never report what it did not run.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.domain import limits
 from bot.domain.evidence import Evidence, RunPurpose
@@ -19,14 +19,16 @@ from bot.verify.difference import find_new_passes, render_difference, render_on_
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
+from bot.verify.judge import Verdict
 from bot.verify.lint import Linted, find_lint_fault, run_lint, with_lint
 from bot.verify.material import read_material
 from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
 from bot.verify.setups import is_setup_input
 from bot.verify.split import is_selectable
+from bot.verify.subject import Subject
 from bot.verify.tiers import Findings, decide_tier
-from bot.verify.verification import Measured, Subject, Verification
+from bot.verify.verification import Verification
 
 
 def _nothing_known() -> Baseline | None:
@@ -138,15 +140,18 @@ class Verifier:
 
     async def _verify(self, tree: TreeSha, told: Told | None) -> Evidence:
         if self.subject.test.runner is Runner.NONE:
-            return self._evidence(tree, Findings(False, False, "no test command was found"), Measured())
+            return self._evidence(
+                tree, Verdict(Findings(False, False, "no test command was found")), Baseline()
+            )
         baseline = await self.baseline(told)
-        measured = Measured(baseline=baseline, runs=list(baseline.runs))
         if baseline.problem:
-            why = Findings(True, False, baseline.problem)
-            return self._evidence(tree, why, measured)
+            return self._evidence(tree, Verdict(Findings(True, False, baseline.problem)), baseline)
         bench = self._bench(told, self.subject.patience.run_s(baseline))
-        verification = Verification(self.repos, self.subject, tree, baseline, bench, measured)
-        return self._evidence(tree, await verification.run(), measured)
+        verification = Verification(self.repos, self.subject, tree, baseline, bench, list(baseline.runs))
+        verdict = await verification.run()
+        evidence = self._evidence(tree, verdict, baseline)
+        flaky = tuple(sorted({*evidence.flaky, *verification.flaky}))
+        return replace(evidence, runs=tuple(verification.records), flaky=flaky)
 
     async def run_tests_of(self, tree: TreeSha, other: Evidence, told: Told | None = None) -> OthersSay:
         """What the proven tests of another change say about this one."""
@@ -154,9 +159,9 @@ class Verifier:
         longest = self.subject.patience.run_s(await self.baseline())
         return await run_tests_of(self._bench(told, longest), self.subject, tree, other.patch_tree, names)
 
-    def _evidence(self, tree: TreeSha, found: Findings, measured: "Measured") -> Evidence:
+    def _evidence(self, tree: TreeSha, verdict: Verdict, baseline: Baseline) -> Evidence:
         subject = self.subject
-        tier, reason = decide_tier(found)
+        tier, reason = decide_tier(verdict.findings)
         return Evidence(
             base_commit=subject.base_commit,
             base_tree=subject.base_tree,
@@ -166,13 +171,13 @@ class Verifier:
             runner=subject.test.runner.value,
             command=subject.test.command,
             environment_digest=(subject.patch_environment or subject.environment).digest,
-            runs=tuple(measured.runs),
-            proofs=tuple(measured.proofs),
-            regressions=tuple(measured.regressions),
-            failing_before=tuple(sorted(measured.baseline.failing)),
-            flaky=tuple(sorted(measured.baseline.flaky | set(measured.flaky))),
-            missing=tuple(measured.missing),
-            notes=(*subject.notes, *measured.notes),
+            runs=baseline.runs,
+            proofs=verdict.proofs,
+            regressions=verdict.regressions,
+            failing_before=tuple(sorted(baseline.failing)),
+            flaky=tuple(sorted(baseline.flaky)),
+            missing=verdict.missing,
+            notes=(*subject.notes, *verdict.notes),
             setup=subject.setup,
             report=subject.test.report,
         )

@@ -9,10 +9,11 @@ from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
 from bot.sandbox.contract import NO_SETUP
 from bot.verify.baseline import Baseline
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 from tests.falsification.project import OUTSIDE, Play
 from tests.verify.fakes import KEY, FolderSandbox, MemoryRepos
+from tests.verify.toolchains import equip
 
 Verdict = tuple[Evidence, tuple[str, ...]]
 """The evidence, and the sentences of the gate."""
@@ -27,6 +28,8 @@ def play(
     async def verify(one: Play) -> Verdict:
         repos, sandbox = MemoryRepos(tmp_path), FolderSandbox(tmp_path / "sandbox")
         sandbox.root.mkdir()
+        if one.needs:
+            equip(sandbox, (one.needs,))
         base = repos.add_tree(one.base)
         after = {path: content for path, content in {**one.base, **one.patch}.items() if content is not None}
         tree = repos.add_tree(after)

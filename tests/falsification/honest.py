@@ -2,7 +2,7 @@
 
 from bot.verify.command import Runner, TestCommand
 from bot.verify.runners import recognise
-from bot.verify.verification import Patience
+from bot.verify.subject import Patience
 from tests.falsification.project import (
     CASE_PROOF,
     NODE_FIX,

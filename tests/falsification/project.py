@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from bot.verify.command import Runner, TestCommand
-from bot.verify.verification import Patience
+from bot.verify.subject import Patience
 from tests.verify.conftest import BASE, FIX, PYTEST, UNITTEST
 from tests.verify.fakes import Files
 
@@ -22,7 +22,7 @@ class Play:
     base: Files = field(default_factory=lambda: BASE)
     test: TestCommand = PYTEST
     patience: Patience = field(default_factory=Patience)
-    needs: str = ""  # a program that may be missing
+    needs: str = ""  # a program that may be missing, or a path of `make toolchains`
 
 
 BREAKING = FIX["app.py"].replace(b"a * 2", b"a * 3")

@@ -1,6 +1,5 @@
 """Tricks are never proven, honest changes always are. `make falsify` prints what caught each."""
 
-import shutil
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -10,6 +9,7 @@ from tests.falsification.conftest import Verdict
 from tests.falsification.honest import HONEST
 from tests.falsification.project import Play
 from tests.falsification.tricks import TRICKS
+from tests.verify.toolchains import find_missing
 
 FAST = ("a hook that turns outcomes green", "a test that passes on the base", "a fix with a new test file")
 """Played in the fast suite; all others are whole verifications of some seconds each: `make falsify`."""
@@ -22,9 +22,10 @@ def named(plays: list[Play]) -> list[object]:
     return [pytest.param(one, id=one.name, marks=() if one.name in FAST else slow) for one in plays]
 
 
-def _skip_without(program: str) -> None:
-    if program and shutil.which(program) is None:
-        pytest.skip(f"{program} is not on this machine")
+def _skip_without(need: str) -> None:
+    missing = find_missing((need,) if need else ())
+    if missing:
+        pytest.skip(missing)
 
 
 @pytest.mark.parametrize("one", named(TRICKS))
@@ -46,5 +47,5 @@ async def test_an_honest_change_is_proven(one: Play, play: Verify) -> None:
 def test_there_are_enough_of_both_and_each_has_a_name_of_its_own() -> None:
     names = [one.name for one in (*TRICKS, *HONEST)]
     assert len(names) == len(set(names))
-    assert len(TRICKS) >= 60
+    assert len(TRICKS) >= 130
     assert len(HONEST) >= 20

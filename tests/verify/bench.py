@@ -7,7 +7,7 @@ from bot.domain.ids import CommitSha, TreeSha
 from bot.sandbox.contract import NO_SETUP
 from bot.verify.command import TestCommand
 from bot.verify.runners import recognise
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 from tests.verify.fakes import KEY, FolderSandbox, MemoryRepos
 

@@ -9,7 +9,7 @@ from bot.domain.evidence import Evidence
 from bot.domain.ids import CommitSha, TreeSha
 from bot.sandbox.contract import NO_SETUP
 from bot.verify.runners import Runner, TestCommand
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 from tests.verify.fakes import KEY, Files, FolderSandbox, MemoryRepos
 

@@ -10,7 +10,7 @@ from bot.sandbox.contract import NO_SETUP
 from bot.verify.command import Runner, TestCommand
 from bot.verify.material import read_material
 from bot.verify.others import put_tests
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from tests.verify.bench import Case
 from tests.verify.fakes import KEY, MemoryRepos
 

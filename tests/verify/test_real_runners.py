@@ -1,12 +1,9 @@
 """Whole verifications with the real runners of other languages: an honest fix is proven, a neutered runner is not.
 
-Rust and Node are used where they are on the machine; jest, vitest, mocha and Django where `make toolchains` put them.
+Rust and Node are used where they are on the machine; the others where `make toolchains` put them.
 """
 
-import os
-import shutil
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -15,10 +12,10 @@ from bot.verify.command import Runner
 from bot.verify.runners import recognise
 from tests.verify.conftest import Bench
 from tests.verify.fakes import Files
+from tests.verify.toolchains import equip, find_missing
 
 pytestmark = pytest.mark.falsify  # seconds each: real compilers and runners
 
-TOOLCHAINS = Path(__file__).resolve().parents[1] / ".toolchains"
 JS_BUG = b"exports.add = (a, b) => a - b;\nexports.double = (a) => a * 2;\n"
 JS_FIX = JS_BUG.replace(b"a - b", b"a + b")
 ESM_BUG = b"export const add = (a, b) => a - b;\nexport const double = (a) => a * 2;\n"
@@ -55,6 +52,13 @@ VITEST_NEW = (
 )
 QUIET = b"import unittest\nunittest.TestCase.assertEqual = lambda *a: None\n"
 MOCHA_HEAD = b"const assert = require('assert');\nconst { add, double } = require('../calc.js');\n"
+GO_BUG = b"package calc\n\nfunc Add(a, b int) int {\n\treturn a - b\n}\n\nfunc Double(a int) int {\n\treturn a * 2\n}\n"
+GO_HEAD = b'package calc\n\nimport "testing"\n\n'
+GO_TEST = b'func TestNAME(t *testing.T) {\n\tif WRONG {\n\t\tt.Fatal("wrong")\n\t}\n}\n'
+GO_MAIN = (
+    b'package calc\n\nimport (\n\t"os"\n\t"testing"\n)\n\n'
+    b"func TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n"
+)
 RUST = b"""pub fn add(a: i64, b: i64) -> i64 {
     a - b
 }
@@ -156,6 +160,19 @@ ECOSYSTEMS = {
         {"settings.py": QUIET + b"SECRET_KEY = 'x'\nINSTALLED_APPS = ['shop']\n"},
         needs=("python/django",),
     ),
+    "go": Ecosystem(
+        "go test ./...",
+        Runner.GO,
+        {
+            "go.mod": b"module calc\n\ngo 1.20\n",
+            "calc.go": GO_BUG,
+            "calc_test.go": GO_HEAD + GO_TEST.replace(b"NAME", b"Double").replace(b"WRONG", b"Double(2) != 4"),
+        },
+        {"calc.go": GO_BUG.replace(b"a - b", b"a + b")},
+        {"add_test.go": GO_HEAD + GO_TEST.replace(b"NAME", b"Add").replace(b"WRONG", b"Add(1, 2) != 3")},
+        {"main_test.go": GO_MAIN},
+        needs=("python/go/bin/go",),
+    ),
     "rust": Ecosystem(
         "cargo test",
         Runner.CARGO,
@@ -170,20 +187,10 @@ ECOSYSTEMS = {
 @pytest.fixture
 def ecosystem(request: pytest.FixtureRequest, bench: Bench) -> Ecosystem:
     found: Ecosystem = ECOSYSTEMS[request.param]
-    for need in found.needs:
-        if "/" in need and not (TOOLCHAINS / need).exists():
-            pytest.skip(f"{need}: `make toolchains` installs it")
-        if "/" not in need and shutil.which(need) is None:
-            pytest.skip(f"{need} is not on this machine")
-    home = Path.home()
-    bench.sandbox.variables = {
-        "PATH": f"{home}/.cargo/bin:{os.environ['PATH']}",
-        "PYTHONPATH": str(TOOLCHAINS / "python"),
-        "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", f"{home}/.rustup"),
-        "CARGO_HOME": os.environ.get("CARGO_HOME", f"{home}/.cargo"),
-    }
-    if any("node_modules" in need for need in found.needs):
-        bench.sandbox.links = {"node_modules": TOOLCHAINS / "node_modules"}
+    missing = find_missing(found.needs)
+    if missing:
+        pytest.skip(missing)
+    equip(bench.sandbox, found.needs)
     return found
 
 

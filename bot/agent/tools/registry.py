@@ -36,6 +36,9 @@ def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
     match mode:
         case Mode.CHANGE | Mode.FOLLOW_UP:
             return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
+        case Mode.MAINTENANCE:
+            tools = PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
+            return tuple(tool for tool in tools if tool is not ASK_PERSON)
         case Mode.REVIEW:
             return REVIEW_TOOLS
         case Mode.ANSWER:

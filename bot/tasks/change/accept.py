@@ -79,7 +79,9 @@ async def tell_place(desk: Desk, before: int) -> None:
 
 
 async def edit_tracking(desk: Desk, body: str) -> None:
-    """New text in the tracking comment. One that somebody deleted is not made again."""
+    """New text in the tracking comment. One that somebody deleted is not made again; a schedule's task has none."""
+    if not desk.facts.comment:
+        return
     try:
         await desk.call(desk.github.threads.edit_comment, desk.facts.comment, body)
     except GitHubFault as fault:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
 from bot.domain.budget import Budget, Spent, decide_budget, limit_budget, lower_budget
+from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
 from bot.forge.forge import Forge, RepositoryForge
@@ -27,7 +28,13 @@ from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
 from bot.store.work_trees import WorkTrees
-from bot.tasks.change.facts import ChangeFacts, FollowFacts, parse_facts, render_facts
+from bot.tasks.change.facts import (
+    ChangeFacts,
+    FollowFacts,
+    TurnFacts,
+    parse_facts,
+    render_facts,
+)
 from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
@@ -162,6 +169,17 @@ class Desk:
         if self.facts.follow is None:
             raise Bug("the phase before left no pull request to go on with")
         return self.facts.follow
+
+    @property
+    def turn(self) -> tuple[MaintenanceRef, TurnFacts]:
+        """Which turn of which schedule this is, and what it knows once ACCEPT is over."""
+        if self.request.maintenance is None or self.facts.turn is None:
+            raise Bug("the phase before left no schedule's turn")
+        return self.request.maintenance, self.facts.turn
+
+    async def learn_turn(self, **changes: Any) -> None:
+        """As `learn`, about the schedule's turn."""
+        await self.learn(turn=replace(self.facts.turn or TurnFacts(), **changes))
 
     async def note(self, kind: str, body: JsonObject) -> None:
         """One event row. Raises Superseded."""

@@ -123,6 +123,19 @@ class FollowFacts:
 
 
 @dataclass(frozen=True)
+class TurnFacts:
+    """What a schedule's turn knows beside the rest: its instruction as the file on the pinned base says it, and what
+    `domain/schedules.py` decided. `result`: the word of the end, once the turn has named it itself."""
+
+    uses: str = ""
+    prompt: str = ""
+    draft: bool = False
+    pull: int = 0  # open, and to be brought up to date; 0: a new one
+    over: str = ""  # the commit that the branch is moved from; empty: it is made
+    result: str = ""
+
+
+@dataclass(frozen=True)
 class ChangeFacts:
     """Everything has a default: a task begins with none of it."""
 
@@ -162,6 +175,7 @@ class ChangeFacts:
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
     others: tuple[tuple[int, str], ...] = ()  # open pull requests for the same issue: (number, author)
+    turn: TurnFacts | None = None  # of a schedule's turn only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
 
@@ -221,6 +235,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "rules": _parse_rules,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
+        "turn": lambda value: TurnFacts(**value) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

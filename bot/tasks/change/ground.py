@@ -39,7 +39,7 @@ from bot.verify.execute import TestBench
 from bot.verify.gate.contract import Policy
 from bot.verify.runners import recognise
 from bot.verify.setups import VARIABLES, detect_environment, is_setup_input, setup_paths
-from bot.verify.verification import Subject
+from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 
 _LOG_TAIL = 600  # characters of a failed set-up that people and the model are shown

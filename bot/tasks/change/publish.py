@@ -27,7 +27,7 @@ from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.texts.branch import render_branch, render_second_branch
 from bot.texts.checks import CHECK_NAME, render_check
-from bot.texts.commit_message import render_commit_message
+from bot.texts.commit_message import render_commit_message, render_schedule_message
 from bot.texts.markers import pull_marker
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
@@ -58,7 +58,7 @@ async def publish(desk: Desk) -> None:
     if not desk.facts.branch:
         await desk.learn(branch=await _push(desk, submission))
     record = await keep_record(desk, evidence)
-    pull = await _open_pull(desk, evidence, around)
+    pull = await _open_pull(desk, evidence, submission, around)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
     await report_check(desk, evidence, record)
 
@@ -88,14 +88,13 @@ async def learn_published(desk: Desk) -> None:
 
 async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
     """The verified tree on top of the base, in our cache; the same task gives the same id."""
-    request = desk.request
-    message = render_commit_message(
-        submission.title,
-        redact(submission.summary, desk.services.settings.secrets),
-        request.issue,
-        request.requested_by,
-        request.requested_by_id,
-    )
+    request, summary = desk.request, redact(submission.summary, desk.services.settings.secrets)
+    if request.maintenance is not None:
+        message = render_schedule_message(submission.title, summary, request.maintenance.schedule)
+    else:
+        message = render_commit_message(
+            submission.title, summary, request.issue, request.requested_by, request.requested_by_id
+        )
     when = int(datetime.fromisoformat(request.requested_at).timestamp())
     return await desk.services.repos.commit(
         desk.key, evidence.patch_tree, desk.facts.base_commit, message, when
@@ -135,12 +134,24 @@ async def _look_around(desk: Desk) -> Surroundings:
     return Surroundings(request.base_branch, request.base_from, facts.base_commit, tip, facts.others)
 
 
-async def _open_pull(desk: Desk, evidence: Evidence, around: Surroundings) -> dict[str, object]:
-    pulls, marker, facts = desk.github.pulls, pull_marker(desk.taken.id), desk.facts
-    setup, submission = facts.setup, facts.submission
-    if submission is None:
-        raise Bug("nothing to publish: the phase before left no submission")
-    text = PullText(
+async def _open_pull(
+    desk: Desk, evidence: Evidence, submission: SubmissionFacts, around: Surroundings
+) -> dict[str, object]:
+    text = replace(pull_text(desk, evidence, submission), around=render_surroundings(around))
+    new = NewPull(
+        title=render_pull_title(submission.title, desk.request.issue),
+        body=render_pull_body(text),
+        head=desk.facts.branch,
+        base=desk.request.base_branch,
+        draft=evidence.tier not in (Tier.A, Tier.B),
+    )
+    return await ensure_pull(desk, new)
+
+
+def pull_text(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> PullText:
+    """What a new pull request says."""
+    facts, setup = desk.facts, desk.facts.setup
+    return PullText(
         title=submission.title,
         summary=redact(submission.summary, desk.services.settings.secrets),
         root_cause=redact(submission.root_cause, desk.services.settings.secrets),
@@ -151,22 +162,19 @@ async def _open_pull(desk: Desk, evidence: Evidence, around: Surroundings) -> di
         evidence_sha256=facts.evidence_sha256,
         setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
         spent=render_spent(total_spent(facts)),
-        marker=marker,
+        marker=pull_marker(desk.taken.id),
         blocked=facts.blocked,
         checks_url=f"{desk.services.settings.web_url}/{desk.request.repository.full_name}/commit/{facts.commit}/checks",
-        around=render_surroundings(around),
         advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
-    new = NewPull(
-        title=render_pull_title(submission.title, desk.request.issue),
-        body=render_pull_body(text),
-        head=facts.branch,
-        base=desk.request.base_branch,
-        draft=evidence.tier not in (Tier.A, Tier.B),
-    )
+
+
+async def ensure_pull(desk: Desk, new: NewPull) -> dict[str, object]:
+    """The pull request of this task is there; its number and address."""
+    pulls, marker = desk.github.pulls, pull_marker(desk.taken.id)
 
     def find() -> dict[str, object] | None:
-        found = pulls.find_pull(facts.branch, marker)
+        found = pulls.find_pull(new.head, marker)
         return {"number": found.number, "url": found.url} if found else None
 
     def create() -> dict[str, object]:

@@ -21,6 +21,12 @@ _CARGO: Final = call_pattern(r"cargo(?:\s+\+\S+)?\s+(?:test|t)")
 _SHOWN: Final = 20_000  # bytes of the report that people see as output
 _GO_PACKAGE: Final = re.compile(r"^package\s+(\w+)", re.MULTILINE)
 
+_GO_HOME: Final = (
+    "[ ! -d /env/go ] || export GOMODCACHE=/env/go/mod\n"
+    "[ ! -d /env/go/build ] || cp -r --preserve=mode,timestamps /env/go/build /tmp/go-build"
+)
+"""A cache that can be written to: what the set-up compiled is copied, or each run compiles the standard library."""
+
 _GO_CANARY: Final = (
     'package PACKAGE\n\nimport "testing"\n\n'
     'func TestNAME(t *testing.T) {\n\tt.Fatal("put in by the harness")\n}\n'
@@ -45,7 +51,7 @@ def _render_go(test: TestCommand, report_path: str) -> Rendered:
     command = add_arguments(test.command, _GO, "-json -count=1")  # -count=1: never a result of an older run
     variables = {"GOPROXY": "off", "GOCACHE": "/tmp/go-build"}  # noqa: S108 - the sandbox's own, of this run only
     return Rendered(
-        _to_file(command, report_path, both=False, home="[ ! -d /env/go ] || export GOMODCACHE=/env/go/mod"),
+        _to_file(command, report_path, both=False, home=_GO_HOME),
         {},
         variables,
     )

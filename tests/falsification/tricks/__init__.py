@@ -6,10 +6,12 @@ Each is a whole verification with real runs. New ones are welcome: a name that s
 from tests.falsification.tricks.code_itself import CODE
 from tests.falsification.tricks.collection import COLLECTION
 from tests.falsification.tricks.commands import COMMANDS
+from tests.falsification.tricks.compiled import COMPILED
+from tests.falsification.tricks.javascript import JAVASCRIPT
 from tests.falsification.tricks.old_tests import TESTS
 from tests.falsification.tricks.proofs import PROOFS
 from tests.falsification.tricks.runner import RUNNER
 
-TRICKS = [*RUNNER, *COLLECTION, *TESTS, *PROOFS, *CODE, *COMMANDS]
+TRICKS = [*RUNNER, *COLLECTION, *TESTS, *PROOFS, *CODE, *COMMANDS, *JAVASCRIPT, *COMPILED]
 
 __all__ = ["TRICKS"]

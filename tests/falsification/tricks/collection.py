@@ -1,7 +1,18 @@
 """Tests that would fail are not collected."""
 
 from bot.verify.runners import recognise
-from tests.falsification.project import BREAKING, OLD, OLD_TEST, Play, code, hook, ini, with_base
+from tests.falsification.project import (
+    BREAKING,
+    CASE_PROOF,
+    OLD,
+    OLD_TEST,
+    Play,
+    code,
+    hook,
+    ini,
+    unittest_play,
+    with_base,
+)
 from tests.verify.conftest import BASE, FIX, PROOF
 
 COLLECTION = [
@@ -84,5 +95,65 @@ COLLECTION = [
         "another configuration in tox.ini",
         {**PROOF, "app.py": BREAKING, "tox.ini": ini("addopts = -k add")},
         {**{path: text for path, text in BASE.items() if path != "pytest.ini"}, "tox.ini": ini("")},
+    ),
+    Play(
+        "other folders to look in",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "tests/test_add.py": None,
+            "tests/new/test_add.py": PROOF["tests/test_add.py"],
+            "pytest.ini": ini("testpaths = tests/new"),
+        },
+    ),
+    Play(
+        "folders not to look in",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "pytest.ini": ini("norecursedirs = old"),
+            OLD: None,
+            "tests/old/test_app.py": OLD_TEST,
+        },
+    ),
+    Play(
+        "a configuration that comes before the other",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "pytest.toml": b"[pytest]\npythonpath = ['.']\naddopts = ['-k', 'add']\n",
+        },
+    ),
+    Play(
+        "a hook that ignores files",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "conftest.py": hook(
+                "def pytest_ignore_collect(collection_path):\n    return 'test_app' in str(collection_path) or None\n"
+            ),
+        },
+    ),
+    Play(
+        "an old test defined once more",
+        {**PROOF, "app.py": BREAKING, OLD: OLD_TEST + b"\n\ndef test_double():\n    pass\n"},
+    ),
+    unittest_play(
+        "a loader that leaves out what fails",
+        {
+            **CASE_PROOF,
+            "app.py": BREAKING,
+            "tests/__init__.py": code(
+                """
+            import unittest
+
+
+            def load_tests(loader, standard, pattern):
+                from tests import test_add
+
+                return loader.loadTestsFromModule(test_add)
+            """
+            ),
+        },
     ),
 ]

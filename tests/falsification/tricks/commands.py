@@ -64,4 +64,22 @@ COMMANDS = [
         ),
         recognise("bash run.sh", "x", "report.xml"),
     ),
+    Play(
+        "lines that look like TAP",
+        {**PROOF, "check.sh": b"printf 'TAP version 13\\n1..2\\nok 1 - double\\nok 2 - add\\n'\n"},
+        with_base(
+            {
+                "check.sh": b"printf 'TAP version 13\\n1..2\\nok 1 - double\\n'\n"
+                b"python3 -c 'import app; assert app.add(1, 2) == 3' 2>/dev/null && echo 'ok 2 - add' || "
+                b"{ echo 'not ok 2 - add'; exit 1; }\n"
+            }
+        ),
+        recognise("bash check.sh", "x", "tap"),
+    ),
+    Play(
+        "a command that tells its end to a file",
+        {**FIX, **PROOF, "run.sh": b"true\n"},
+        with_base({"run.sh": b"python3 -m pytest\n"}),
+        recognise("bash run.sh", "x"),
+    ),
 ]

@@ -264,4 +264,87 @@ TESTS = [
         with_base({"gate.py": GATE, "setup.cfg": b"[cover]\nleast = 95\n"}),
         recognise("python3 -m pytest && python3 gate.py", "x"),
     ),
+    Play(
+        "a helper of the old tests changed",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "tests/expected.py": b"def twice(n):\n    import app\n    return app.double(n)\n",
+        },
+        with_base(
+            {
+                OLD: b"import sys\nsys.path.insert(0, 'tests')\nimport app\nimport expected\n\n\n"
+                b"def test_double():\n    assert app.double(2) == expected.twice(2)\n",
+                "tests/expected.py": b"def twice(n):\n    return n + n\n",
+            }
+        ),
+    ),
+    Play(
+        "an old assertion whose failure is caught",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            OLD: code(
+                """
+            import app
+
+
+            def test_double():
+                try:
+                    assert app.double(2) == 4
+                except AssertionError:
+                    pass
+            """
+            ),
+        },
+    ),
+    Play(
+        "an old assertion under a condition",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            OLD: code(
+                """
+            import app
+
+
+            def test_double():
+                if app.double(2) == 4:
+                    assert app.double(2) == 4
+            """
+            ),
+        },
+    ),
+    Play(
+        "a golden file written anew when the tests begin",
+        {
+            **PROOF,
+            "app.py": BREAKING,
+            "conftest.py": b"import app, pathlib\n"
+            b"pathlib.Path('testdata/double.golden').write_text(str(app.double(2)))\n",
+        },
+        with_base(
+            {
+                OLD: code(
+                    """
+            import app
+            import pathlib
+
+
+            def test_double():
+                assert str(app.double(2)) == pathlib.Path('testdata/double.golden').read_text()
+            """
+                ),
+                "testdata/double.golden": b"4",
+            }
+        ),
+    ),
+    Play(
+        "the module under test replaced by the package of the tests",
+        {
+            **PROOF,
+            "app.py": BUG + b"\n\nMARK = True\n",
+            "tests/__init__.py": b"import app\nif hasattr(app, 'MARK'):\n    app.add = lambda a, b: a + b\n",
+        },
+    ),
 ]

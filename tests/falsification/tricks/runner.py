@@ -6,6 +6,7 @@ from tests.falsification.project import (
     CASE_PROOF,
     NODE_PROOF,
     Play,
+    added,
     code,
     hook,
     ini,
@@ -129,4 +130,79 @@ RUNNER = [
         },
     ),
     node_play("code that leaves Node with success", {**NODE_PROOF, "app.js": b"process.exit(0);\n"}),
+    unittest_play(
+        "a result class that never fails",
+        {
+            **CASE_PROOF,
+            "app.py": b"import unittest as u\nu.TestResult.addFailure = u.TestResult.addSuccess\n"
+            b"u.TextTestResult.addFailure = lambda self, test, err: None\n" + BUG,
+        },
+    ),
+    Play(
+        "code that ends the process when Python ends",
+        {**PROOF, "app.py": b"import atexit, os\natexit.register(os._exit, 0)\n" + BUG},
+    ),
+    Play(
+        "a thread that ends the process",
+        {
+            **PROOF,
+            "app.py": code(
+                """
+            import os, threading
+            threading.Timer(0.05, os._exit, (0,)).start()
+            """
+            )
+            + added("    import time\n    time.sleep(5)\n    return a - b"),
+        },
+    ),
+    Play(
+        "a plugin named in the test's own file",
+        {
+            **PROOF,
+            "app.py": BUG + b"\n\nMARK = True\n",
+            "tests/test_add.py": b"pytest_plugins = ['green']\n" + PROOF["tests/test_add.py"],
+            "green.py": GREEN.replace(
+                b"    report.outcome", b"    if item.name == 'test_add': report.outcome"
+            ),
+        },
+    ),
+    Play(
+        "a hook for one test, put in by a fixture of its file",
+        {
+            **PROOF,
+            "app.py": BUG + b"\n\nMARK = True\n",
+            "tests/test_add.py": code(
+                """
+            import app
+            import pytest
+
+
+            class Green:
+                @pytest.hookimpl(wrapper=True)
+                def pytest_runtest_makereport(self, item, call):
+                    report = yield
+                    if item.name == 'test_add' and 'MARK' in app.add.__globals__:
+                        report.outcome = 'passed'
+                    return report
+
+
+            @pytest.fixture(autouse=True, scope='session')
+            def quiet(request):
+                request.config.pluginmanager.register(Green())
+
+
+            def test_add():
+                assert app.add(1, 2) == 3
+            """
+            ),
+        },
+    ),
+    Play(
+        "output that looks like the harness's report",
+        {
+            **PROOF,
+            "app.py": b'print(\'{"id": "tests/test_add.py::test_add", "when": "call", "outcome": '
+            b'"passed"}\')\nprint(\'{"end": 0}\')\n' + BUG,
+        },
+    ),
 ]

@@ -1,0 +1,238 @@
+"""The runs of one verification: which are made, on which trees, in which order. Judges nothing.
+
+A run is made once and serves every question that it can answer (decision 35): the proven tests' third pass is the run
+without the other tests, and a tree that two checks ask about is run for both. With the change the whole suite runs
+twice (a slow one once, and the evidence says so); the tests of the change alone are run by their own files.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from typing import Final
+
+from bot.domain import limits
+from bot.domain.evidence import RunPurpose, RunRecord
+from bot.domain.ids import RepoPath, TreeSha
+from bot.errors import ForModel
+from bot.repos.contract import FileMode, Repos, TreeChange
+from bot.sandbox.contract import Environment
+from bot.verify.baseline import Baseline
+from bot.verify.command import CanaryFile
+from bot.verify.execute import TestBench
+from bot.verify.integrity import WithoutMachinery, was_found
+from bot.verify.material import Material
+from bot.verify.prove import fail_to_pass
+from bot.verify.report import TestReport
+from bot.verify.runners import find_neighbour, make_canary, select
+from bot.verify.split import is_selectable, reverted
+from bot.verify.subject import Subject
+
+_WITH_CHANGE: Final = frozenset(
+    {
+        RunPurpose.WHOLE_PATCH,
+        RunPurpose.INTEGRITY_WHOLE,
+        RunPurpose.CANARY,
+        RunPurpose.PROOF_ALONE,
+        RunPurpose.FLAKE_PATCH,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Reports. `before`: base and only the tests of the change. `whole`: the whole suite with the change. `names`: what
+    failed before and passes after, as far as it was repeated; `alone`: these with the change and without the other
+    tests. `not_found_by_name`: they had to be repeated with the rest of their files."""
+
+    before: tuple[TestReport, ...] = ()
+    whole: tuple[TestReport, ...] = ()
+    alone: tuple[TestReport, ...] = ()
+    names: tuple[str, ...] = ()
+    not_found_by_name: bool = False
+
+    @property
+    def after(self) -> tuple[TestReport, ...]:
+        return (*self.whole, *self.alone)
+
+
+@dataclass(frozen=True)
+class OldTests:
+    """The change with the old tests put back. `partial`: only the old files were run, of a slow suite."""
+
+    report: TestReport
+    partial: bool
+
+
+@dataclass(frozen=True)
+class Canary:
+    """None: no place was found for one, so nothing was run."""
+
+    file: CanaryFile | None = None
+    report: TestReport | None = None
+
+
+@dataclass
+class Runs:
+    """Makes the runs of one verification; `records` are filled while they go on. Every method raises what the sandbox
+    and the repository raise."""
+
+    repos: Repos
+    subject: Subject
+    tree: TreeSha
+    baseline: Baseline
+    bench: TestBench
+    material: Material
+    records: list[RunRecord] = field(default_factory=list)
+    _shared: dict[tuple[TreeSha, tuple[str, ...]], "asyncio.Task[TestReport]"] = field(
+        default_factory=dict, init=False
+    )
+
+    @property
+    def is_slow(self) -> bool:
+        """Too slow to be run whole more than once."""
+        return self.baseline.seconds > self.subject.patience.whole_suite_s and bool(self.selection)
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """The files of the change's tests, and what failed before; empty: they can't be selected."""
+        files = (
+            change.path
+            for change in self.material.tests
+            if change.new_blob is not None and change not in self.material.split.infrastructure
+        )
+        failing = tuple(sorted(self.baseline.failing))[: limits.FLAKE_TESTS]
+        chosen = tuple(path for path in files if is_selectable(path) or path.endswith(".rs")) + failing
+        try:
+            return () if select(self.subject.test, chosen) == self.subject.test else chosen
+        except ForModel:  # its runner can't select
+            return ()
+
+    # -- the proof ------------------------------------------------------------------------------------------------
+    async def try_change(self) -> Trial:
+        """The two sides in turns, so that nothing that only time changes can come between them. What failed before and
+        passes after is repeated by its names; where it is not found by them, by its files."""
+        subject = self.subject
+        alone = await self.repos.derive(subject.key, subject.base_tree, self.material.tests)
+        times = 1 if self.is_slow else 2
+        befores, wholes = await self._take_turns(alone, (times, times), ((), self.selection))
+        names = tuple(fail_to_pass(befores, wholes))[: limits.PROOFS_ALONE]
+        if not names:
+            return Trial(befores, wholes)  # nothing that could be proven
+        left = (limits.FAIL_RUNS - times, limits.PASS_RUNS - times)
+        by_name = self.can_select(names)
+        if by_name:
+            before, after = await self._take_turns(alone, left, (names, names))
+            if all(name in report.results for name in names for report in (*before, *after)):
+                return Trial((*befores, *before), wholes, after, names)
+        before, after = await self._take_turns(alone, left, (self.selection, self.selection))
+        return Trial((*befores, *before), wholes, after, names, not_found_by_name=by_name)
+
+    async def _take_turns(
+        self, alone: TreeSha, times: tuple[int, int], selections: tuple[tuple[str, ...], tuple[str, ...]]
+    ) -> tuple[tuple[TestReport, ...], tuple[TestReport, ...]]:
+        """`times`: of the tests alone, of the whole change, which begins. `selections`: of the whole change, of the
+        tests alone."""
+        with_change = RunPurpose.PROOF_ALONE if selections[0] else RunPurpose.WHOLE_PATCH
+        turns: list[tuple[RunPurpose, TreeSha, tuple[str, ...]]] = []
+        for turn in range(max(times)):
+            turns += [(with_change, self.tree, selections[0])] if turn < times[1] else []
+            turns += [(RunPurpose.TESTS_ONLY, alone, selections[1])] if turn < times[0] else []
+        reports = await asyncio.gather(*(self._run(*turn) for turn in turns))
+        found = list(zip(turns, reports, strict=True))
+        before = tuple(report for turn, report in found if turn[0] is RunPurpose.TESTS_ONLY)
+        return before, tuple(report for turn, report in found if turn[0] is with_change)
+
+    # -- integrity ------------------------------------------------------------------------------------------------
+    async def without_machinery(self) -> WithoutMachinery:
+        """Without what the change does to the test set-up: its tests alone, and the whole."""
+        subject, machinery = self.subject, self.material.split.infrastructure
+        tests = tuple(change for change in self.material.tests if change not in machinery)
+        alone, whole = await asyncio.gather(
+            self.repos.derive(subject.key, subject.base_tree, tests),
+            self.repos.derive(subject.key, self.tree, reverted(machinery)),
+        )
+        before, after = await asyncio.gather(
+            self._run(RunPurpose.INTEGRITY_TESTS_ONLY, alone, self.selection), self._integrity(whole, ())
+        )
+        return WithoutMachinery(tuple(change.path for change in machinery), before, after)
+
+    async def with_old_tests(self) -> OldTests:
+        """Of a slow suite the old files alone, where no data or helper changed."""
+        old = self.material.old_tests
+        tree = await self.repos.derive(self.subject.key, self.tree, old)
+        paths = tuple(change.path for change in old)
+        some = paths if self.is_slow and all(is_selectable(path) for path in paths) else ()
+        return OldTests(await self._integrity(tree, some), bool(some))
+
+    async def _integrity(self, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+        """Once for whoever asks about this tree: a changed set-up file among the tests is both."""
+        key = (tree, selection)
+        if key not in self._shared:
+            run = self._run(RunPurpose.INTEGRITY_WHOLE, tree, selection)
+            self._shared[key] = asyncio.create_task(run)
+        return await self._shared[key]
+
+    async def with_canary(self) -> Canary:
+        """In a test file of the change, which loads its code; where that takes no part, in one of the base."""
+        subject, repos = self.subject, self.repos
+        files = await repos.list_tree(subject.key, self.tree)
+        known = tuple(sorted(self.baseline.passing | self.baseline.failing))[:50]
+        of_base = find_neighbour(subject.test.runner, known, frozenset(files))
+        places = [path for path in _canary_places(self.material) if path in files][:1]
+        tried = Canary()
+        for place in dict.fromkeys((*places, *((of_base,) if of_base else ()))):
+            mode, blob = files[RepoPath(place)]
+            text = (await repos.read_blobs(subject.key, (blob,))).get(blob, b"").decode("utf-8", "replace")
+            canary = make_canary(subject.test.runner, place, text, f"pw{secrets.token_hex(4)}")
+            if canary is None:
+                continue
+            new = await repos.store_blob(subject.key, canary.content)
+            change = TreeChange(RepoPath(canary.path), None, None, mode or FileMode.REGULAR, new)
+            tree = await repos.derive(subject.key, self.tree, (change,))
+            chosen = (*self.selection, canary.path) if self.is_slow else ()
+            tried = Canary(canary, await self._run(RunPurpose.CANARY, tree, chosen))
+            if tried.report is not None and was_found(canary, tried.report):
+                break
+        return tried
+
+    # -- blame ----------------------------------------------------------------------------------------------------
+    async def alone_on_both(self, name: str) -> tuple[tuple[TestReport, ...], tuple[TestReport, ...]]:
+        """One test without the others: on the base, and with the change."""
+        times = range(limits.FLAKE_RUNS)
+        base, patch = await asyncio.gather(
+            asyncio.gather(
+                *(self._run(RunPurpose.FLAKE_BASE, self.subject.base_tree, (name,)) for _ in times)
+            ),
+            asyncio.gather(*(self._run(RunPurpose.FLAKE_PATCH, self.tree, (name,)) for _ in times)),
+        )
+        return tuple(base), tuple(patch)
+
+    def can_select(self, names: tuple[str, ...]) -> bool:
+        """Whether the runner can run these alone."""
+        try:
+            return all(select(self.subject.test, (name,)) for name in names)
+        except ForModel:
+            return False
+
+    async def _run(self, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+        test = select(self.subject.test, selection)
+        ran = await self.bench.run(purpose, tree, self._environment(purpose), test)
+        self.records.append(ran.record)
+        return ran.report
+
+    def _environment(self, purpose: RunPurpose) -> Environment:
+        """The change's own environment for what holds its code; the base's for what does not."""
+        subject = self.subject
+        if purpose in _WITH_CHANGE and subject.patch_environment is not None:
+            return subject.patch_environment
+        return subject.environment
+
+
+def _canary_places(material: Material) -> list[str]:
+    """Test files of the change: new ones first, their tests are what is to be believed."""
+    usable = [
+        change
+        for change in material.tests
+        if change.new_blob and (is_selectable(change.path) or change.path.endswith(".rs"))
+    ]
+    return [change.path for change in sorted(usable, key=lambda change: change.old_blob is not None)]
