@@ -215,6 +215,12 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
+EXPLANATIONS_A_DAY: Final = (
+    3  # to one person without write access, in one repository: who did not read three will not
+)
+EXPLANATIONS_AN_HOUR: Final = (
+    20  # in one repository, to all of them: a wave of strangers is not answered one by one
+)
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
 KEEP_DELIVERIES_S: Final = 30 * 86_400.0  # ten times what GitHub can redeliver

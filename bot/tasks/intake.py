@@ -24,6 +24,7 @@ from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
 from bot.domain.commands import CommandWord
+from bot.domain.explanations import Explanations
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.repo_config import RepoConfig
@@ -83,8 +84,10 @@ class Intake:
     executor: Executor
     now: Callable[[], float]
     give_up_s: float = limits.INTAKE_GIVE_UP_S
+    explanations: Explanations = field(default_factory=Explanations)
     _not_before: dict[DeliveryId, float] = field(default_factory=dict, init=False)
     _first_tried: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+    _explained: dict[DeliveryId, bool] = field(default_factory=dict, init=False)
     _untold: dict[DeliveryId, tuple[Delivery, RefusedRequest]] = field(default_factory=dict, init=False)
 
     async def decide_waiting(self) -> int:
@@ -122,6 +125,7 @@ class Intake:
             await self._put_off(delivery)
             return False
         self._not_before.pop(delivery.id, None)
+        self._explained.pop(delivery.id, None)
         if delivery.id not in self._untold:
             self._first_tried.pop(delivery.id, None)
         return started
@@ -247,11 +251,22 @@ class Intake:
     ) -> None:
         """What somebody without write access asks for is kept, until somebody with it releases it."""
         refused = _as_refused(_asked(decision), refusal)
+        silent = refusal is Refusal.NO_WRITE_ACCESS and not self._may_explain(delivery, refused)
         if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
-            await self._tell(delivery, refused)
+            if not silent:
+                await self._tell(delivery, refused)
             await self._call(self.deliveries.hold, delivery.id, decision, refusal, self.now())
+        elif silent:
+            await self._call(self.deliveries.refuse, delivery.id, refusal, self.now(), refused.word)
         else:
             await self._refuse(delivery, refused)
+
+    def _may_explain(self, delivery: Delivery, refused: RefusedRequest) -> bool:
+        """A delivery that is tried again has its place already."""
+        if delivery.id not in self._explained:
+            allowed = self.explanations.take(refused.repository.id, refused.login, self.now())
+            self._explained[delivery.id] = allowed
+        return self._explained[delivery.id]
 
     async def _answer(self, delivery: Delivery, reply: Reply) -> bool:
         """An answer without a mention. Those who may not give one are not told: they only talked on an issue."""

@@ -31,7 +31,8 @@ def test_the_issues_milestone_chooses_the_base_and_a_strangers_words_do_not(tmp_
         seed = world.hub.seed
         seed.commit(NAME, {"only-there.txt": b"x"}, "Release", "release/1.2")
         seed.commit(NAME, {"not-there.txt": b"x"}, "Old", "old")
-        world.issue = seed.open_issue(NAME, "eve", "Sums are wrong", "Base: old")
+        seed.add_person("zoe")
+        world.issue = seed.open_issue(NAME, "zoe", "Sums are wrong", "Base: old")
         seed.set_milestone(NAME, world.issue, "1.2")
         world.comment("ada", "@agent fix this")
         assert world.wait_until_over().outcome == "proven"

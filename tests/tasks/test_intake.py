@@ -784,3 +784,17 @@ async def test_while_our_pull_request_is_open_the_issue_is_no_place_for_a_furthe
     again = room.handled("again")
     assert again is not None
     assert again.verdict is Verdict.TASK
+
+
+async def test_a_stranger_who_asks_everywhere_is_told_a_few_times_and_every_request_is_kept(
+    room: Room,
+) -> None:
+    intake = room.intake(Permission.READ)
+    for number in range(1, 6):
+        room.store(f"s{number}", comment_payload(number, issue=number))
+        await intake.decide_waiting()
+        handled = room.handled(f"s{number}")
+        assert handled is not None
+        assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.NO_WRITE_ACCESS)
+    assert room.teller.told == [Refusal.NO_WRITE_ACCESS] * 3
+    assert Tasks(room.database).find_held("10#5") is not None
