@@ -62,6 +62,7 @@ from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.maintenance.steps import MaintenanceSteps
+from bot.tasks.measured import MeasuredModel, MeasuredSandbox
 from bot.tasks.metrics import WorkerMetrics
 from bot.tasks.queue_notices import QueueNotices
 from bot.tasks.refuser import GitHubDesk
@@ -118,7 +119,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         stack.callback(database.close)
         forge = open_forge(settings)
         stack.callback(forge.close)
-        metrics = WorkerMetrics(database, time.time)
+        metrics = WorkerMetrics(database, time.time, forge.quota.least)
         if settings.metrics_port:
             stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
         executor = ThreadPoolExecutor(_THREADS, "blocking")
@@ -128,19 +129,22 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         for name in settings.models if settings.recording is None else ():
             other = settings.model_copy(update={"model": name})
             named[name] = await stack.enter_async_context(open_model(other))
+        watched = {name: MeasuredModel(model, metrics.observe_model) for name, model in named.items()}
+        ledger = Ledger(Effects(database), executor, time.time, times.ledger)
+        ledger.observe_retry = metrics.observe_retry
         services = Services(
             settings=_change_settings(settings),
             repos=GitRepos(settings.data_dir / "repos", owner_uid(settings)),
-            sandbox=sandbox,
+            sandbox=MeasuredSandbox(sandbox, metrics.observe_command),
             forge=forge,
-            models=models,
+            models=tuple(MeasuredModel(model, metrics.observe_model) for model in models),
             clock=SystemClock(),
             tasks=Tasks(database),
             events=Events(database),
-            ledger=Ledger(Effects(database), executor, time.time, times.ledger),
+            ledger=ledger,
             executor=executor,
             work_trees=WorkTrees(database),
-            named=named,
+            named=watched,
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
@@ -180,6 +184,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 ),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
+                observe_wait=metrics.observe_wait,
                 operator=_operator_says(settings, tuple(named)),
             ),
         )

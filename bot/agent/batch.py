@@ -137,6 +137,9 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
         "findings": [
             asdict(answer.result.finding) for answer in answers if answer.result and answer.result.finding
         ],
+        "settled": [
+            asdict(answer.result.settled) for answer in answers if answer.result and answer.result.settled
+        ],
         "tree": tree,
         "submission": render_submission(submission) if submission else None,
         "seconds": spent.seconds,
@@ -145,7 +148,10 @@ def _render(state: State, answers: list[_Answer], tree: TreeSha, spent: Spent, d
 
 def _is_still(state: State, answers: list[_Answer], tree: TreeSha) -> bool:
     """Told at the fifteenth such reply, and again after as many more."""
-    reads = any(answer.tool in ("read_file", "report_finding") and not answer.fault for answer in answers)
+    reads = any(
+        answer.tool in ("read_file", "report_finding", "settle_finding") and not answer.fault
+        for answer in answers
+    )
     return tree == state.tree and not reads and (state.still + 1) % limits.STILL_TURNS == 0
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from bot.agent.stack_traces import Region
 from bot.domain.budget import Budget, Spent
-from bot.domain.findings import Finding
+from bot.domain.findings import Finding, Shown
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.llm.contract import Model
@@ -116,6 +116,11 @@ class TestRunner(Protocol):
         already rendered as a difference against the baseline. Raises ForModel when nothing could run."""
         ...
 
+    async def reproduce(self, script: str) -> Shown:
+        """Run a script over the files that the work began with, and over those of its base: each in a fresh
+        workspace, so that nothing which the model left behind takes part."""
+        ...
+
 
 class Snapshots(Protocol):
     async def take(self) -> TreeSha:
@@ -212,6 +217,25 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True)
+class EarlierFinding:
+    """What a review said before. `number`: by which the model settles it; 0: a person waved it off."""
+
+    number: int
+    place: str  # path:line
+    priority: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the model says about an earlier finding."""
+
+    number: int
+    mended: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class AgentTask:
     """Everything that the first messages say."""
 
@@ -230,6 +254,10 @@ class AgentTask:
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
     so_far: str = ""  # what was done on this pull request before, in the harness's words
     mode: Mode = Mode.CHANGE
+    rules: tuple[tuple[str, str], ...] = ()  # for reviews: (path of the AGENTS.md, text), root to leaf
+    since: str = ""  # the commit that the last review saw, when only what is new is looked at
+    news: str = ""  # the diff since then, which its git can't show
+    earlier_findings: tuple[EarlierFinding, ...] = ()
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
 
 
@@ -269,6 +297,7 @@ class Finished:
     tree: TreeSha
     spent: Spent
     findings: tuple[Finding, ...] = ()  # of a review
+    settled: tuple[Settled, ...] = ()  # earlier ones; the last word on each number holds
 
 
 @dataclass(frozen=True)

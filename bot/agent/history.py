@@ -10,12 +10,12 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any, assert_never
 
-from bot.agent.contract import Event, EventKind, Submission, SubmitOutcome
+from bot.agent.contract import Event, EventKind, Settled, Submission, SubmitOutcome
 from bot.agent.loopguard import Circle, decide_circle
 from bot.agent.records import Records, note_output, note_plan
 from bot.domain import limits
 from bot.domain.budget import Spent, add_reply
-from bot.domain.findings import Finding, Priority
+from bot.domain.findings import Finding, Priority, Shown
 from bot.domain.ids import TreeSha
 from bot.errors import Bug
 from bot.llm.contract import (
@@ -96,6 +96,7 @@ class State:
     submission: Submission | None = None
     questions: tuple[str, ...] = ()  # asked, and not answered yet
     findings: tuple[Finding, ...] = ()  # that a review has kept
+    settled: tuple[Settled, ...] = ()  # earlier findings, in the order of saying
     asked: int = 0  # how often people were asked
     streaks: Streaks = field(default_factory=Streaks)
     prints: tuple[str, ...] = ()
@@ -248,7 +249,7 @@ def _outputs(state: State, body: JsonObject) -> State:
     moved = (
         body["tree"] != state.tree
         or records.read_paths != state.records.read_paths
-        or bool(body.get("findings"))
+        or bool(body.get("findings") or body.get("settled"))
     )
     state = _grown(state, *(ToolOutput(output["call_id"], output["text"]) for output in outputs))
     return replace(
@@ -257,6 +258,7 @@ def _outputs(state: State, body: JsonObject) -> State:
         records=records,
         questions=questions,
         findings=(*state.findings, *map(parse_finding, body.get("findings", ()))),
+        settled=(*state.settled, *(Settled(**one) for one in body.get("settled", ()))),
         asked=state.asked + bool(questions),
         pending=None,
         tree=TreeSha(body["tree"]),
@@ -319,7 +321,10 @@ def _stubbed(message: Message, stubs: dict[str, str]) -> Message:
 
 
 def parse_finding(body: JsonObject) -> Finding:
-    return Finding(**{**body, "priority": Priority(body["priority"])})
+    shown = body.get("shown")
+    return Finding(
+        **{**body, "priority": Priority(body["priority"]), "shown": Shown(**shown) if shown else None}
+    )
 
 
 def render_submission(submission: Submission) -> JsonObject:

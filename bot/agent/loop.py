@@ -193,6 +193,7 @@ class _Loop:
             read_paths=self.state.records.read_paths,
             asked=self.state.asked,
             findings=len(self.state.findings),
+            settleable=frozenset(one.number for one in self.task.earlier_findings if one.number),
         )
         names = {spec.name for spec in self.state.tools}
         tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)
@@ -206,7 +207,8 @@ class _Loop:
     def _finished(self) -> End:
         if self.state.submission is None:
             raise Bug("the run is done without a submission")
-        return Finished(self.state.submission, self.state.tree, self.state.spent, self.state.findings)
+        state = self.state
+        return Finished(self.state.submission, state.tree, state.spent, state.findings, state.settled)
 
     def _exhausted(self, outcome: Outcome, detail: str) -> End:
         """No work is lost: the recorded tree is the work tree, because a snapshot follows each batch."""

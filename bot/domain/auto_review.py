@@ -6,6 +6,7 @@ The authority is the file on the default branch, which only people with write ac
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from bot.domain.paths import matches_any
 from bot.domain.repo_config import Moment, ReviewConfig
 from bot.domain.tasks import TaskRequest
 
@@ -32,3 +33,8 @@ def wants_review(config: ReviewConfig, auto: AutoReview) -> bool:
         and (not config.labels or any(label.casefold() in labels for label in config.labels))
         and auto.author.casefold() not in {author.casefold() for author in config.skip_authors}
     )
+
+
+def touches_paths(config: ReviewConfig, changed: tuple[str, ...]) -> bool:
+    """Whether the path filter lets it through, too: one of the `changed` files is enough."""
+    return not config.paths or any(matches_any(path, config.paths) for path in changed)

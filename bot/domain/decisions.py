@@ -83,11 +83,21 @@ class Closed:
         return render_active_key(self.repository, self.issue)
 
 
+@dataclass(frozen=True)
+class Removed:
+    """The App has lost an account (`repositories` None) or some repositories of one: what runs there is over."""
+
+    installation: InstallationId
+    repositories: tuple[RepositoryId, ...] | None
+    detail: str
+
+
 class Button:
     """Identifiers of our check runs' buttons; GitHub takes 20 characters."""
 
     STOP: Final = "stop"
     RETRY: Final = "retry"
+    FIX: Final = "fix"  # of a review that found something
 
 
 @dataclass(frozen=True)
@@ -103,4 +113,4 @@ class Pressed:
     check: int
 
 
-Decision = TaskRequest | AutoReview | Control | Closed | Pressed | IgnoredDelivery | RefusedRequest
+Decision = TaskRequest | AutoReview | Control | Closed | Removed | Pressed | IgnoredDelivery | RefusedRequest

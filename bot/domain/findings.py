@@ -8,6 +8,7 @@ review's own text.
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,9 +31,20 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """How a reproduction ended (`exit 1`, `timeout`) when the harness ran it over the head and over its base, and the
+    end of what it printed over the head."""
+
+    head: str
+    base: str
+    output: str = ""
+
+
+@dataclass(frozen=True)
 class Finding:
     """`start` and `end`: line numbers from 1, both included, of the new file (of the old one if it is deleted).
-    `suggestion` replaces exactly those lines; empty is none."""
+    `snippet`: text that stands on these lines, as far as the model copied it. `suggestion` replaces exactly those
+    lines; empty is none. `reproduction` is a script for bash, `shown` what came of it."""
 
     path: str
     start: int
@@ -42,6 +54,8 @@ class Finding:
     body: str
     suggestion: str = ""
     reproduction: str = ""
+    snippet: str = ""
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -87,21 +101,23 @@ def arrange_findings(
 
 
 def anchor(finding: Finding, diff: tuple[FileDiff, ...]) -> Anchored | None:
-    """On the part of its lines that one hunk shows; None when no hunk shows any. A suggestion survives only
-    where all its lines are shown: else it would replace the wrong ones."""
+    """On the part of its lines that one hunk shows; None when no hunk shows any, or when they are all shown and do
+    not hold the snippet: a comment on the wrong lines is worse than none. A suggestion survives only where all its
+    lines are shown: else it would replace the wrong ones."""
     file = next((one for one in diff if one.path == finding.path), None)
     if file is None:
         return None
     side = Side.RIGHT if file.new else Side.LEFT
     wanted = range(finding.start, finding.end + 1)
-    best: list[int] = []
+    best: dict[int, str] = {}
     for hunk in file.hunks:
-        shown = [number for number in _numbers(hunk, side) if number in wanted]
+        shown = {number: text for number, text in _lines(hunk, side) if number in wanted}
         best = max(best, shown, key=len)
-    if not best:
+    complete = len(best) == len(wanted)
+    if not best or (complete and not holds_snippet("\n".join(best.values()), finding.snippet)):
         return None
-    whole = len(best) == len(wanted) and side is Side.RIGHT
-    moved = replace(finding, start=best[0], end=best[-1], suggestion=finding.suggestion if whole else "")
+    whole = complete and side is Side.RIGHT
+    moved = replace(finding, start=min(best), end=max(best), suggestion=finding.suggestion if whole else "")
     if finding.suggestion and not whole:
         moved = replace(moved, body=f"{finding.body}\n\nProposed:\n\n{_indented(finding.suggestion)}")
     return Anchored(moved, side)
@@ -113,10 +129,17 @@ def fingerprint(finding: Finding) -> str:
     return hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _numbers(hunk: DiffHunk, side: Side) -> list[int]:
-    """Lines of one side that the hunk shows, in order."""
-    both = ((line.new if side is Side.RIGHT else line.old) for line in hunk.lines)
-    return [number for number in both if number is not None]
+def holds_snippet(lines: str, snippet: str) -> bool:
+    """Whether the text of the lines holds the snippet; blanks do not count, models lose them."""
+    return "".join(snippet.split()) in "".join(lines.split())
+
+
+def _lines(hunk: DiffHunk, side: Side) -> Iterator[tuple[int, str]]:
+    """Lines of one side that the hunk shows, in order, with their numbers."""
+    for line in hunk.lines:
+        number = line.new if side is Side.RIGHT else line.old
+        if number is not None:
+            yield number, line.text
 
 
 def _without_repetitions(findings: list[Finding]) -> list[Finding]:
@@ -138,9 +161,13 @@ def _same(one: Finding, other: Finding) -> bool:
         one.start <= other.end + limits.FINDING_NEAR_LINES
         and other.start <= one.end + limits.FINDING_NEAR_LINES
     )
-    words, others = _words(one.title), _words(other.title)
-    shared = len(words & others) / max(1, len(words | others))
-    return near and shared >= limits.FINDING_SAME_WORDS
+    return near and says_the_same(one.title, other.title)
+
+
+def says_the_same(one: str, other: str) -> bool:
+    """Whether two titles mean one fault."""
+    words, others = _words(one), _words(other)
+    return len(words & others) / max(1, len(words | others)) >= limits.FINDING_SAME_WORDS
 
 
 def _words(title: str) -> frozenset[str]:

@@ -178,6 +178,10 @@ QUESTION_ROUNDS: Final = 3  # of one task: who is asked a fourth time would rath
 STEERING_BYTES: Final = 8 * KIB  # of one message of a person to a running task
 FINDINGS: Final = 12  # comments of one review: more are not read, and the worst stand first
 REVIEW_THREADS: Final = 500  # of one pull request that are read: ten pages; more can't be kept apart
+REVIEW_NEWS_BYTES: Final = 48 * KIB  # of what is new since the last review: about 1,000 lines
+REVIEW_OBJECTORS: Final = 20  # people whose word about findings is asked about: more never speak on one
+REPRODUCTION_S: Final = 60.0  # of one run: what takes longer to show a fault is no reproduction
+REPRODUCTION_OUTPUT: Final = 1_500  # characters of its end that people are shown: an assertion with its trace
 FINDINGS_KEPT: Final = 50  # that a model may report in one review before it is told to end
 FINDING_NEAR_LINES: Final = 3  # as far apart two findings may still be about the same place
 FINDING_SAME_WORDS: Final = 0.6  # share of common words from which on two titles say the same
@@ -215,12 +219,8 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
-EXPLANATIONS_A_DAY: Final = (
-    3  # to one person without write access, in one repository: who did not read three will not
-)
-EXPLANATIONS_AN_HOUR: Final = (
-    20  # in one repository, to all of them: a wave of strangers is not answered one by one
-)
+EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either
+EXPLANATIONS_AN_HOUR: Final = 20  # in one repository, to all of them: a wave is not answered one by one
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
 KEEP_DELIVERIES_S: Final = 30 * 86_400.0  # ten times what GitHub can redeliver

@@ -72,7 +72,7 @@ class Ignored(StrEnum):
     BOT_SENDER = "bot_sender"
     NOT_INSTALLED = "not_installed"  # the payload names no installation
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
-    NOTHING_TO_END = "nothing_to_end"  # an issue was closed on which nothing ran
+    NOTHING_TO_END = "nothing_to_end"  # an issue was closed, or the App removed, where nothing ran
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
     NOT_CONFIGURED = "not_configured"  # the repository's file does not ask for it
     EDITED = "edited"  # the text is not the one that was first written (law 6)

@@ -10,6 +10,8 @@ Sources: git's `verify_path`, `is_ntfs_dotgit` and `is_hfs_dotgit` (CVE-2014-939
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import Final
 
 from bot.domain import limits
@@ -33,6 +35,14 @@ class UnsafePath(ValueError):
         shown = text if len(text) <= 120 else text[:120] + "…"
         super().__init__(f"{shown!a} is not a usable path: {reason}")
         self.reason = reason
+
+
+def matches_any(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a pattern of the repository's file means this path; one with a slash at its end means all below."""
+    return any(
+        fnmatchcase(path, pattern) or (pattern.endswith("/") and path.startswith(pattern))
+        for pattern in patterns
+    )
 
 
 def is_dotgit(part: str) -> bool:

@@ -149,6 +149,19 @@ class CheckRunPayload(Sent):
     requested_action: ActionPart
 
 
+class LostRepositoryPart(_Part):
+    id: Id
+
+
+class InstallationPayload(_Part):
+    """Events `installation` and `installation_repositories`, which every App is sent. Of no one repository."""
+
+    action: str
+    installation: InstallationPart
+    sender: SenderPart
+    repositories_removed: tuple[LostRepositoryPart, ...] = ()
+
+
 class IssueCommentPayload(_Delivery):
     """Event `issue_comment`: on issues and on pull requests, which are issues too."""
 

@@ -103,6 +103,11 @@ class ReviewConfig(BaseModel):
     )
     labels: tuple[str, ...] = Field(default=(), description="Only pull requests with one of these labels.")
     skip_authors: tuple[str, ...] = Field(default=(), description="Never those of these people.")
+    paths: tuple[str, ...] = Field(
+        default=(),
+        description="Only pull requests that change a file of these (`src/`, `*.sql`); a slash at the end means "
+        "everything below.",
+    )
     least: Priority = Field(default=Priority.P3, description="Say nothing that is less urgent than this.")
     most: int = Field(
         default=FINDINGS, ge=1, le=FINDINGS, description="Findings of one review; the most urgent come first."

@@ -4,7 +4,7 @@ The ways in: a newly created comment, a newly opened issue or pull request, both
 agent; a label that a person puts on; a machine user that a person assigns or asks for a review; a button of our own
 check run (law 6). Whether the person may is not decided
 here: `domain.access`, after GitHub was asked. Ask first also for a `RefusedRequest`: strangers are not answered at
-length. Closing needs no asking: whoever could close the issue may end the work on it.
+length. Closing and removing the App need no asking: whoever could do that may end the work on it.
 
 Must never: start from an edited text, from a bot, or from a text that an app wrote in a person's name.
 """
@@ -27,6 +27,7 @@ from bot.domain.decisions import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     Reply,
 )
 from bot.domain.flags import FlagFault
@@ -34,6 +35,7 @@ from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
+    InstallationPayload,
     IssueCommentPayload,
     IssuePart,
     IssuesPayload,
@@ -51,6 +53,7 @@ __all__ = [
     "IgnoredDelivery",
     "Pressed",
     "RefusedRequest",
+    "Removed",
     "Reply",
     "as_refused",
     "decide_trigger",
@@ -68,6 +71,8 @@ _ACTIONS: Final = {
     "issues": frozenset({"opened", "labeled", "assigned", "closed", "deleted", "transferred"}),
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
+    "installation": frozenset({"deleted", "suspend"}),
+    "installation_repositories": frozenset({"removed"}),
 }
 _OVER: Final = frozenset({"closed", "deleted", "transferred"})
 
@@ -100,6 +105,8 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
                 return _decide_issue(IssuesPayload.model_validate(payload), handle)
             case "pull_request":
                 return _decide_pull(PullRequestPayload.model_validate(payload), handle)
+            case "installation" | "installation_repositories":
+                return _decide_removed(InstallationPayload.model_validate(payload))
             case _:
                 return _decide_button(CheckRunPayload.model_validate(payload))
     except ValidationError as error:
@@ -266,11 +273,23 @@ def _named_once(kind: str, payload: Sent, issue: IssuePart, what: str) -> str:
     return f"{kind}{payload.repository.id}-{issue.number}-{token}"
 
 
+def _decide_removed(payload: InstallationPayload) -> Removed:
+    lost = tuple(RepositoryId(one.id) for one in payload.repositories_removed)
+    installation, login = InstallationId(payload.installation.id), payload.sender.login
+    match payload.action:
+        case "deleted":
+            return Removed(installation, None, f"The App was removed by {login}.")
+        case "suspend":
+            return Removed(installation, None, f"The App was suspended by {login}.")
+        case _:
+            return Removed(installation, lost, f"The repository was taken from the App by {login}.")
+
+
 def _decide_button(payload: CheckRunPayload) -> Decision:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
     button = payload.requested_action.identifier
-    if button not in (Button.STOP, Button.RETRY):
+    if button not in (Button.STOP, Button.RETRY, Button.FIX):
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another button")
     check, sender = payload.check_run, payload.sender
     return Pressed(

@@ -9,6 +9,7 @@ here blocks; callers that are async use a thread. Nothing here calls a `create_`
 ledger) looks first.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.deliveries import Files, HookDeliveries, Mentions
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
+from bot.forge.quota import Quota
 from bot.forge.refs import Refs
 from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
@@ -98,6 +100,7 @@ class Forge:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._settings, self._now, self._pause = settings, now, pause
+        self.quota = Quota(now)
         key = AppKey(settings.app_id, settings.private_key_pem)
         self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
@@ -116,12 +119,12 @@ class Forge:
 
     def _client(self, place: Place, permissions: Mapping[str, str]) -> RepositoryClient:
         scope = (place.installation, place.repository, permissions)
-        wire = self._wire(lambda: self._tokens.token(*scope))
+        wire = self._wire(lambda: self._tokens.token(*scope), place.installation)
         return RepositoryClient(place, wire, self._pace, self._names, lambda: self._tokens.forget(*scope))
 
     def ci(self, installation: InstallationId, full_name: str, repository: RepositoryId) -> CiReader:
         """What CI says of a repository's commits, with a token that can read that and nothing else. Close it."""
-        wire = self._wire(lambda: self._tokens.token(installation, repository, CI_PERMISSIONS))
+        wire = self._wire(lambda: self._tokens.token(installation, repository, CI_PERMISSIONS), installation)
         client = RepositoryClient(
             Place(installation, repository, full_name),
             wire,
@@ -152,7 +155,8 @@ class Forge:
     def mentions(self, installation: InstallationId) -> Mentions:
         """The newest comments of all repositories of an installation. Close it."""
         token = self._tokens.token
-        return Mentions(installation, self._wire(lambda: token(installation, None, LOOK_PERMISSIONS)))
+        wire = self._wire(lambda: token(installation, None, LOOK_PERMISSIONS), installation)
+        return Mentions(installation, wire)
 
     def files(self, installation: InstallationId) -> Files:
         """Single files of all repositories of an installation. Close it."""
@@ -172,5 +176,6 @@ class Forge:
     def close(self) -> None:
         self._app.close()
 
-    def _wire(self, token: Callable[[], str]) -> Wire:
-        return Wire(self._settings.api_url, token, self._now, self._pause)
+    def _wire(self, token: Callable[[], str], account: int = 0) -> Wire:
+        learn = functools.partial(self.quota.learn, account)
+        return Wire(self._settings.api_url, token, self._now, self._pause, learn)

@@ -103,6 +103,16 @@ class Pulls:
             raise RetryLater("GitHub's answer is no pull request.", 1.0)
         return _state(found)
 
+    def fetch_changed(self, number: int) -> tuple[str, ...]:
+        """Paths that it changes, of a renamed file the old one too; the first 3,000 files, where GitHub's list ends.
+        Raises GitHubFault, RetryLater."""
+        return tuple(
+            str(item[name])
+            for item in self._client.pages(f"/pulls/{number}/files")
+            for name in ("filename", "previous_filename")
+            if item.get(name)
+        )
+
     def is_own(self, pull: PullState) -> bool:
         """Whether we opened it, from a branch of this repository."""
         here = pull.head_repository == self._client.place.repository

@@ -63,13 +63,10 @@ class Reviews:
         return _written(found[0]) if found else None
 
     def fetch_said(self, pull: int) -> tuple[str, ...]:
-        """The texts of all our reviews and review comments on a pull request. Raises GitHubFault, RetryLater."""
-        return tuple(
-            str(item.get("body") or "")
-            for path in (f"/pulls/{pull}/reviews", f"/pulls/{pull}/comments")
-            for item in self._client.pages(path)
-            if self._is_ours(item)
-        )
+        """The texts of all our reviews on a pull request, oldest first; what stands on lines is in `review_threads`.
+        Raises GitHubFault, RetryLater."""
+        found = [item for item in self._client.pages(f"/pulls/{pull}/reviews") if self._is_ours(item)]
+        return tuple(str(item.get("body") or "") for item in sorted(found, key=lambda item: int(item["id"])))
 
     def create_review(self, pull: int, new: NewReview) -> WrittenReview:
         """Sent once, as a comment. Raises GitHubFault (422: a line that the diff does not show), WriteUnclear,

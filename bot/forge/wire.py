@@ -64,10 +64,11 @@ class Wire:
         token: Callable[[], str] | None,
         now: Callable[[], float],
         pause: Callable[[float], None],
+        learn: Callable[[Answer], None] = lambda _answer: None,
     ) -> None:
-        """`token` None: nobody in particular."""
+        """`token` None: nobody in particular. `learn` is shown every answer, good or not."""
         logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug lines hold minted tokens
-        self.now, self._pause = now, pause
+        self.now, self._pause, self._learn = now, pause, learn
         self.clock_ahead_s = 0.0  # how far our clock was ahead of GitHub's at the last answer
         self._lock = threading.Lock()
         self._github = Github(
@@ -119,6 +120,7 @@ class Wire:
                 ) from error
         answer = Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
         self.clock_ahead_s = self.now() - server_time(answer, self.now())
+        self._learn(answer)
         return answer
 
     def close(self) -> None:

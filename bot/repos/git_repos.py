@@ -6,16 +6,13 @@ cancelled. Its answer is believed as far as its shape goes; what it says about c
 
 import asyncio
 import base64
-import contextlib
 import json
-import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import bot
 from bot.domain import limits
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
 from bot.errors import Bug, RepositoryFault, RetryLater, TokenRefused
@@ -31,6 +28,7 @@ from bot.repos.contract import (
     TreeChange,
     View,
 )
+from bot.repos.forks import SHARED, Forks
 from bot.repos.housekeeping import note_cache, take_template
 
 _MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
@@ -45,6 +43,7 @@ class GitRepos:
     state_dir: Path
     owner_uid: int | None = None
     identity: Identity = IDENTITY
+    forks: Forks = SHARED
 
     async def fetch(
         self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha | None = None
@@ -173,27 +172,13 @@ class GitRepos:
         cache = self._folder(key) / "cache.git"
         note_cache(cache)
         request = json.dumps({"operation": operation, "cache": str(cache), "arguments": arguments})
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot.repos.child",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_child_environment(),
-            cwd="/",
-            start_new_session=True,
-        )
         try:
             async with asyncio.timeout(timeout_s):
-                output, said = await process.communicate(request.encode())
+                output = await self.forks.ask(request.encode())
         except TimeoutError as error:
             raise RetryLater(f"git took longer than {timeout_s:.0f} s to {operation}", 30.0) from error
-        finally:
-            await _end(process)
-        if process.returncode != 0 or not output:
-            tail = said[-2_000:].decode(errors="replace")
-            raise Bug(f"the git child ended with {process.returncode} during {operation}: {tail}")
+        if not output:
+            raise Bug(f"the git child died during {operation}")
         return _result(json.loads(output))
 
 
@@ -209,21 +194,6 @@ def _result(answer: dict[str, Any]) -> Any:
             raise RepositoryFault(answer["message"], answer["remedy"])
         case _:
             raise Bug(answer["message"])
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """The child and all that it started are gone when this returns."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 9)
-        await process.wait()
-
-
-def _child_environment() -> dict[str, str]:
-    """Empty, but for where Python finds us. No HOME: no configuration is read."""
-    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent",
-            "GIT_CONFIG_NOSYSTEM": "1", "PYTHONPATH": str(Path(bot.__file__).parents[1]),
-            "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
 
 
 def _change(body: dict[str, Any]) -> TreeChange:

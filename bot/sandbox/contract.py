@@ -240,6 +240,11 @@ class Workspace(Protocol):
     @property
     def view_root(self) -> Path: ...
 
+    async def stamp(self) -> str | None:
+        """The same text as long as no file of the workspace was written, deleted or renamed (a `.git` aside), so that
+        a walk can be saved; None when that can't be told. Waits while a command runs."""
+        ...
+
     @property
     def blocked(self) -> tuple[BlockedHost, ...]:
         """Hosts that its commands wanted and did not get, each once, in order of appearance."""

@@ -31,6 +31,7 @@ from bot.sandbox.environments import release
 from bot.sandbox.programs import INTERPRETER, program
 from bot.sandbox.seam import Channel, CommandRunner, Mounts
 from bot.sandbox.session import Conversation
+from bot.sandbox.stamp import take_stamp
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
 _PROGRAM: Final = Path(files_inside.__file__)
@@ -142,6 +143,12 @@ class SandboxWorkspace:
     @property
     def view_root(self) -> Path:
         return self.mounts.changes if self.runner.copies else self.folder / "view"
+
+    async def stamp(self) -> str | None:
+        """See `contract.Workspace.stamp`."""
+        async with self._turn:
+            self._refuse_closed()
+            return await asyncio.to_thread(take_stamp, self.mounts.changes)
 
     async def close(self) -> None:
         """See `contract.Workspace.close`. Waits for what runs."""

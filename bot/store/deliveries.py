@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,7 +31,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.domain import limits
 from bot.domain.allowance import Allowances, decide_allowance
-from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
 from bot.errors import Bug, RetryLater
@@ -299,28 +299,36 @@ class Deliveries:
     def end_task(
         self, delivery_id: DeliveryId, active_key: str, ending: tuple[Outcome, str], now: float
     ) -> EndedTask | None:
-        """The unfinished task of an issue is over, in whatever state it is: the row says so, its epoch is raised so
-        that what runs of it can write no more, and it is RUNNING so that whoever finds it tells people. With the
-        verdict, in one transaction. None: there is none, and the delivery is as it was."""
+        """The unfinished task of an issue is over, in whatever state it is: with the verdict, in one transaction.
+        None: there is none, and the delivery is as it was."""
         with self._database.write() as connection:
             row = connection.execute(_active(active_key).with_for_update()).first()
             if row is None or not _is_waiting(connection, delivery_id):
                 return None
-            segment = row.segment + (row.status != TaskStatus.RUNNING.value)
-            body = {"outcome": ending[0].value, "detail": storable(ending[1])}
-            insert_event(connection, TaskId(row.id), row.epoch + 1, ENDING, body, now)
-            values = {
-                "epoch": row.epoch + 1,
-                "segment": segment,
-                "worker": "",
-                "next_at": None,
-                "attempts": 0,
-            }
-            connection.execute(
-                task.update().where(task.c.id == row.id).values(status=TaskStatus.RUNNING.value, **values)
-            )
-            _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], TaskId(row.id)), "", now)
-            return EndedTask(TaskId(row.id), segment)
+            ended = _end_row(connection, row, ending, now)
+            _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended.task), "", now)
+            return ended
+
+    def end_lost(
+        self,
+        delivery_id: DeliveryId,
+        lost: tuple[InstallationId, tuple[RepositoryId, ...] | None],
+        ending: tuple[Outcome, str],
+        now: float,
+    ) -> tuple[EndedTask, ...]:
+        """As `end_task`, for all unfinished tasks of an installation, or of these repositories of it."""
+        installation, repositories = lost
+        where = [task.c.installation == installation, task.c.status.in_(_UNFINISHED)]
+        if repositories is not None:
+            where.append(task.c.repository.in_(repositories))
+        with self._database.write() as connection:
+            query = sa.select(*_ENDED_BY).where(*where).order_by(task.c.id).with_for_update()
+            rows = connection.execute(query).all()
+            if not rows or not _is_waiting(connection, delivery_id):
+                return ()
+            ended = tuple(_end_row(connection, row, ending, now) for row in rows)
+            _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended[0].task), "", now)
+            return ended
 
     def hold(self, delivery_id: DeliveryId, request: TaskRequest, refusal: Refusal, now: float) -> None:
         """Keep the request of somebody without write access until it is released; of each issue the newest. The
@@ -365,10 +373,29 @@ _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Ph
 """Phases in which a task can still take in what a person says."""
 
 
+_UNFINISHED: Final = (TaskStatus.QUEUED.value, TaskStatus.RUNNING.value, TaskStatus.WAITING.value)
+_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment)
+"""What `_end_row` needs to know of a task."""
+
+
+def _end_row(
+    connection: sa.Connection, row: "sa.Row[*tuple[Any, ...]]", ending: tuple[Outcome, str], now: float
+) -> EndedTask:
+    """The row says that it is over: its epoch is raised so that what runs of it can write no more, and it is RUNNING
+    so that whoever finds it tells people."""
+    segment = row.segment + (row.status != TaskStatus.RUNNING.value)
+    body = {"outcome": ending[0].value, "detail": storable(ending[1])}
+    insert_event(connection, TaskId(row.id), row.epoch + 1, ENDING, body, now)
+    values = {"epoch": row.epoch + 1, "segment": segment, "worker": "", "next_at": None, "attempts": 0}
+    connection.execute(
+        task.update().where(task.c.id == row.id).values(status=TaskStatus.RUNNING.value, **values)
+    )
+    return EndedTask(TaskId(row.id), segment)
+
+
 def _active(active_key: str) -> sa.Select[tuple[str, int, str, int]]:
     """The one unfinished task of the issue."""
-    columns = (task.c.id, task.c.epoch, task.c.status, task.c.segment)
-    return sa.select(*columns).where(
+    return sa.select(*_ENDED_BY).where(
         task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value
     )
 

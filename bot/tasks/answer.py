@@ -14,6 +14,7 @@ from bot.errors import Bug
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept, edit_tracking
 from bot.tasks.change.ask import ask
+from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.ground import open_verifier, open_work_tree
@@ -36,6 +37,8 @@ class AnswerSteps:
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
         async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
+            if phase not in (Phase.ACCEPT, Phase.PREPARE):
+                await bring_here(desk)
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
@@ -67,7 +70,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
 async def _work(desk: Desk) -> PhaseEnd:
     async with (
         open_verifier(desk.ground) as verifier,
-        open_work_tree(desk.ground) as work,
+        open_work_tree(desk.ground, keep_for(desk)) as work,
         open_progress(desk) as progress,
     ):
         end = await keep_end(desk, await run_agent(desk, work, verifier, progress))

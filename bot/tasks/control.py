@@ -1,7 +1,7 @@
-"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed.
+"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed; the App that is removed.
 
-Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing, which
-needs none of ours.
+Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing and
+removing, which need none of ours.
 
 Races, and how each is closed:
 - A task is stopped while its run is in the middle of something: the end is a row and the epoch is raised in one
@@ -23,20 +23,31 @@ from typing import Any, Protocol
 
 import structlog
 
-from bot.domain.auto_review import AutoReview, wants_review
+from bot.agent.history import parse_finding
+from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.base_choice import list_wishes
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
 from bot.domain.tasks import TaskKind, TaskRequest, WayIn
-from bot.domain.triggers import Button, Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, as_refused
+from bot.domain.triggers import (
+    Button,
+    Closed,
+    Control,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    Removed,
+    as_refused,
+)
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.change.facts import parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.workflow import TaskExecution
+from bot.texts.mending import render_mending
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
 _AGAIN_S = 5.0  # a review ends minutes later
@@ -69,6 +80,10 @@ class Answerer(Protocol):
 
     def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
         """Whether a pull request of ours is open."""
+        ...
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """Paths that the pull request changes; of a renamed file both."""
         ...
 
 
@@ -137,6 +152,15 @@ class Controls:
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
 
+    async def remove(self, delivery: Delivery, removed: Removed) -> bool:
+        """Whether something ran where the App is no more. Nobody can be told there. Raises RetryLater."""
+        lost, ending = (removed.installation, removed.repositories), (Outcome.ACCESS_LOST, removed.detail)
+        end_lost, now = self.parts.deliveries.end_lost, self.parts.now()
+        ended: tuple[EndedTask, ...] = await self._call(end_lost, delivery.id, lost, ending, now)
+        for one in ended:
+            await self._stop_run(one, ending)
+        return bool(ended)
+
     async def read_config(
         self, asked: TaskRequest | RefusedRequest
     ) -> RepoConfig | ConfigFault | GitHubFault:
@@ -152,7 +176,7 @@ class Controls:
         config = await self.read_config(auto.request)
         if isinstance(config, Exception):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED, str(config)[:500])
-        if not wants_review(config.review, auto):
+        if not wants_review(config.review, auto) or not await self._touches(config, auto.request):
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
         if active is not None and active.id != auto.request.task_id:
@@ -185,6 +209,12 @@ class Controls:
             return 0
         return pulls[-1] if still else 0
 
+    async def _touches(self, config: RepoConfig, asked: TaskRequest) -> bool:
+        """GitHub is asked for the changed files only where there is a path filter."""
+        if not config.review.paths:
+            return True
+        return touches_paths(config.review, await self._call(self.parts.answerer.fetch_changed, asked))
+
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
         found = await self._call(self.parts.tasks.find_request, pressed.task)
@@ -204,7 +234,18 @@ class Controls:
             requested_by_id=pressed.user_id,
             requested_at=datetime.fromtimestamp(self.parts.now(), UTC).isoformat(timespec="seconds"),
         )
+        if pressed.button == Button.FIX:
+            return await self._mend(asked, pressed)
         return Control(CommandWord.STOP, asked) if pressed.button == Button.STOP else asked
+
+    async def _mend(self, asked: TaskRequest, pressed: Pressed) -> TaskRequest | None:
+        """A follow-up on the pull request that mends what that review found; None: it found nothing."""
+        view = await self._call(self.parts.tasks.find, pressed.task)
+        review = parse_facts(view.facts).review if view else None
+        if review is None or not review.findings:
+            return None
+        wanted = render_mending(tuple(map(parse_finding, review.findings)))
+        return replace(asked, kind=TaskKind.FOLLOW_UP, word=CommandWord.FIX, instruction=wanted)
 
     def check_model(self, asked: TaskRequest) -> RefusedRequest | None:
         """Only models that the operator allows may be named: they cost the operator's money."""
@@ -229,8 +270,11 @@ class Controls:
     async def _end(self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str]) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
         ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now)
-        if ended is None:
-            return False
+        if ended is not None:
+            await self._stop_run(ended, ending)
+        return ended is not None
+
+    async def _stop_run(self, ended: EndedTask, ending: tuple[Outcome, str]) -> None:
         log.info("task ended", task=ended.task, outcome=ending[0])
         try:
             await self._call(self.parts.engine.cancel, ended.task)
@@ -240,7 +284,6 @@ class Controls:
         telling = asyncio.create_task(execution.end(*ending))  # the next delivery does not wait for GitHub
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
-        return True
 
     async def _answer(self, delivery: Delivery, control: Control, text: str) -> None:
         await self._call(self.parts.answerer.answer, control.request, text)

@@ -36,6 +36,7 @@ from bot.domain.triggers import (
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
+    Removed,
     Reply,
     as_refused,
     decide_trigger,
@@ -170,6 +171,10 @@ class Intake:
             decision = wish
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
+                return True
+            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
+        if isinstance(decision, Removed):
+            if await self.controls.remove(delivery, decision):
                 return True
             decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
         if isinstance(decision, IgnoredDelivery):

@@ -63,6 +63,7 @@ class Ledger:
         times: LedgerTimes = LedgerTimes(),
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.observe_retry: Callable[[], None] = lambda: None  # called for each effect whose answer was lost
         self._effects, self._executor, self._now = effects, executor, now
         self._times, self._pause = times, pause
 
@@ -90,6 +91,7 @@ class Ledger:
         found = await self._call(find)
         if found is not None or effect.state is not EffectState.SENDING:
             return found
+        self.observe_retry()
         left = (effect.sent_at or 0.0) + self._times.settle_s - self._now()
         log.warning(
             "an effect may be under way", effect=effect.key, epoch=effect.epoch, wait_s=max(0.0, left)

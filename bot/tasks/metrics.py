@@ -1,7 +1,8 @@
 """Metrics for Prometheus, on a port of their own that only the loopback has unless the operator says otherwise.
 
 What the tables say (queue, ends, effects, cost) is read from them when somebody asks: every worker answers the same,
-and a restart loses nothing. What only this process knows (how long its phases take) is counted here.
+and a restart loses nothing. What only this process knows (how long its phases, its models and its sandboxes take, how
+many requests GitHub still grants it) is counted here.
 
 Must never: name a repository, a person or a task: labels are words of closed sets.
 """
@@ -13,7 +14,7 @@ from typing import Final
 from wsgiref.simple_server import WSGIServer
 
 import structlog
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -22,8 +23,10 @@ from bot.domain.tasks import Phase
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database
 from bot.store.measures import Measures, fetch_measures
+from bot.tasks.measured import ModelEnd
 
 _PHASE_BUCKETS_S: Final = (0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600)
+_COMMAND_BUCKETS_S: Final = (0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 900)
 
 log = structlog.get_logger()
 
@@ -31,9 +34,16 @@ log = structlog.get_logger()
 class WorkerMetrics:
     """One for the worker's process. `now`: seconds since the epoch."""
 
-    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], float],
+        quota_left: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`quota_left`: requests that GitHub still grants; None: not known."""
         self.registry = CollectorRegistry()
         self.registry.register(_Tables(database, now))
+        self.registry.register(_Quota(quota_left))
         self._phases = Histogram(
             "pullwright_phase_seconds",
             "How long the phases of tasks took in this worker, whatever came of them.",
@@ -41,6 +51,43 @@ class WorkerMetrics:
             buckets=_PHASE_BUCKETS_S,
             registry=self.registry,
         )
+
+        self._waits = Histogram(
+            "pullwright_wait_seconds",
+            "From a task's request to its first phase, of those that this worker took.",
+            buckets=_PHASE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._model = Histogram(
+            "pullwright_model_seconds",
+            "How long requests to models took, their retries included, by what came of them.",
+            ["end"],
+            buckets=_PHASE_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._sandbox = Histogram(
+            "pullwright_sandbox_seconds",
+            "How long commands and set-ups took in sandboxes.",
+            buckets=_COMMAND_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._retried = Counter(
+            "pullwright_effects_retried",
+            "Effects on GitHub whose answer was lost: looked for, and made where they were not there.",
+            registry=self.registry,
+        )
+
+    def observe_wait(self, seconds: float) -> None:
+        self._waits.observe(seconds)
+
+    def observe_model(self, end: ModelEnd, seconds: float) -> None:
+        self._model.labels(end.value).observe(seconds)
+
+    def observe_command(self, seconds: float) -> None:
+        self._sandbox.observe(seconds)
+
+    def observe_retry(self) -> None:
+        self._retried.inc()
 
     def observe_phase(self, phase: Phase, seconds: float) -> None:
         self._phases.labels(phase.value).observe(seconds)
@@ -69,6 +116,18 @@ class Served:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class _Quota(Collector):
+    def __init__(self, left: Callable[[], int | None]) -> None:
+        self._left = left
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing while it is not known."""
+        left = self._left()
+        if left is not None:
+            name = "pullwright_github_requests_left"
+            yield _gauge(name, "Requests that GitHub still grants, the least of any account.", float(left))
 
 
 class _Tables(Collector):

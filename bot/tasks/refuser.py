@@ -68,6 +68,11 @@ class GitHubDesk:
         with self._open(asked.installation, asked.repository) as github:
             return github.pulls.fetch_pull(pull).open
 
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """See `control.Answerer`."""
+        with self._open(asked.installation, asked.repository) as github:
+            return github.pulls.fetch_changed(asked.issue)
+
     def _open(self, installation: InstallationId, repository: RepositoryRef) -> RepositoryForge:
         return self.forge.repository(installation, repository.full_name, repository.id)
 

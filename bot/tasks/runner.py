@@ -94,6 +94,7 @@ class WorkerParts:
     ticker: Ticker | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
+    observe_wait: Callable[[float], None] = lambda _seconds: None
     operator: OperatorSays = field(default_factory=OperatorSays)
 
 
@@ -119,6 +120,7 @@ class Worker:
             now,
             attempts=settings.attempts,
             observe_phase=parts.observe_phase,
+            observe_wait=parts.observe_wait,
         )
         deliveries = Deliveries(database, settings.allowances)
         open_execution = self._books.open_execution

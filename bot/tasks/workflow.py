@@ -136,6 +136,10 @@ def _nothing(_phase: Phase, _seconds: float) -> None:
     """Nobody measures."""
 
 
+def _nobody(_seconds: float) -> None:
+    """Nobody measures."""
+
+
 @dataclass(frozen=True)
 class Bookkeeping:
     """What every execution of this worker's process uses. `now`: seconds since the epoch."""
@@ -149,6 +153,7 @@ class Bookkeeping:
     attempts: int = limits.TASK_ATTEMPTS
     deferrals: int = limits.TASK_DEFERRALS
     observe_phase: Callable[[Phase, float], None] = _nothing
+    observe_wait: Callable[[float], None] = _nobody
 
     def open_execution(self, run: RunId) -> "TaskExecution":
         """For `Engine.launch`."""
@@ -248,6 +253,8 @@ class TaskExecution:
         if view is None or view.segment != self._run.segment:
             raise Superseded(f"{self._run} is not the task's newest segment")
         self._taken = await self._books.call(self._books.tasks.take, self._run.task, self._books.worker)
+        if (view.phase, view.segment, view.attempts) == (Phase.ACCEPT, 1, 0):
+            self._books.observe_wait(max(0.0, self._books.now() - view.created_at))
         log.info("task taken", task=self._run.task, epoch=self._taken.epoch, phase=self._taken.phase)
         return self._taken
 

@@ -8,9 +8,10 @@ import hashlib
 import re
 from typing import Final
 
-from bot.domain.ids import TaskId
+from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Refusal
 
+_SEEN: Final = re.compile(r"<!-- pullwright:seen:([0-9a-f]{40,64}):([0-9a-f]{40,64}) -->")
 _PULL: Final = re.compile(r"<!-- pullwright:pull:([A-Za-z0-9-]{1,100}) -->")
 
 
@@ -32,6 +33,17 @@ def review_marker(task: TaskId) -> str:
 def finding_marker(fingerprint: str) -> str:
     """In each finding's text: what was said is not said again."""
     return f"<!-- pullwright:finding:{fingerprint} -->"
+
+
+def seen_marker(head: CommitSha, base: CommitSha) -> str:
+    """In a review that was done to the end: the head that it saw, and the commit from which that left its base."""
+    return f"<!-- pullwright:seen:{head}:{base} -->"
+
+
+def find_seen(text: str) -> tuple[CommitSha, CommitSha] | None:
+    """What a review of ours says that it saw."""
+    found = _SEEN.search(text)
+    return (CommitSha(found[1]), CommitSha(found[2])) if found else None
 
 
 def pull_marker(task: TaskId) -> str:

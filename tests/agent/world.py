@@ -21,6 +21,7 @@ from bot.agent.contract import (
 )
 from bot.agent.loop import run
 from bot.domain.budget import Budget, Spent
+from bot.domain.findings import Shown
 from bot.domain.ids import CommitSha, TreeSha
 from bot.errors import Superseded
 from bot.llm.contract import Model
@@ -116,6 +117,9 @@ class MemoryWorkspace:
 
     def view_command(self, argv: list[str]) -> list[str]:
         return argv
+
+    async def stamp(self) -> str | None:
+        return None
 
     @property
     def view_root(self) -> Path:
@@ -238,6 +242,8 @@ class World:
     checked: list[tuple[Submission, TreeSha]] = field(default_factory=list)
     test_answer: str = "1 newly passing."
     test_selections: list[tuple[str, ...]] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)  # reproductions
+    shown: Shown = field(default_factory=lambda: Shown("exit 1", "exit 0", "ZeroDivisionError"))
 
     def __post_init__(self) -> None:
         self.snapshots = MemorySnapshots(self.files, self.scripts)
@@ -259,6 +265,10 @@ class World:
             async def run(self, selection: tuple[str, ...]) -> str:
                 world.test_selections.append(selection)
                 return world.test_answer
+
+            async def reproduce(self, script: str) -> Shown:
+                world.tried.append(script)
+                return world.shown
 
         class Clean:
             async def check(self, submission: Submission, tree: TreeSha) -> tuple[str, ...]:

@@ -24,12 +24,11 @@ from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
 from bot.store.schema import effect
 from bot.store.tasks import Tasks, TaskView
-from tests.crash.worker import Worker
+from tests.crash.worker import PATIENCE_S, Worker
 from tests.stories.registry import Story
 from tests.stories.world import World, story
 
-WRITES = "/api/v3/repos/|/git-receive-pack$"
-_PATIENCE_S = 90.0
+WRITES = "/api/v3/repos/|/git-receive-pack$|/graphql$"
 
 
 class Misfortune(StrEnum):
@@ -144,11 +143,28 @@ class Stage:
         assert len(branches) == told.pulls, f"branches {branches}"
         assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
+        if told.reviews:
+            self._expect_one_review()
+        if told.commits:
+            assert world.thread()["pull"]["commits"] == 1 + told.commits, "commits"
+            assert len(world.thread()["check_runs"]) == 1, "check runs"
         if told.outcome is not None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
             states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()
             assert set(states) <= {EffectState.DONE.value}, "an effect is open though the task is over"
+
+    def _expect_one_review(self) -> None:
+        """Beside the one that was there before; its threads resolved; its check run there once, and ended."""
+        world, told = self.world, self.story
+        shown = world.thread()
+        assert len(shown["reviews"]) == told.reviews, f"{len(shown['reviews'])} reviews"
+        assert len(shown["review_comments"]) == told.reviews, "a comment for each"
+        assert len(world.hub.seed.resolved_findings(world.name, world.issue)) == told.resolved, "threads"
+        assert "**Mended since" in shown["reviews"][-1]["body"], (
+            "a death does not make it forget what it resolved"
+        )
+        assert [run["status"] for run in shown["check_runs"]] == ["completed"], "check runs"
 
     # -- seeing ---------------------------------------------------------------------------------------------
     def _holds(self, task: TaskId) -> bool:
@@ -158,7 +174,7 @@ class Stage:
 
     def wait(self, what: str, seen: Callable[[], Any]) -> Any:
         """Until `seen`; a worker that dies is replaced, one that is frozen gets a rival."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := seen()):
             if self.worker.is_dead:
                 # Fenced on a machine that was too busy to beat: whoever supervises it starts it again.
@@ -247,7 +263,7 @@ class Stage:
 
 
 def _is_write(path: str) -> bool:
-    return "/api/v3/repos/" in path or path.endswith("/git-receive-pack")
+    return "/api/v3/repos/" in path or path.endswith(("/git-receive-pack", "/graphql"))
 
 
 def _can_be_written(path: Path) -> bool:
@@ -265,7 +281,7 @@ def start_worker(world: World, data_dir: Path) -> Worker:
     data_dir.mkdir(exist_ok=True)
     settings = {**world.settings, "PULLWRIGHT_DATA_DIR": str(data_dir)}
     worker = Worker(settings, data_dir / "worker.json", world.data_dir / "worker.log")
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while not worker.ready.exists():
         assert not worker.is_dead, (world.data_dir / "worker.log").read_text()[-3000:]
         assert time.monotonic() < deadline, "no worker"

@@ -1,7 +1,7 @@
 """Every story, with a misfortune at every point: exactly one of everything, and no turn paid twice.
 
 `make crash` runs all points, `make crash SAMPLE=3` three of each story and misfortune, chosen by SEED (a new one for
-each run unless it is given; the failure names it).
+each run unless it is given; the failure names it). PATIENCE_S: how long one step may take, for a busy machine.
 """
 
 import os

@@ -39,8 +39,10 @@ _LASTING = re.compile(
     r'(task|task_event|effect|spending|delivery|workflow_status|operation_outputs)"?\s',
     re.IGNORECASE,
 )
+PATIENCE_S = float(os.environ.get("PATIENCE_S") or 90)
+"""For one step; more on a machine that others use as well."""
 _TIMES = WorkerTimes(
-    LifeTimes(beat_s=0.2, fence_s=8.0, dead_s=11.0),
+    LifeTimes(beat_s=0.2, fence_s=PATIENCE_S / 11, dead_s=PATIENCE_S / 8),
     Intervals(intake_s=0.05, admission_s=0.05, care_s=0.2, hand_over_s=3.0),
     LedgerTimes(settle_s=0.5),
 )

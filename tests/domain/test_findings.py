@@ -68,6 +68,14 @@ def test_what_the_diff_does_not_show_goes_into_the_text() -> None:
     assert (arranged.anchored, arranged.loose) == ((), (far, other))
 
 
+def test_lines_that_do_not_hold_the_snippet_are_no_anchor() -> None:
+    held = replace(FINDING, snippet="assert  rows")
+    assert anchor(held, DIFF) is not None
+    assert anchor(replace(held, start=21, end=21), DIFF) is None
+    assert anchor(replace(held, start=3, end=9), DIFF) is not None, "a part of the lines can't tell"
+    assert anchor(replace(FINDING, path="gone.py", start=1, end=1, snippet="y = 2"), DIFF) is None
+
+
 def test_the_same_said_twice_is_one_finding_of_the_higher_priority() -> None:
     again = replace(FINDING, start=3, end=4, priority=Priority.P0, title="Divides by zero: empty list")
     elsewhere = replace(FINDING, start=21, end=21)

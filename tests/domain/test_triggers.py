@@ -12,7 +12,16 @@ from bot.domain.access import Permission, decide_access
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
-from bot.domain.triggers import Closed, Control, IgnoredDelivery, Pressed, RefusedRequest, decide_trigger
+from bot.domain.triggers import (
+    Closed,
+    Control,
+    IgnoredDelivery,
+    Pressed,
+    RefusedRequest,
+    Removed,
+    decide_trigger,
+)
+from tests.tasks.payloads import removed_payload
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}
 REPOSITORY = {"id": 11, "full_name": "acme/shop", "default_branch": "main", "private": True}
@@ -323,6 +332,20 @@ def test_each_way_is_told_apart():
 def test_closing_ends_whatever_runs_there_whoever_does_it(action):
     payload = issue_payload("no mention", action=action, sender__type="Bot")
     assert decide_trigger("issues", payload, "agent") == Closed(RepositoryId(11), 3, "ada")
+
+
+@pytest.mark.parametrize("action", ["deleted", "suspend"])
+def test_an_app_that_is_removed_has_lost_the_whole_account(action):
+    decision = decide_trigger("installation", json.loads(removed_payload(action)), "agent")
+    assert isinstance(decision, Removed)
+    assert (decision.installation, decision.repositories) == (InstallationId(100), None)
+
+
+def test_an_app_that_gets_fewer_repositories_has_lost_those():
+    payload = json.loads(removed_payload("removed", 100, 5, 6))
+    decision = decide_trigger("installation_repositories", payload, "agent")
+    assert isinstance(decision, Removed)
+    assert decision.repositories == (RepositoryId(5), RepositoryId(6))
 
 
 def test_a_button_names_the_task_of_its_check_run():

@@ -72,3 +72,9 @@ def test_branches_are_read_and_a_missing_one_is_none(world, github):
         github.refs.fetch_head("gone")
     with pytest.raises(GitHubFault, match="not a name"):
         github.refs.find_branch("a/../../../../../user")
+
+
+def test_the_files_of_a_pull_request_are_named(world, github):
+    world.server.seed.commit(NAME, {"b/c.py": b"y = 1\n", "a.py": b"x = 2\n"}, "Two", branch="two")
+    number = world.server.seed.open_pull(NAME, "ada", "Two", "", "two")
+    assert github.pulls.fetch_changed(number) == ("a.py", "b/c.py")

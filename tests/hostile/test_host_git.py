@@ -537,7 +537,7 @@ async def test_the_token_is_in_no_file_and_on_no_command_line(world: GitWorld) -
         stop.set()
         thread.join()
     token = world.remote.token.encode()
-    assert any(b"bot.repos.child" in text for text in seen)  # the twin: the children were seen
+    assert any(b"bot.repos.zygote" in text for text in seen)  # the twin: the children were seen
     assert not any(token in text for text in seen)
     files = [path for path in world.repos.state_dir.rglob("*") if path.is_file()]
     assert files

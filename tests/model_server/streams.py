@@ -186,6 +186,7 @@ def _response(status: str, items: list[JsonObject], shape: Shape) -> JsonObject:
         body["usage"] = {
             "input_tokens": read,
             "output_tokens": written,
+            "total_tokens": read + written,
             "input_tokens_details": {"cached_tokens": cached},
             "output_tokens_details": {"reasoning_tokens": 0},
         }

@@ -21,12 +21,14 @@ _NOBODY = 65_534  # the user, where we are root; no file of a system belongs to 
 _START_S = 60.0
 _SETTINGS = (
     "listen_addresses=127.0.0.1",
-    "fsync=off",  # a test's data is lost with its folder anyway; what is tested is order, not the disk
     "max_connections=300",
     "shared_buffers=64MB",
 )
 
 
+_NO_FLUSHES = (
+    "fsync=off"  # a test's data is lost with its folder anyway; what is tested is order, not the disk
+)
 _LOCKED = Path(__file__).with_name("requirements.txt")
 _INSTALLED = Path(sys.prefix) / "postgres"
 
@@ -56,8 +58,8 @@ def install_binaries() -> Path:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Its URL, without a database's name."""
+def server(*, flushes: bool = False) -> Iterator[str]:
+    """Its URL, without a database's name. `flushes`: as in production, for measuring."""
     user = _NOBODY if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pullwright-postgres-"))
     binaries = find_binaries()
@@ -70,7 +72,8 @@ def server() -> Iterator[str]:
     initdb = [binaries / "initdb", "-D", data, "-U", "pullwright", "--auth=trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([str(part) for part in initdb], check=True, cwd=folder, **quiet)
     port = _free_port()
-    settings = [part for one in (*_SETTINGS, f"unix_socket_directories={folder}") for part in ("-c", one)]
+    more = (*_SETTINGS, *(() if flushes else (_NO_FLUSHES,)), f"unix_socket_directories={folder}")
+    settings = [part for one in more for part in ("-c", one)]
     log = folder / "log"
     command = [str(binaries / "postgres"), "-D", str(data), "-p", str(port), *settings]
     with log.open("wb") as output:

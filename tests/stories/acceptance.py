@@ -20,7 +20,8 @@ _NOBODY: Final = f"{_ALL}test_what_is_no_mention_and_who_is_no_person_starts_not
 _WRITTEN_FIRST: Final = f"{_ALL}test_the_request_is_what_was_written_first_whatever_is_edited_then"
 _DOOR: Final = f"{_ALL}test_only_what_is_signed_gets_in_and_one_delivery_is_one_task"
 _CUT_OUT: Final = f"{_ALL}test_tokens_and_endless_texts_of_the_model_are_cut_out_of_all_that_people_see"
-_BESIDE: Final = f"{_ALL}test_findings_beside_the_diff_and_suggestions_full_of_fences_do_not_spoil_the_review"
+_REVIEWED: Final = "tests/stories/test_review_acceptance.py::"
+_BESIDE: Final = f"{_REVIEWED}test_anchor_outside_hunk_nested_fences_long_summary_and_tokens_of_both_lengths"
 _PLANTED: Final = f"{_ALL}test_a_marker_and_a_name_of_ours_are_nothing_in_somebody_elses_hands"
 _FORK: Final = f"{_REVIEW}test_a_fork_is_reviewed_without_secrets_and_without_a_set_up_of_its_own"
 _KILLED: Final = f"{_FIRST}test_a_worker_killed_in_the_middle_of_the_work_makes_one_pull_request"
@@ -77,7 +78,10 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "fork PR must not push to base repo": (),
     "PR-head config ignored": (_FORK,),
-    "planted heading/marker by another user ignored": (_PLANTED,),
+    "planted heading/marker by another user ignored": (
+        _PLANTED,
+        f"{_REVIEWED}test_planted_heading_and_marker_by_another_user_ignored",
+    ),
     "executable bit and symlink survive publishing": (_CUT_OUT, _ODD),
     "branch name collision": (f"{_BRANCHES}test_somebody_elses_branch_of_the_same_name_is_left_alone",),
     "CJK-only title": (f"{_BRANCHES}test_a_title_without_a_latin_letter_has_a_branch_all_the_same",),
@@ -140,7 +144,7 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
         f"{_REVIEW}test_a_head_that_moves_makes_the_review_stale",
         "tests/stories/test_follow_up.py::test_a_head_that_moves_during_the_work_is_left_alone",
     ),
-    "PR closed during the run": (f"{_ALL}test_a_pull_request_that_is_closed_during_its_review_ends_it",),
+    "PR closed during the run": (f"{_REVIEWED}test_pr_closed_during_the_run",),
     "each row of 4.4: host code never runs, token never leaves": (
         f"{_HOST_GIT}test_a_tree_full_of_git_traps_goes_through_without_one_going_off",
         f"{_HOST_GIT}test_a_redirect_does_not_carry_the_token",

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.outcomes import Outcome
+from bot.localhub.actions_reviews import Place, create_review
+from bot.localhub.records import Actor
 from tests.stories.model import Call, Say, Turn, edit, shell, submit
 from tests.stories.world import NEW_TEST, OLD_TEST, World
 
@@ -27,7 +29,8 @@ def _nothing(_world: World) -> None:
 class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
-    asked so often (0: never). `arrange`: the story's own trouble, for each telling."""
+    asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
+    threads there; `commits`: that it pushed to it. `arrange`: the story's own trouble, for each telling."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -38,6 +41,9 @@ class Story:
     says: str = "@agent fix this"
     reply: str = ""
     stop_at: int = 0
+    reviews: int = 0
+    resolved: int = 0
+    commits: int = 0
     arrange: Callable[[World], None] = field(default=_nothing)
 
 
@@ -46,6 +52,53 @@ def _limit_once(world: World) -> None:
     world.hub.seed.order_fault(method="POST", path="/pulls$", status=429, headers={"retry-after": "1"})
 
 
+def _on_a_pull_of_ada(world: World) -> None:
+    """A pull request of her own, with a commit that no other telling has."""
+    branch, head = f"notes-{world.issue}", {"NOTES.md": f"Of {world.issue}.\n".encode()}
+    world.hub.seed.commit(world.name, head, "Notes", branch)
+    world.issue = world.hub.seed.open_pull(world.name, "ada", "Notes", "Some notes.", branch)
+
+
+_HEAD: Final = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
+_TOLD: Final = "**P1 · It divides by nothing**\n\nOnce.\n\n<!-- pullwright:finding:0123456789abcdef -->"
+
+
+def _reviewed_before(world: World) -> None:
+    """A pull request with a finding of ours on it, pushed to since then. The request is made there."""
+    seed, hub = world.hub.seed, world.hub.hub
+    branch = f"mean-{world.issue}"
+    seed.commit(world.name, {"app.py": _HEAD.encode()}, "Mean", branch)
+    world.issue = seed.open_pull(world.name, "eve", "Add mean", "A mean.", branch)
+    with hub.lock:
+        record = hub.repository(world.name)
+        assert record is not None
+        thread, app = record.threads[world.issue], next(iter(hub.apps.values()))
+        assert thread.pull is not None
+        place = Place(hub, record, thread, thread.pull, Actor(app.bot, app))
+        comment = {"path": "app.py", "line": 6, "side": "RIGHT", "body": _TOLD}
+        create_review(place, {"event": "COMMENT", "body": "One thing.", "comments": [comment]})
+    mended = _HEAD.replace("len(xs)\n", "len(xs) if xs else 0\n")
+    seed.push(world.name, "eve", {"app.py": mended.encode()}, branch)
+
+
+WRONG_SIGN = Call(
+    "report_finding",
+    {
+        "path": "app.py",
+        "start_line": 2,
+        "end_line": 2,
+        "snippet": "a - b",
+        "priority": "P1",
+        "title": "Wrong sign",
+        "body": "`add(1, 2)` is -1.",
+    },
+)
+REVIEW: Final[tuple[Turn, ...]] = (
+    Call("settle_finding", {"number": 1, "mended": True, "why": "An empty list gives 0."}),
+    WRONG_SIGN,
+    submit("no_change_needed", summary="I read `add` and `mean`."),
+)
+
 STORIES: Final = (
     Story("change", GOOD, Outcome.PROVEN, pulls=1),
     Story("sent back", (FIX, submit(), TEST, submit()), Outcome.PROVEN, pulls=1),
@@ -53,9 +106,23 @@ STORIES: Final = (
     Story("gives up", (FIX, Say("I can't go on."), Say("Really not.")), Outcome.BLOCKED),
     Story("waits for a person", (ASK, *GOOD), Outcome.PROVEN, pulls=1, comments=2, reply="Numbers only."),
     Story(
-        "answer", (shell("cat app.py"), ANSWER), Outcome.ANSWERED, says="@agent explain why sums are wrong"
+        "answer",
+        (shell("tee seen.txt < app.py"), ANSWER),
+        Outcome.ANSWERED,
+        says="@agent explain why sums are wrong",
     ),
+    Story("follow-up", GOOD, Outcome.PROVEN, commits=1, arrange=_on_a_pull_of_ada),
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
+    Story(
+        "review",
+        REVIEW,
+        Outcome.FINDINGS,
+        comments=0,
+        says="@agent review",
+        reviews=2,
+        resolved=1,
+        arrange=_reviewed_before,
+    ),
 )

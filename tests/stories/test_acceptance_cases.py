@@ -23,7 +23,7 @@ from bot.webhook.signature import sign
 from tests.stories.model import Call, shell, submit
 from tests.stories.registry import FIX, GOOD, TEST
 from tests.stories.test_bad_days import during
-from tests.stories.test_review import END, finding, pull_story
+from tests.stories.test_review import END, pull_story
 from tests.stories.world import FILES, NAME, World, make_key, story
 
 pytestmark = pytest.mark.stories  # an application of its own for each: not in the fast suite
@@ -67,13 +67,13 @@ def test_what_is_no_mention_and_who_is_no_person_starts_nothing(tmp_path: Path) 
         assert world.wait_until_decided().reason == Ignored.UNKNOWN_ACTION
         world.hub.seed.edit_body(NAME, world.issue, "ada", "@agent fix this")
         assert world.wait_until_decided().reason == Ignored.UNKNOWN_ACTION
-        assert world.bot_comments() == []
+        assert world.bot_comments() == ["@agent fix this"], "the stranger's alone"
         world.hub.seed.order_fault(
             method="GET", path="/permission$", status=403, body={"message": "Forbidden"}
         )
         world.comment("ada", "@agent fix this")
         assert world.wait_until_decided() == Handled(Verdict.REFUSED, Refusal.PERMISSION_UNKNOWN)
-        assert "GitHub did not tell me whether you have write access" in world.bot_comments()[0]
+        assert "GitHub did not tell me whether you have write access" in world.bot_comments()[-1]
         assert world.model.requests == []
 
 
@@ -199,34 +199,6 @@ def test_mentions_on_two_pull_requests_are_worked_on_side_by_side(tmp_path: Path
         second = world.hub.seed.comment(NAME, other, "ada", "@agent review")
         assert world.wait_for_task(first).outcome == "clean"
         assert world.wait_for_task(second).outcome == "clean"
-
-
-def test_a_pull_request_that_is_closed_during_its_review_ends_it(tmp_path: Path) -> None:
-    """PR closed during the run."""
-    with pull_story(tmp_path, [finding(), END]) as world:
-        goes_on = threading.Event()
-        world.model.before = lambda turn: goes_on.wait(60) and None
-        world.comment("ada", "@agent review")
-        world.wait_for("the first request", lambda: world.model.requests)
-        world.hub.seed.close_issue(NAME, world.issue, "eve")
-        assert world.wait_until_over().outcome == "closed"
-        goes_on.set()
-        assert world.thread()["reviews"] == []
-
-
-def test_findings_beside_the_diff_and_suggestions_full_of_fences_do_not_spoil_the_review(
-    tmp_path: Path,
-) -> None:
-    """Anchor outside hunk => demoted, others posted; nested fences in a suggestion."""
-    suggestion = '    """Mean.\n\n    ```python\n    mean([1])\n    ````\n    """\n    return sum(xs) / max(len(xs), 1)'
-    beside = finding(1, "P2", "The title is short", path="README.md")
-    with pull_story(tmp_path, [beside, finding(suggestion=suggestion), END]) as world:
-        world.comment("ada", "@agent review")
-        assert world.wait_until_over().outcome == "findings"
-        (review,) = world.thread()["reviews"]
-        assert "The title is short" in review["body"]
-        (comment,) = world.thread()["review_comments"]
-        assert f"`````suggestion\n{suggestion}\n`````" in comment["body"]
 
 
 # -- at the door ----------------------------------------------------------------------------------------------

@@ -27,13 +27,15 @@ from tests.tasks.payloads import comment_payload
 SECRET = b"a secret of the story"
 
 
-def deliver(world: World, body: bytes, signature: str | None = None) -> tuple[str, int]:
+def deliver(
+    world: World, body: bytes, signature: str | None = None, event: str = "issue_comment"
+) -> tuple[str, int]:
     """As GitHub would: the delivery's id and the answer's status."""
     url = json.loads((world.data_dir / "receiver.json").read_text())["url"]
     name = str(uuid.uuid4())
     headers = {
         "x-github-delivery": name,
-        "x-github-event": "issue_comment",
+        "x-github-event": event,
         "x-hub-signature-256": sign(body, SECRET) if signature is None else signature,
     }
     with httpx2.Client(trust_env=False, timeout=20) as http:

@@ -12,9 +12,9 @@ from bot.domain.outcomes import Refusal
 from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Verdict
 from bot.store.tasks import Tasks
-from tests.stories.model import Call, Turn, edit, shell, submit
+from tests.stories.model import Call, Turn, edit, shell, submit, write
 from tests.stories.test_stories import FIX, GOOD, TEST
-from tests.stories.world import NAME, World, story
+from tests.stories.world import NAME, NEW_TEST, World, story
 
 pytestmark = pytest.mark.stories  # an application of its own for each: not in the fast suite
 
@@ -47,6 +47,32 @@ def test_stop_ends_the_task_and_its_sandbox_at_once_and_shows_the_work_so_far(tm
         assert world.pulls() == []
         time.sleep(1)  # nobody takes it up again
         assert world.wait_until_over().outcome == "stopped"
+
+
+def test_stop_ends_a_set_up_that_runs(tmp_path: Path) -> None:
+    with story(tmp_path, GOOD, PULLWRIGHT_SETUP_COMMAND="sleep 397") as world:
+        world.comment("ada", "@agent fix this")
+        world.wait_for("the set-up", sleeping)
+        world.comment("ada", "@agent stop")
+        assert world.wait_until_over().outcome == "stopped"
+        world.wait_for("the end of the set-up", lambda: not sleeping())
+        assert world.model.requests == []
+        assert "⏹️ Stopped." in world.bot_comments()[0]
+
+
+def test_stop_ends_a_verification_that_runs_and_nothing_is_published(tmp_path: Path) -> None:
+    begins = "    def test_sum(self):\n"
+    slow = NEW_TEST.replace(begins, f"{begins}        __import__('os').system('sleep 397')\n")
+    turns: list[Turn] = [FIX, write("tests/test_app.py", slow), submit()]
+    with story(tmp_path, turns) as world:
+        world.comment("ada", "@agent fix this")
+        world.wait_for("the verification", sleeping)
+        assert len(world.model.requests) == len(turns)
+        world.comment("ada", "@agent stop")
+        assert world.wait_until_over().outcome == "stopped"
+        world.wait_for("the end of the tests", lambda: not sleeping())
+        assert world.pulls() == []
+        assert "+    return a + b" in world.bot_comments()[0], "the work is not lost"
 
 
 def test_closing_the_issue_ends_the_task_with_its_own_reason(tmp_path: Path) -> None:

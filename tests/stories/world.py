@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+import bot
 from bot.cli.supervise import Child, Supervisor
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
@@ -40,8 +41,9 @@ OLD_TEST = (
 )
 NEW_TEST = OLD_TEST + "\n    def test_sum(self):\n        self.assertEqual(add(1, 2), 3)\n"
 FILES = {"app.py": BUG, "tests/__init__.py": "", "tests/test_app.py": OLD_TEST, "README.md": "# App\n"}
-# An effect that may be under way is waited for up to 50 s; a machine that many share needs more.
-_PATIENCE_S = float(os.environ.get("STORY_PATIENCE_S", "90"))
+_PATIENCE_S = float(
+    os.environ.get("PATIENCE_S") or 90
+)  # an effect that may be under way is waited for up to 50 s
 
 
 @cache
@@ -177,6 +179,7 @@ def story(
         issue = seed.open_issue(NAME, "eve", "Sums are wrong", "`add(1, 2)` gives -1, I expected 3.")
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(bot.__file__).parents[1]),  # the code that is tested, not an installed one
             "PULLWRIGHT_APP_ID": str(app["app_id"]),
             "PULLWRIGHT_PRIVATE_KEY": private,
             "PULLWRIGHT_WEBHOOK_SECRETS": "a secret of the story",

@@ -25,6 +25,15 @@ def closed_payload() -> bytes:
     return json.dumps({**body, "action": "closed"}).encode()
 
 
+def removed_payload(action: str = "deleted", installation: int = 100, *lost: int) -> bytes:
+    """Of `installation` (deleted, suspend), or with `lost` repositories of `installation_repositories` (removed)."""
+    sender = {"id": 7, "login": "ada", "type": "User"}
+    body: dict[str, Any] = {"action": action, "installation": {"id": installation}, "sender": sender}
+    if lost:
+        body["repositories_removed"] = [{"id": one, "full_name": f"octo/{one}"} for one in lost]
+    return json.dumps(body).encode()
+
+
 def label_payload(label: str = "agent:fix") -> bytes:
     body = json.loads(comment_payload(updated_at="2026-03-02T00:00:00Z"))
     return json.dumps({**body, "action": "labeled", "label": {"name": label}}).encode()

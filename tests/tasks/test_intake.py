@@ -1,5 +1,6 @@
 """Deliveries become a task or a named verdict, once, and only for people whose permission GitHub named."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -7,10 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.commands import CommandWord
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
-from bot.domain.tasks import Phase, RepositoryRef, TaskRequest, TaskStatus
+from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
@@ -28,6 +30,7 @@ from tests.tasks.payloads import (
     comment_payload,
     label_payload,
     pull_payload,
+    removed_payload,
     requested_payload,
 )
 from tests.tasks.quiet_engine import QuietEngine
@@ -63,6 +66,7 @@ class Teller:
     config: str = ""
     branches: tuple[str, ...] = ()
     open_pulls: tuple[int, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def tell(self, refused: RefusedRequest) -> None:
         self.told.append(refused.refusal)
@@ -86,6 +90,9 @@ class Teller:
 
     def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
         return pull in self.open_pulls
+
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        return self.changed
 
 
 @dataclass
@@ -445,6 +452,59 @@ async def test_closing_the_issue_ends_its_task_and_asks_for_nobodys_permission(r
     assert room.handled("d3") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
 
 
+TAKEN = "installation_repositories"
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "detail"),
+    [
+        ("installation", removed_payload("deleted"), "The App was removed by ada."),
+        ("installation", removed_payload("suspend"), "The App was suspended by ada."),
+        (TAKEN, removed_payload("removed", 100, 9, 10), "The repository was taken from the App by ada."),
+    ],
+)
+@pytest.mark.parametrize("before", [TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.WAITING])
+async def test_removing_the_app_ends_what_runs_there_in_every_state(
+    room: Room, before: TaskStatus, event: str, payload: bytes, detail: str
+) -> None:
+    tasks = await state(room, before)
+    if before is TaskStatus.RUNNING:
+        room.engine.start(RunId(TaskId("t-11"), 1), "w")
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    await room.controls.settle()
+    view = tasks.find(TaskId("t-11"))
+    assert view is not None
+    assert (view.status, view.outcome, view.detail) == (TaskStatus.FINISHED, "access_lost", detail)
+    assert room.handled("d2") == Handled(Verdict.CONTROL, Outcome.ACCESS_LOST, TaskId("t-11"))
+    assert room.engine.unfinished() == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        ("installation", removed_payload("deleted", 101)),
+        (TAKEN, removed_payload("removed", 100, 9)),
+        (TAKEN, removed_payload("removed", 101, 10)),
+    ],
+)
+async def test_what_runs_elsewhere_goes_on_when_the_app_is_removed(
+    room: Room, event: str, payload: bytes
+) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    room.store("d2", payload, event)
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(tasks) is TaskStatus.RUNNING
+    assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NOTHING_TO_END)
+
+
+async def test_a_request_that_is_held_is_no_task_that_could_end(room: Room) -> None:
+    await say(room, "d1", 11, "@agent fix this", Permission.READ)
+    room.store("d2", removed_payload(), "installation")
+    await room.intake(Permission.NONE).decide_waiting()
+    assert status(Tasks(room.database)) is TaskStatus.HELD
+
+
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
@@ -613,13 +673,15 @@ async def test_what_is_released_or_tried_again_beside_a_running_task_is_refused_
         ("review: {when: [opened], branches: ['release/*']}", "opened", False, False),
         ("review: {when: [opened], labels: [Bug]}", "opened", False, True),
         ("review: {when: [opened], skip_authors: [Eve]}", "opened", False, False),
+        ("review: {when: [opened], paths: [src/, '*.sql']}", "opened", False, True),
+        ("review: {when: [opened], paths: ['*.sql']}", "opened", False, False),
         ("review: {wen: [opened]}", "opened", False, False),
     ],
 )
 async def test_a_pull_request_is_reviewed_by_itself_where_the_repository_wants_it(
     room: Room, config: str, action: str, draft: bool, wanted: bool
 ) -> None:
-    room.teller.config = config
+    room.teller.config, room.teller.changed = config, ("README.md", "src/app.py")
     room.store("d1", pull_payload(action, draft=draft), "pull_request")
     intake = room.intake(Permission.NONE)  # nobody is asked about: the file is the authority
     assert await intake.decide_waiting() == int(wanted)
@@ -798,3 +860,30 @@ async def test_a_stranger_who_asks_everywhere_is_told_a_few_times_and_every_requ
         assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.NO_WRITE_ACCESS)
     assert room.teller.told == [Refusal.NO_WRITE_ACCESS] * 3
     assert Tasks(room.database).find_held("10#5") is not None
+
+
+async def test_the_button_below_a_review_asks_for_its_findings_to_be_mended(room: Room) -> None:
+    body = json.loads(comment_payload(21, text="@agent review"))
+    body["issue"]["pull_request"] = {"url": "x"}
+    room.store("review", json.dumps(body).encode())
+    await room.intake(Permission.WRITE).decide_waiting()
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), room.time)
+    taken = tasks.take(TaskId("t-21"), "w")
+    found = {
+        "path": "app.py",
+        "start": 6,
+        "end": 6,
+        "priority": "P1",
+        "title": "Divides by zero",
+        "body": "Always.",
+    }
+    facts = {"review": {"head_commit": "a", "base_branch": "main", "tip_commit": "b", "findings": [found]}}
+    tasks.save_facts(taken, facts)
+    tasks.finish(taken, Outcome.FINDINGS, "", room.time)
+    room.store("pressed", button_payload("fix", "t-21"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    asked = tasks.find_request(TaskId("t-c77-fix"))
+    assert asked is not None
+    assert (asked.kind, asked.word, asked.issue) == (TaskKind.FOLLOW_UP, CommandWord.FIX, 3)
+    assert "`app.py`, lines 6-6 (P1): Divides by zero. Always." in asked.instruction

@@ -13,6 +13,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.workers import Workers
+from bot.tasks.measured import ModelEnd
 from bot.tasks.metrics import WorkerMetrics
 from tests.store.requests import request
 
@@ -71,3 +72,27 @@ def test_phases_are_counted_and_served_on_the_loopback(database: Database) -> No
     with served, direct.open(f"http://127.0.0.1:{served.port}/metrics", timeout=5) as answer:
         told = answer.read().decode()
     assert 'pullwright_phase_seconds_bucket{le="5.0",phase="work"} 1.0' in told.splitlines()
+
+
+def test_what_this_worker_alone_knows_is_told_with_words_of_closed_sets(database: Database) -> None:
+    metrics = WorkerMetrics(database, time.time, lambda: 4_321)
+    metrics.observe_wait(3.0)
+    metrics.observe_model(ModelEnd.REPLIED, 4.0)
+    metrics.observe_model(ModelEnd.AWAY, 40.0)
+    metrics.observe_command(0.2)
+    metrics.observe_retry()
+    told = generate_latest(metrics.registry).decode()
+    for line in (
+        "pullwright_wait_seconds_sum 3.0",
+        'pullwright_model_seconds_sum{end="replied"} 4.0',
+        'pullwright_model_seconds_count{end="away"} 1.0',
+        'pullwright_sandbox_seconds_bucket{le="0.5"} 1.0',
+        "pullwright_effects_retried_total 1.0",
+        "pullwright_github_requests_left 4321.0",
+    ):
+        assert line in told.splitlines()
+
+
+def test_what_github_grants_is_not_told_before_it_has_said(database: Database) -> None:
+    told = generate_latest(WorkerMetrics(database, time.time).registry).decode()
+    assert "pullwright_github_requests_left" not in told

@@ -105,6 +105,10 @@ class Silent:
     def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
         return False
 
+    def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
+        """None."""
+        return ()
+
     def fetch_text(self, asked: TaskRequest) -> str | None:
         """Gone."""
 

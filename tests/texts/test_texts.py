@@ -10,10 +10,12 @@ from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.evidence import Evidence, Tier
-from bot.domain.findings import Anchored, Arranged, Finding, Priority, Side, fingerprint
-from bot.domain.ids import InstallationId, RepositoryId
+from bot.domain.findings import Anchored, Arranged, Finding, Priority, Shown, Side, fingerprint
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome, Refusal
 from bot.domain.repo_config import find_lines, parse_repo_config
+from bot.domain.review_memory import Standing
+from bot.domain.review_report import Report, Told
 from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.texts.answers import Answer, render_answer
@@ -25,9 +27,11 @@ from bot.texts.markers import (
     SECTION,
     asking_marker,
     find_pull_task,
+    find_seen,
     refusal_marker,
     replace_section,
     review_marker,
+    seen_marker,
     tracking_marker,
 )
 from bot.texts.pull_request import Push, render_pull_body, render_pull_title
@@ -37,6 +41,7 @@ from bot.texts.reviews import (
     ReviewText,
     decide_conclusion,
     find_fingerprints,
+    parse_told,
     render_finding,
     render_review,
     render_review_check,
@@ -255,10 +260,19 @@ FOUND = Finding(
     "app.py", 3, 3, Priority.P1, "Empty list divides by zero @bob", "`mean([])` raises. All tests pass."
 )
 LOOSE = replace(FOUND, path="old.py", priority=Priority.P2, title="Nobody calls it", suggestion="")
+SHOWN = Shown("exit 1", "exit 0", "ZeroDivisionError: division by zero")
+TOLD = Told(
+    "PRRT_1", "app.py", 9, Priority.P1, "Text is added @bob", "0" * 16, "http://hub/r1", Standing.OPEN
+)
+GONE = replace(TOLD, thread="PRRT_2", line=0, title="Minus for plus", url="http://hub/r2")
+REPORT = Report(
+    Outcome.FINDINGS, Arranged((Anchored(FOUND, Side.RIGHT),), (LOOSE,), 0, 2), (TOLD,), (), (GONE,),
+    ("`add` adds. All tests pass.",), first=False,
+)  # fmt: skip
 REVIEW = ReviewText(
-    Outcome.FINDINGS, "a" * 40, "b" * 40, Arranged((Anchored(FOUND, Side.RIGHT),), (LOOSE,), 0, 2), 1,
-    "I read `mean`. The tests pass.", ("Tests run in the environment of the base.",), "", "6 model replies.",
-    review_marker(TASK),
+    REPORT, "a" * 40, "b" * 40, "c" * 40, frozenset({"PRRT_2"}), "I read `mean`. The tests pass.",
+    ("Tests run in the environment of the base.",), "", "6 model replies, $0.12.",
+    (seen_marker(CommitSha("a" * 40), CommitSha("b" * 40)), review_marker(TASK)),
 )  # fmt: skip
 
 
@@ -268,19 +282,39 @@ REVIEW = ReviewText(
     ids=lambda one: one.value,
 )
 def test_a_review(outcome: Outcome, snapshot: SnapshotAssertion) -> None:
-    arranged = Arranged() if outcome is Outcome.CLEAN else REVIEW.arranged
-    text = replace(REVIEW, outcome=outcome, arranged=arranged, told_before=int(outcome is Outcome.FINDINGS))
+    report = replace(REPORT, outcome=outcome)
+    if outcome is Outcome.CLEAN:
+        report = Report(outcome, Arranged())
+    text = replace(REVIEW, report=report, since="" if outcome is Outcome.CLEAN else REVIEW.since)
     body, check = render_review(text), render_review_check(text, "http://hub/review/1")
     assert "tests pass" not in body
     assert "@bob" not in body
-    assert REVIEW.marker in body
+    assert all(mark in body for mark in REVIEW.marks)
+    assert find_seen(body) == ("a" * 40, "b" * 40)
     assert (body, check) == snapshot
+
+
+def test_what_is_mended_without_leave_to_resolve_is_said_so_and_many_are_counted() -> None:
+    body = render_review(replace(REVIEW, resolved=frozenset()))
+    assert "please resolve the thread, I may not" in body
+    many = replace(REPORT, open=(TOLD,) * 30)
+    assert "- and 11 more" not in render_review(replace(REVIEW, report=many))
+    assert "- and 10 more" in render_review(replace(REVIEW, report=many))
+
+
+@pytest.mark.parametrize("text", ["", "**P9 · x**", "**P1 · A title**\n\nNo mark."])
+def test_what_is_no_finding_of_ours_tells_none(text: str) -> None:
+    assert parse_told(text) is None
 
 
 def test_a_finding_is_one_paragraph_with_a_suggestion_that_can_be_committed(
     snapshot: SnapshotAssertion,
 ) -> None:
-    text = render_finding(replace(FOUND, suggestion="x = '```'", reproduction="$ python -c 'mean([])'"))
+    text = render_finding(
+        replace(FOUND, suggestion="x = '```'", reproduction="python -c 'mean([])'", shown=SHOWN)
+    )
+    assert "Run by the harness: exit 1 on this head, exit 0 on its base" in text
+    assert "mean([])'" not in render_finding(replace(FOUND, reproduction="python -c 'mean([])'")), "not run"
     assert "````suggestion\nx = '```'\n````" in text
     assert "tests pass" not in text
     assert text == snapshot
@@ -289,6 +323,10 @@ def test_a_finding_is_one_paragraph_with_a_suggestion_that_can_be_committed(
 def test_what_was_said_is_found_again() -> None:
     said = (render_finding(FOUND), render_review(REVIEW), "nothing")
     assert find_fingerprints(said) == {fingerprint(FOUND), fingerprint(LOOSE)}
+    told = parse_told(render_finding(FOUND))
+    assert told is not None
+    assert (told[0], told[2]) == (Priority.P1, fingerprint(FOUND))
+    assert told[1].startswith("Empty list divides by zero")
 
 
 @pytest.mark.parametrize("outcome", Outcome)

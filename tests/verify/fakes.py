@@ -131,6 +131,9 @@ class FolderWorkspace:
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
+    async def stamp(self) -> str | None:
+        return None
+
     @property
     def view_root(self) -> Path:
         return self.folder / "workspace"

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.agent.contract import Gate, Observer, PlanStep, Snapshots, Submission, TestRunner
+from bot.agent.contract import Gate, Observer, PlanStep, Settled, Snapshots, Submission, TestRunner
 from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.outputs import OutputShelf
 from bot.domain.findings import Finding
@@ -38,6 +38,7 @@ class ToolContext:
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
     findings: int = 0  # how many this review has kept
+    settleable: frozenset[int] = frozenset()  # numbers of earlier findings
     asked: int = 0  # how often people were asked already
     label: str = "output"
 
@@ -53,6 +54,7 @@ class ToolResult:
     plan: tuple[PlanStep, ...] = ()
     questions: tuple[str, ...] = ()
     finding: Finding | None = None
+    settled: Settled | None = None
 
 
 @dataclass(frozen=True)

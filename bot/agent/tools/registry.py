@@ -10,6 +10,7 @@ from bot.agent.tools.edit import EDIT, WRITE_FILE
 from bot.agent.tools.read_file import READ_FILE
 from bot.agent.tools.report_finding import REPORT_FINDING
 from bot.agent.tools.run_tests import RUN_TESTS
+from bot.agent.tools.settle_finding import SETTLE_FINDING
 from bot.agent.tools.shell import SHELL
 from bot.agent.tools.submit import SUBMIT
 from bot.agent.tools.update_plan import UPDATE_PLAN
@@ -26,9 +27,9 @@ EDIT_TOOLS: tuple[Tool, ...] = (
     ASK_PERSON,
     SUBMIT,
 )
-REVIEW_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, REPORT_FINDING, UPDATE_PLAN, SUBMIT)
+REVIEW_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, REPORT_FINDING, SETTLE_FINDING, SUBMIT)
 ANSWER_TOOLS: tuple[Tool, ...] = (SHELL, READ_FILE, RUN_TESTS, UPDATE_PLAN, ASK_PERSON, SUBMIT)
-ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING)
+ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING, SETTLE_FINDING)
 
 
 def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:

@@ -42,8 +42,8 @@ def keep_for(desk: Desk) -> Keep:
 
 
 async def fetch_base(desk: Desk) -> None:
-    """What a change stands on."""
-    ref = f"refs/heads/{desk.request.repository.default_branch}"
+    """What a change or an answer stands on."""
+    ref = f"refs/heads/{desk.request.base_branch}"
     await desk.with_remote(
         desk.fetch_remote,
         lambda remote: desk.services.repos.fetch(desk.key, remote, ref, desk.facts.base_commit),
@@ -63,7 +63,7 @@ async def bring_here(desk: Desk, fetch: Callable[[Desk], Awaitable[None]] = fetc
     kept = await desk.call(services.work_trees.load, desk.taken.id)
     for tree, packed in kept.items():
         await _unpack(desk, tree, packed)
-    if await _newest_tree(desk) not in (NO_TREE, facts.base_tree, *kept):
+    if await _newest_tree(desk) not in (NO_TREE, stands_on(desk), *kept):
         raise RepositoryFault(
             "The host that held this work is gone, and the work was too large to be kept elsewhere.",
             "Ask again: it begins from the start.",
@@ -72,6 +72,12 @@ async def bring_here(desk: Desk, fetch: Callable[[Desk], Awaitable[None]] = fetc
     # A commit that is not pushed is made again: the same arguments give the same id.
     commit = facts.commit if facts.branch else CommitSha("")
     await desk.learn(host=services.settings.host, commit=commit)
+
+
+def stands_on(desk: Desk) -> TreeSha:
+    """What the states of the work are kept as changes of: a review's stand on the head."""
+    review = desk.facts.review
+    return review.head_tree if review is not None else desk.facts.base_tree
 
 
 async def _newest_tree(desk: Desk) -> TreeSha:
@@ -86,7 +92,7 @@ async def _unpack(desk: Desk, tree: TreeSha, packed: bytes) -> None:
     changes, blobs = unpack(packed)
     for content in blobs:
         await repos.store_blob(desk.key, content)
-    made = await repos.derive(desk.key, desk.facts.base_tree, changes)
+    made = await repos.derive(desk.key, stands_on(desk), changes)
     if made != tree:
         raise Bug(f"the kept work gives {made}, not {tree}")
 

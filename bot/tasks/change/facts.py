@@ -104,6 +104,15 @@ class ReviewFacts:
     summary: str = ""
     least: str = "P3"  # of the repository's file: what is less urgent is not said
     most: int = limits.FINDINGS
+    first: bool = True  # no review was finished here before
+    unchanged: bool = False  # the last one saw the same head
+    since: CommitSha = CommitSha("")  # the head that the last one saw, when only what is new is looked at
+    since_tree: TreeSha = TreeSha("")
+    scope: str = ""  # why it is looked at as a whole, where that was not to be expected
+    earlier: tuple[JsonObject, ...] = ()  # what earlier reviews said, as the model is told it
+    threads: tuple[str, ...] = ()  # of those of them that it can settle, by their numbers
+    settled: tuple[JsonObject, ...] = ()  # what it said about them
+    report: JsonObject | None = None  # decided before the first effect, so that a death changes nothing
 
 
 @dataclass(frozen=True)

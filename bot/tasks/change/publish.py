@@ -128,7 +128,7 @@ async def push_branch(desk: Desk, branch: str, expected: CommitSha | None) -> No
 
 
 async def _look_around(desk: Desk) -> Surroundings:
-    """Where the base stands now. Raises GitHubFault: it is gone, so there is nothing to go to."""
+    """Where the base stands now. Raises GitHubFault: it is gone, so there is nowhere to go and nothing is pushed."""
     request, facts = desk.request, desk.facts
     tip = await desk.call(desk.github.refs.fetch_head, request.base_branch)
     return Surroundings(request.base_branch, request.base_from, facts.base_commit, tip, facts.others)

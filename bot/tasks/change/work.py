@@ -35,12 +35,14 @@ from bot.agent.loop import run
 from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
 from bot.domain.budget import add_spent, remaining
+from bot.domain.findings import Shown
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
+from bot.sandbox.contract import CommandResult, EndedBy
 from bot.tasks.change.attempts import render_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
@@ -69,6 +71,12 @@ class TreeTests:
     async def run(self, selection: tuple[str, ...]) -> str:
         return await self.verifier.run_tests(await self.work.take(), selection)
 
+    async def reproduce(self, script: str) -> Shown:
+        """See the agent's `TestRunner`."""
+        head = await self.work.try_out(self.work.base, script)
+        base = await self.work.try_out(self.verifier.subject.base_tree, script)
+        return Shown(name_end(head), name_end(base), tail_of(head))
+
 
 @dataclass(frozen=True)
 class TreeGate:
@@ -78,6 +86,18 @@ class TreeGate:
 
     async def check(self, _submission: Submission, tree: TreeSha) -> tuple[str, ...]:
         return await self.verifier.check_gate(tree)
+
+
+def name_end(result: CommandResult) -> str:
+    """In a word or two."""
+    return f"exit {result.exit_code}" if result.ended_by is EndedBy.EXIT else result.ended_by.value
+
+
+def tail_of(result: CommandResult) -> str:
+    """The end of what it printed, in whole lines where there is more than one."""
+    text = result.output.decode("utf-8", "replace").strip()
+    cut = text[-limits.REPRODUCTION_OUTPUT :]
+    return cut if cut == text else cut.partition("\n")[2] or cut
 
 
 async def run_agent(

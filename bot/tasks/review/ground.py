@@ -8,10 +8,12 @@ diff.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
-from bot.agent.contract import AgentTask, Mode, RepositoryFacts
+from bot.agent.contract import AgentTask, EarlierFinding, Mode, RepositoryFacts
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH
+from bot.domain.review_rules import choose_rules
 from bot.domain.unified_diff import parse_diff, render_stat
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.environment import learn_chosen
@@ -29,7 +31,8 @@ from bot.tasks.change.ground import (
 from bot.tasks.change.history import with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
-from bot.tasks.worktree import WorkTree
+from bot.tasks.review.memory import list_earlier, recall_told
+from bot.tasks.worktree import Keep, WorkTree
 from bot.verify.detect import is_manifest
 
 _STAT_FILES = 100
@@ -39,20 +42,42 @@ _STAT_FILES = 100
 async def prepare_review(desk: Desk, review: ReviewFacts) -> None:
     """Fetch head, merge base and the base's tip; decide on commands; set up. Raises RepositoryFault, SetupFailed,
     SandboxUnavailable."""
-    head = await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.head_commit)
-    base = await _fetch(desk, f"refs/heads/{review.base_branch}", desk.facts.base_commit)
-    tip = await _fetch(desk, f"refs/heads/{review.base_branch}", review.tip_commit)
+    head, base, tip = await _fetch_commits(desk, review)
     files = await list_files(desk.place, tip)
     chosen, tests = await choose_commands(desk.place, files, desk.services.settings.commands)
-    await desk.learn(base_tree=base)
+    await desk.learn(base_tree=base, host=desk.services.settings.host)
     await learn_chosen(desk, chosen)
     config = parse_config(
         (await read_texts(desk.place, files, (REPO_CONFIG_PATH,))).get(REPO_CONFIG_PATH, "")
     )
     said = {"least": config.review.least.value, "most": config.review.most}
     await desk.learn_review(head_tree=head, rules_tree=tip, **said)
+    earlier, threads = list_earlier(await recall_told(desk))
+    await desk.learn_review(earlier=tuple(asdict(one) for one in earlier), threads=threads)
+    if review.since:
+        await desk.learn_review(
+            since_tree=await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.since)
+        )
     await desk.learn(setup=await settle_setup(desk.ground))
     await desk.learn(test=await settle_test(desk.ground, tests))
+
+
+async def _fetch_commits(desk: Desk, review: ReviewFacts) -> tuple[TreeSha, TreeSha, TreeSha]:
+    """Trees of head, merge base and the base's tip, in this host's cache."""
+    head = await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.head_commit)
+    base = await _fetch(desk, f"refs/heads/{review.base_branch}", desk.facts.base_commit)
+    tip = await _fetch(desk, f"refs/heads/{review.base_branch}", review.tip_commit)
+    return head, base, tip
+
+
+async def fetch_again(desk: Desk) -> None:
+    """For `carry.bring_here`."""
+    review = desk.facts.review
+    if review is None:
+        return
+    await _fetch_commits(desk, review)
+    if review.since:
+        await _fetch(desk, f"refs/pull/{desk.request.issue}/head", review.since)
 
 
 async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
@@ -64,14 +89,14 @@ async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
 
 
 @asynccontextmanager
-async def open_head_tree(ground: Ground, head: TreeSha) -> AsyncIterator[WorkTree]:
+async def open_head_tree(ground: Ground, head: TreeSha, keep: Keep) -> AsyncIterator[WorkTree]:
     """The head's files in a workspace, with a git that knows the base: `git diff` shows the pull request."""
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
         place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
     )
-    work = WorkTree(place.repos, place.sandbox, place.key, head, environment)
+    work = WorkTree(place.repos, place.sandbox, place.key, head, environment, keep)
     try:
         yield work
     finally:
@@ -81,12 +106,14 @@ async def open_head_tree(ground: Ground, head: TreeSha) -> AsyncIterator[WorkTre
 async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
     """Everything that the first messages say. Title and text of the pull request are material, as an issue's are."""
     request = desk.request
+    repos = desk.services.repos
+    news = await repos.diff(desk.key, review.since_tree, review.head_tree) if review.since_tree else ""
     paths = tuple(sorted(await list_files(desk.place, review.head_tree)))
     rules_files = await list_files(desk.place, review.rules_tree)
     rules = agents_paths(tuple(sorted(rules_files)))
     texts = await read_texts(desk.place, rules_files, rules)
     thread = await fetch_thread(desk)
-    diff = await desk.services.repos.diff(desk.key, desk.facts.base_tree, review.head_tree)
+    parsed = parse_diff(await repos.diff(desk.key, desk.facts.base_tree, review.head_tree))
     return AgentTask(
         repository=RepositoryFacts(
             request.repository.full_name,
@@ -104,9 +131,13 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
         issue_author=thread.author if thread else "",
         thread=render_thread(thread, desk) if thread else (),
         mode=Mode.REVIEW,
+        rules=choose_rules(texts, (file.path for file in parsed)),
+        since=review.since if review.since_tree else "",
+        news=news,
+        earlier_findings=tuple(EarlierFinding(**one) for one in review.earlier),
         facts=(
             f"Head commit: {review.head_commit}; it goes to `{review.base_branch}`.",
-            f"What it changes:\n{render_stat(parse_diff(diff), _STAT_FILES)}",
+            f"What it changes:\n{render_stat(parsed, _STAT_FILES)}",
             *await environment_notes(desk, review),
             *render_left_out(thread),
         ),

@@ -6,7 +6,8 @@ diff, posts one review and ends the check run. Nothing is pushed, and what the m
 Races, and how each is closed:
 - The head moves while it is reviewed: looked at again before posting. Then nothing is anchored, the review says which
   commit it is about, and the end is STALE.
-- Death after the review was sent: the ledger finds it by its marker.
+- Death between the effects: what is said is decided and stored before the first of them; a review that was sent is
+  found by its marker, resolving and ending the check run are repeated without harm.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -14,26 +15,29 @@ from dataclasses import asdict, dataclass, replace
 import structlog
 
 from bot.agent.contract import Deferred, Exhausted, Finished, SubmitOutcome
-from bot.agent.history import parse_finding
-from bot.domain.findings import Arranged, Finding, arrange_findings, fingerprint
+from bot.domain.findings import Arranged, Finding
 from bot.domain.outcomes import Outcome
+from bot.domain.review_report import Report
+from bot.domain.review_scope import Seen
 from bot.domain.tasks import Phase
 from bot.domain.triggers import Button
-from bot.domain.unified_diff import parse_diff
 from bot.errors import Bug, GitHubFault
 from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
+from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
 from bot.tasks.change.phases import noted_phase
 from bot.tasks.change.progress import Progress
-from bot.tasks.change.report import report
+from bot.tasks.change.report import report as tell_end
 from bot.tasks.change.rows import RowKind
 from bot.tasks.change.work import OUTCOME_OF, run_agent
-from bot.tasks.review.ground import describe_review, environment_notes, open_head_tree, prepare_review
+from bot.tasks.review.ground import describe_review, fetch_again, open_head_tree, prepare_review
+from bot.tasks.review.memory import recall_scope
+from bot.tasks.review.report import decide_review, parse_report, render_report, render_text
 from bot.tasks.workflow import Finished as TaskFinished
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import review_marker
@@ -41,7 +45,6 @@ from bot.texts.redact import redact
 from bot.texts.reviews import (
     REVIEW_CHECK_NAME,
     ReviewText,
-    find_fingerprints,
     render_finding,
     render_review,
     render_review_check,
@@ -51,6 +54,7 @@ from bot.texts.tracking import render_plan, render_spent
 log = structlog.get_logger()
 
 _STOP = CheckAction("Stop", "End this review now", Button.STOP)
+_FIX = CheckAction("Fix this", "Mend what this review found", Button.FIX)
 _RETRY = CheckAction("Review again", "Review this commit once more", Button.RETRY)
 
 
@@ -63,6 +67,8 @@ class ReviewSteps:
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
         """See `workflow.Steps`."""
         async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
+            if phase not in (Phase.ACCEPT, Phase.PREPARE):
+                await bring_here(desk, fetch_again)
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
@@ -70,9 +76,11 @@ class ReviewSteps:
         async with open_desk(self.services, task) as desk:
             await desk.learn(outcome=outcome.value, detail=detail)
             if desk.facts.review is not None and desk.facts.review.check:
-                await _end_check(desk, desk.facts.review, await _review_text(desk, Arranged(), 0), "")
+                ended = Report(outcome, Arranged())
+                text = await render_text(desk, desk.facts.review, ended, frozenset())
+                await _end_check(desk, desk.facts.review, text, "")
             if task.request.comment_id or desk.facts.review is None:
-                await report(desk)
+                await tell_end(desk)
 
 
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
@@ -112,7 +120,17 @@ async def _accept(desk: Desk) -> bool:
             return False
         merge_base = await desk.call(desk.github.refs.fetch_merge_base, pull.base_sha, pull.head_sha)
         tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)  # GitHub's base may be older
-        review = ReviewFacts(pull.head_sha, pull.base_branch, tip)
+        now = Seen(pull.head_sha, merge_base)
+        last, scope = await recall_scope(desk, now)
+        review = ReviewFacts(
+            pull.head_sha,
+            pull.base_branch,
+            tip,
+            first=last is None,
+            unchanged=last is not None and last.head == now.head,
+            since=scope.since,
+            scope=scope.why,
+        )
         await desk.learn(base_commit=merge_base, review=review)
     review = _review(desk)
     if review.check:
@@ -137,7 +155,7 @@ async def _accept(desk: Desk) -> bool:
 async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
     async with (
         open_verifier(desk.ground) as verifier,
-        open_head_tree(desk.ground, review.head_tree) as work,
+        open_head_tree(desk.ground, review.head_tree, keep_for(desk)) as work,
         _open_progress(desk, review) as progress,
     ):
         end = await run_agent(desk, work, verifier, progress, lambda one: describe_review(one, review))
@@ -150,6 +168,7 @@ async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
             outcome = Outcome.CLEAN if done else OUTCOME_OF[submission.outcome]
             detail = "" if done else "The model did not finish it; the review has its words."
             await _keep(desk, end.findings, submission.summary)
+            await desk.learn_review(settled=tuple(asdict(one) for one in end.settled))
             await desk.learn(spent=end.spent, outcome=outcome.value, detail=detail)
         case Exhausted():
             await _keep(desk, end.findings, "")
@@ -164,53 +183,27 @@ async def _keep(desk: Desk, findings: tuple[Finding, ...], summary: str) -> None
 
 
 async def _report(desk: Desk, review: ReviewFacts) -> PhaseEnd:
-    found = (parse_finding(body) for body in review.findings)
-    findings = tuple(one for one in found if one.priority.value <= review.least)
-    known = find_fingerprints(await desk.call(desk.github.reviews.fetch_said, desk.request.issue))
-    pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
-    moved = pull.head_sha != review.head_commit
-    diff = parse_diff(await desk.services.repos.diff(desk.key, desk.facts.base_tree, review.head_tree))
-    # Our own posted review is no earlier one when this phase runs again after a death.
-    posted = await desk.call(
-        desk.github.reviews.find_review, desk.request.issue, review_marker(desk.taken.id)
-    )
-    told_before = 0 if posted else sum(fingerprint(one) in known for one in findings)
-    said = frozenset[str]() if posted else known
-    arranged = arrange_findings(findings, () if moved else diff, said, review.most)
-    outcome = _decide_outcome(Outcome(desk.facts.outcome), arranged, told_before, moved=moved)
-    await desk.learn(outcome=outcome.value)
-    text = await _review_text(desk, arranged, told_before)
-    url = await _post(desk, review, text)
+    if review.report is None:
+        # Decided once: a death between the effects must not find our own words and take them for earlier ones.
+        await desk.learn_review(report=render_report(await decide_review(desk, review)))
+    report = parse_report(_review(desk).report)
+    await desk.learn(outcome=report.outcome.value)
+    resolved = await _resolve(desk, report)
+    text = await render_text(desk, _review(desk), report, resolved)
+    # Nobody asked and nothing is new: the check run says it, and people are left in peace.
+    url = await _post(desk, review, text) if report.has_news or not desk.request.is_event else ""
     await _end_check(desk, review, text, url)
-    return TaskFinished(outcome, desk.facts.detail)
+    return TaskFinished(report.outcome, desk.facts.detail)
 
 
-def _decide_outcome(worked: Outcome, arranged: Arranged, told_before: int, *, moved: bool) -> Outcome:
-    """Pure. A review that was not finished stays what it is; one that was is clean only if nothing is left to say."""
-    if worked not in (Outcome.CLEAN, Outcome.FINDINGS, Outcome.STALE):
-        return worked
-    if moved:
-        return Outcome.STALE
-    return Outcome.FINDINGS if arranged.anchored or arranged.loose or told_before else Outcome.CLEAN
-
-
-async def _review_text(desk: Desk, arranged: Arranged, told_before: int) -> ReviewText:
-    review, facts, secrets = _review(desk), desk.facts, desk.services.settings.secrets
-    notes = await environment_notes(desk, review) if review.head_tree else ()
-    if facts.setup.failed:
-        notes = (*notes, f"The detected set-up failed and was left out: {facts.setup.failed}")
-    return ReviewText(
-        outcome=Outcome(facts.outcome),
-        head=review.head_commit,
-        base=facts.base_commit,
-        arranged=arranged,
-        told_before=told_before,
-        summary=redact(review.summary, secrets),
-        notes=tuple(redact(note, secrets) for note in notes),
-        detail=redact(facts.detail, secrets),
-        spent=render_spent(facts.spent) if facts.spent.turns else "",
-        marker=review_marker(desk.taken.id),
-    )
+async def _resolve(desk: Desk, report: Report) -> frozenset[str]:
+    """The threads of what is mended; twice is once. A refusal (the App may not) does not undo the review."""
+    ids = tuple(told.thread for told in report.fixed)
+    try:
+        return frozenset(await desk.call(desk.github.review_threads.resolve, ids))
+    except GitHubFault as fault:
+        log.warning("threads not resolved", task=desk.taken.id, why=str(fault))
+        return frozenset()
 
 
 async def _post(desk: Desk, review: ReviewFacts, text: ReviewText) -> str:
@@ -224,12 +217,12 @@ async def _post(desk: Desk, review: ReviewFacts, text: ReviewText) -> str:
             one.side.value,
             redact(render_finding(one.finding), secrets),
         )
-        for one in text.arranged.anchored
+        for one in text.report.arranged.anchored
     )
-    new = NewReview(review.head_commit, render_review(text), comments)
+    new, marker = NewReview(review.head_commit, render_review(text), comments), review_marker(desk.taken.id)
 
     def find() -> dict[str, object] | None:
-        found = reviews.find_review(pull, text.marker)
+        found = reviews.find_review(pull, marker)
         return {"url": found.url} if found else None
 
     def create() -> dict[str, object]:
@@ -242,7 +235,8 @@ async def _post(desk: Desk, review: ReviewFacts, text: ReviewText) -> str:
 async def _end_check(desk: Desk, review: ReviewFacts, text: ReviewText, url: str) -> None:
     """Edits are repeated without harm, so they are no effects. A check that is refused does not undo the review."""
     shown = render_review_check(text, url)
-    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=(_RETRY,))
+    actions = (_RETRY, _FIX) if text.report.outcome is Outcome.FINDINGS else (_RETRY,)
+    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=actions)
     try:
         await desk.call(desk.github.checks.update_check, review.check, replace(content, details_url=url))
     except GitHubFault as fault:

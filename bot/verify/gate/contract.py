@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
+from bot.domain.paths import matches_any
 from bot.domain.repo_config import GateRule
 from bot.repos.contract import TreeChange
 
@@ -57,10 +57,7 @@ class Policy:
 
     def protects(self, path: str) -> bool:
         """A pattern with a slash at its end means all below."""
-        return any(
-            fnmatchcase(path, pattern) or (pattern.endswith("/") and path.startswith(pattern))
-            for pattern in self.protected
-        )
+        return matches_any(path, self.protected)
 
 
 Rule = Callable[[tuple[ChangedFile, ...]], list[str]]
