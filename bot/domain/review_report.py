@@ -78,15 +78,15 @@ class Head:
 
 @dataclass(frozen=True)
 class Report:
-    """`open`: told before and not mended. `repeated`: found again, told before without a thread. `mended`: thread id
-    to the model's reason, of `fixed`."""
+    """`open`: told before and not mended. `repeated`: found again, told before without a thread. `reasons`: what the
+    model says of each of `fixed`. `first`: no review was finished here before."""
 
     outcome: Outcome
     arranged: Arranged
     open: tuple[Told, ...] = ()
     repeated: tuple[Finding, ...] = ()
     fixed: tuple[Told, ...] = ()
-    reasons: tuple[str, ...] = ()  # in the order of `fixed`
+    reasons: tuple[str, ...] = ()
     first: bool = True
 
     @property

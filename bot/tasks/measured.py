@@ -117,6 +117,9 @@ class _MeasuredWorkspace:
     def view_root(self) -> Path:
         return self.workspace.view_root
 
+    async def stamp(self) -> str | None:
+        return await self.workspace.stamp()
+
     @property
     def blocked(self) -> tuple[BlockedHost, ...]:
         return self.workspace.blocked

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -57,6 +58,7 @@ def render_review(text: ReviewText) -> str:
     sections = [
         _headline(report),
         sanitise_block(text.detail, 1_000),
+        "On lines that the diff does not show:" if report.arranged.loose else "",
         *(_loose(finding) for finding in report.arranged.loose),
         _fixed(text),
         _open(report),
@@ -156,7 +158,11 @@ def _headline(report: Report) -> str:
         case Outcome.CLEAN:
             return "✅ I found nothing."
         case Outcome.FINDINGS if shown:
-            return "🔎 I found one thing." if shown == 1 else f"🔎 I found {shown} things."
+            return (
+                "🔎 I found one thing."
+                if shown == 1
+                else f"🔎 I found {shown} things: {_by_urgency(report)}."
+            )
         case Outcome.FINDINGS:
             left = "one thing is" if before == 1 else f"{before} things are"
             return f"🔎 I found nothing new; {left} open from before."
@@ -164,6 +170,13 @@ def _headline(report: Report) -> str:
             return "⌛ The pull request moved on while I reviewed it, so some of this may be past."
         case _:
             return "❌ I did not get to the end of this review."
+
+
+def _by_urgency(report: Report) -> str:
+    """`2 P1, 1 P3`."""
+    new = [*(one.finding for one in report.arranged.anchored), *report.arranged.loose]
+    counts = Counter(one.priority for one in new)
+    return ", ".join(f"{count} {priority.value}" for priority, count in sorted(counts.items()))
 
 
 def _fixed(text: ReviewText) -> str:
