@@ -55,6 +55,7 @@ from bot.texts.tracking import render_plan, render_spent
 log = structlog.get_logger()
 
 _STOP = CheckAction("Stop", "End this review now", Button.STOP)
+_FIX = CheckAction("Fix this", "Mend what this review found", Button.FIX)
 _RETRY = CheckAction("Review again", "Review this commit once more", Button.RETRY)
 
 
@@ -235,7 +236,8 @@ async def _post(desk: Desk, review: ReviewFacts, text: ReviewText) -> str:
 async def _end_check(desk: Desk, review: ReviewFacts, text: ReviewText, url: str) -> None:
     """Edits are repeated without harm, so they are no effects. A check that is refused does not undo the review."""
     shown = render_review_check(text, url)
-    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=(_RETRY,))
+    actions = (_RETRY, _FIX) if text.report.outcome is Outcome.FINDINGS else (_RETRY,)
+    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=actions)
     try:
         await desk.call(desk.github.checks.update_check, review.check, replace(content, details_url=url))
     except GitHubFault as fault:
