@@ -7,6 +7,7 @@ twice (a slow one once, and the evidence says so); the tests of the change alone
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +37,9 @@ _WITH_CHANGE: Final = frozenset(
         RunPurpose.FLAKE_PATCH,
     }
 )
+
+
+_Run = Callable[[RunPurpose, TreeSha, tuple[str, ...]], Awaitable[TestReport]]
 
 
 @dataclass(frozen=True)
@@ -114,21 +118,26 @@ class Runs:
         subject = self.subject
         alone = await self.repos.derive(subject.key, subject.base_tree, self.material.tests)
         times = 1 if self.is_slow else 2
-        befores, wholes = await self._take_turns(alone, (times, times), ((), self.selection))
+        files = self.selection
+        befores, wholes = await self._take_turns(alone, (times, times), ((), files), self._run_files)
         names = tuple(fail_to_pass(befores, wholes))[: limits.PROOFS_ALONE]
         if not names:
             return Trial(befores, wholes)  # nothing that could be proven
         left = (limits.FAIL_RUNS - times, limits.PASS_RUNS - times)
         by_name = self.can_select(names)
         if by_name:
-            before, after = await self._take_turns(alone, left, (names, names))
+            before, after = await self._take_turns(alone, left, (names, names), self._run)
             if all(name in report.results for name in names for report in (*before, *after)):
                 return Trial((*befores, *before), wholes, after, names)
-        before, after = await self._take_turns(alone, left, (self.selection, self.selection))
+        before, after = await self._take_turns(alone, left, (files, files), self._run_files)
         return Trial((*befores, *before), wholes, after, names, not_found_by_name=by_name)
 
     async def _take_turns(
-        self, alone: TreeSha, times: tuple[int, int], selections: tuple[tuple[str, ...], tuple[str, ...]]
+        self,
+        alone: TreeSha,
+        times: tuple[int, int],
+        selections: tuple[tuple[str, ...], tuple[str, ...]],
+        run: _Run,
     ) -> tuple[tuple[TestReport, ...], tuple[TestReport, ...]]:
         """`times`: of the tests alone, of the whole change, which begins. `selections`: of the whole change, of the
         tests alone."""
@@ -137,7 +146,7 @@ class Runs:
         for turn in range(max(times)):
             turns += [(with_change, self.tree, selections[0])] if turn < times[1] else []
             turns += [(RunPurpose.TESTS_ONLY, alone, selections[1])] if turn < times[0] else []
-        reports = await asyncio.gather(*(self._run(*turn) for turn in turns))
+        reports = await asyncio.gather(*(run(*turn) for turn in turns))
         found = list(zip(turns, reports, strict=True))
         before = tuple(report for turn, report in found if turn[0] is RunPurpose.TESTS_ONLY)
         return before, tuple(report for turn, report in found if turn[0] is with_change)
@@ -152,7 +161,8 @@ class Runs:
             self.repos.derive(subject.key, self.tree, reverted(machinery)),
         )
         before, after = await asyncio.gather(
-            self._run(RunPurpose.INTEGRITY_TESTS_ONLY, alone, self.selection), self._integrity(whole, ())
+            self._run_files(RunPurpose.INTEGRITY_TESTS_ONLY, alone, self.selection),
+            self._integrity(whole, ()),
         )
         return WithoutMachinery(tuple(change.path for change in machinery), before, after)
 
@@ -168,7 +178,7 @@ class Runs:
         """Once for whoever asks about this tree: a changed set-up file among the tests is both."""
         key = (tree, selection)
         if key not in self._shared:
-            run = self._run(RunPurpose.INTEGRITY_WHOLE, tree, selection)
+            run = self._run_files(RunPurpose.INTEGRITY_WHOLE, tree, selection)
             self._shared[key] = asyncio.create_task(run)
         return await self._shared[key]
 
@@ -190,7 +200,7 @@ class Runs:
             change = TreeChange(RepoPath(canary.path), None, None, mode or FileMode.REGULAR, new)
             tree = await repos.derive(subject.key, self.tree, (change,))
             chosen = (*self.selection, canary.path) if self.is_slow else ()
-            tried = Canary(canary, await self._run(RunPurpose.CANARY, tree, chosen))
+            tried = Canary(canary, await self._run_files(RunPurpose.CANARY, tree, chosen))
             if tried.report is not None and was_found(canary, tried.report):
                 break
         return tried
@@ -213,6 +223,11 @@ class Runs:
             return all(select(self.subject.test, (name,)) for name in names)
         except ForModel:
             return False
+
+    async def _run_files(self, purpose: RunPurpose, tree: TreeSha, files: tuple[str, ...]) -> TestReport:
+        """The whole suite where these files can't be found by their paths: its command changes the folder."""
+        report = await self._run(purpose, tree, files)
+        return report if report.results or not files else await self._run(purpose, tree, ())
 
     async def _run(self, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
         test = select(self.subject.test, selection)

@@ -246,6 +246,12 @@ HONEST = [
         test=recognise("cd . && PYTHONPATH=$PWD python3 -m pytest", "x"),
     ),
     Play(
+        "a command in a folder of the repository",
+        {f"part/{path}": content for path, content in {**FIX, **PROOF}.items()},
+        {f"part/{path}": content for path, content in BASE.items()},
+        recognise("cd part && python3 -m pytest", "x"),
+    ),
+    Play(
         "a command in a Makefile",
         {**FIX, **PROOF},
         with_base({"Makefile": b"test:\n\tpython3 -m pytest\n"}),

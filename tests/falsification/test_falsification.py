@@ -18,7 +18,10 @@ Verify = Callable[[Play], Awaitable[Verdict]]
 
 
 def named(plays: list[Play]) -> list[object]:
-    slow = pytest.mark.falsify
+    slow = (
+        pytest.mark.falsify,
+        pytest.mark.timeout(900),
+    )  # whole verifications, on a machine that may be busy
     return [pytest.param(one, id=one.name, marks=() if one.name in FAST else slow) for one in plays]
 
 

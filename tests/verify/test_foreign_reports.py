@@ -66,6 +66,8 @@ def test_any_json_is_read_without_a_crash(
         ("cargo.txt", parse_cargo, -400),
         ("go.json", parse_go, -120),
         ("node.xml", parse_junit, -400),
+        ("ctest.xml", parse_junit, -400),
+        ("rspec.xml", parse_junit, -400),
         ("node.tap", parse_tap, 3_000),
     ],
 )
@@ -181,6 +183,30 @@ def test_tap(text: str, code: int, found: dict[str, TestStatus], problem: str) -
         assert statuses(report) == found
     assert problem in report.problem
     assert bool(problem) == bool(report.problem)
+
+
+def test_ctest() -> None:
+    """A crash and a timeout are failures for ctest; a test switched off is one that was not run."""
+    report = parse_junit(read("ctest.xml"), 8)
+    assert report.problem == ""
+    assert statuses(report) == {"adds": P, "fails": F, "crashes": F, "skipped": S, "off": S, "slow": F}
+    assert report.results["slow"].message == "Timeout"
+
+
+def test_rspec() -> None:
+    """Its formatter calls a failed hook a failure as well: one more reason why JUnit XML of others is no proof."""
+    report = parse_junit(read("rspec.xml"), 1)
+    assert report.problem == ""
+    assert statuses(report) == {
+        "spec.math_spec::math adds": P,
+        "spec.math_spec::math fails": F,
+        "spec.math_spec::math throws": F,
+        "spec.math_spec::math skipped": S,
+        "spec.math_spec::math later": S,
+        "spec.math_spec::math hooked never runs": F,
+    }
+    assert "(compared using ==)" in report.results["spec.math_spec::math fails"].message
+    assert "do not agree" in parse_junit(read("rspec.xml"), 0).problem
 
 
 SUITE = (

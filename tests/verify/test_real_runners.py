@@ -14,7 +14,7 @@ from tests.verify.conftest import Bench
 from tests.verify.fakes import Files
 from tests.verify.toolchains import equip, find_missing
 
-pytestmark = pytest.mark.falsify  # seconds each: real compilers and runners
+pytestmark = [pytest.mark.falsify, pytest.mark.timeout(900)]  # real compilers and runners
 
 JS_BUG = b"exports.add = (a, b) => a - b;\nexports.double = (a) => a * 2;\n"
 JS_FIX = JS_BUG.replace(b"a - b", b"a + b")
