@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
@@ -112,4 +113,14 @@ class Pressed:
     check: int
 
 
-Decision = TaskRequest | AutoReview | Control | Closed | Removed | Pressed | IgnoredDelivery | RefusedRequest
+Decision = (
+    TaskRequest
+    | AutoReview
+    | Control
+    | Closed
+    | Removed
+    | Pressed
+    | Ticked
+    | IgnoredDelivery
+    | RefusedRequest
+)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked, find_ticks
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
@@ -67,7 +68,7 @@ _MOMENTS: Final = {
 }
 _ACTIONS: Final = {
     "issue_comment": frozenset({"created"}),
-    "issues": frozenset({"opened", "labeled", "assigned", "closed", "deleted", "transferred"}),
+    "issues": frozenset({"opened", "edited", "labeled", "assigned", "closed", "deleted", "transferred"}),
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
     "installation": frozenset({"deleted", "suspend"}),
@@ -147,6 +148,8 @@ def _reply(payload: IssueCommentPayload) -> Reply:
 def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
     if payload.action in _OVER:
         return Closed(RepositoryId(payload.repository.id), payload.issue.number, payload.sender.login)
+    if payload.action == "edited":
+        return _decide_ticked(payload)
     if payload.action == "labeled":
         return _decide_label(payload, payload.issue, handle)
     if payload.action == "assigned":
@@ -154,6 +157,19 @@ def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
     if payload.changes:
         return IgnoredDelivery(Ignored.TRANSFERRED)
     return _decide_opened(payload, payload.issue, handle)
+
+
+def _decide_ticked(payload: IssuesPayload) -> Decision:
+    """The one edit that may cause something: a box of our dashboard. Whether the issue is ours is asked later."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    changed = (payload.changes or {}).get("body")
+    before = changed.get("from") if isinstance(changed, dict) else None
+    ticks = find_ticks(before, payload.issue.body) if isinstance(before, str) else ()
+    if not ticks:
+        return IgnoredDelivery(Ignored.EDITED)
+    sender, installation = payload.sender, InstallationId(payload.installation.id)
+    return Ticked(installation, _repository(payload), payload.issue.number, sender.login, sender.id, ticks)
 
 
 def _decide_pull(payload: PullRequestPayload, handle: str) -> Decision:

@@ -23,6 +23,7 @@ import structlog
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
@@ -165,6 +166,8 @@ class Intake:
                 handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
                 return bool(handled.verdict is Verdict.TASK)
             decision = wish
+        if isinstance(decision, Ticked):
+            return await self._tick(delivery, decision)
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
                 return True
@@ -176,6 +179,18 @@ class Intake:
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
         return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+
+    async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
+        """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
+        ticks = self.controls.parts.ticks
+        if ticks is None or not await self._call(ticks.is_ours, ticked):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_DASHBOARD))
+        refusal = await self._check_access(delivery, ticked)
+        if refusal is not None:
+            await self._call(ticks.show_again, ticked)
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.TICK_WITHOUT_ACCESS, refusal.value))
+        await self.controls.tick(delivery, ticked)
+        return True
 
     async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
@@ -261,7 +276,7 @@ class Intake:
         return False
 
     async def _check_access(
-        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply
+        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply | Ticked
     ) -> Refusal | None:
         decision = asked.request if isinstance(asked, Control) else asked
         login, user_id = _person(decision)
@@ -347,10 +362,10 @@ def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | Re
     return decision.request if isinstance(decision, Control) else decision
 
 
-def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:
+def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
     if isinstance(decision, TaskRequest):
         return decision.requested_by, decision.requested_by_id
-    return decision.login, decision.user_id if isinstance(decision, Reply) else 0
+    return decision.login, 0 if isinstance(decision, RefusedRequest) else decision.user_id
 
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:

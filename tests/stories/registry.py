@@ -11,6 +11,7 @@ from bot.domain.outcomes import Outcome
 from bot.localhub.actions_reviews import Place, create_review
 from bot.localhub.records import Actor
 from tests.stories.model import Call, Say, Turn, edit, shell, submit
+from tests.stories.schedules import begin_turn
 from tests.stories.world import NEW_TEST, OLD_TEST, World
 
 FIX = edit("app.py", "a - b", "a + b")
@@ -30,7 +31,8 @@ class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
     asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
-    threads there; `commits`: that it pushed to it. `arrange`: the story's own trouble, for each telling."""
+    threads there; `commits`: that it pushed to it. `arrange`: the story's own trouble, for each telling. `begin`: what
+    asks where no comment does; it gives the task's name without `t-`."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -45,6 +47,7 @@ class Story:
     resolved: int = 0
     commits: int = 0
     arrange: Callable[[World], None] = field(default=_nothing)
+    begin: Callable[[World], str] | None = None
 
 
 def _limit_once(world: World) -> None:
@@ -115,6 +118,7 @@ STORIES: Final = (
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
+    Story("maintenance", GOOD, Outcome.PROVEN, pulls=1, comments=0, begin=begin_turn),
     Story(
         "review",
         REVIEW,
