@@ -119,8 +119,9 @@ async def _accept(desk: Desk) -> bool:
         pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
         if desk.request.head not in ("", pull.head_sha):
             return False
-        merge_base = await desk.call(desk.github.refs.fetch_merge_base, pull.base_sha, pull.head_sha)
-        tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)  # GitHub's base may be older
+        # Not with `pull.base_sha`: that may be older, and what was merged from the base since would count as new.
+        tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)
+        merge_base = await desk.call(desk.github.refs.fetch_merge_base, tip, pull.head_sha)
         now = Seen(pull.head_sha, merge_base)
         last, scope = await recall_scope(desk, now)
         review = ReviewFacts(
