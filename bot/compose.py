@@ -29,6 +29,7 @@ from bot.compose_host import (
     repository_shelf,
 )
 from bot.domain.budget import decide_budget
+from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
@@ -70,6 +71,7 @@ from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.vault import unseal_setup_secrets
+from bot.verify.signature import read_public_key
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -97,7 +99,8 @@ def open_database(settings: Settings) -> Database:
 def build_webhook(settings: Settings) -> FastAPI:
     """The receiver's application."""
     keys = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    return build_receiver(Inbox(open_database(settings)), keys, time.time)
+    public_key = functools.partial(read_public_key, settings.data_dir / "keys")
+    return build_receiver(Inbox(open_database(settings)), keys, time.time, public_key=public_key)
 
 
 @asynccontextmanager
@@ -218,6 +221,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
+        waits=Waits(settings.ci_quiet_s, settings.ci_wait_s),
         host=_name_of(settings.data_dir),
     )
 

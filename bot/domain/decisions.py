@@ -6,7 +6,7 @@ from typing import Final
 from bot.domain.auto_review import AutoReview
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn, render_active_key
 
@@ -98,6 +98,7 @@ class Button:
 
     STOP: Final = "stop"
     RETRY: Final = "retry"
+    FIX: Final = "fix"  # of a review that found something
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,30 @@ class Pressed:
     check: int
 
 
+@dataclass(frozen=True)
+class Reviewed:
+    """A review, or a comment of one, that mentions nobody: a request if the pull request is ours, which the database
+    knows."""
+
+    request: TaskRequest
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check of a commit failed. `at`: when, as GitHub says it (ISO 8601). Whether the commit is ours, the database
+    knows."""
+
+    installation: InstallationId
+    repository: RepositoryRef
+    commit: CommitSha
+    at: str
+
+
 Decision = (
     TaskRequest
     | AutoReview
+    | Reviewed
+    | FailedCheck
     | Control
     | Closed
     | Removed

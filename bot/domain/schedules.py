@@ -148,8 +148,15 @@ def decide_result(outcome: Outcome, said: str, *, updated: bool) -> ScheduleResu
             return ScheduleResult.ERROR
         case Outcome.REPOSITORY_UNUSABLE | Outcome.ACCESS_LOST:
             return ScheduleResult.ERROR
-        case Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS:  # not of a change
-            return ScheduleResult.ERROR
+        case (
+            Outcome.ANSWERED
+            | Outcome.CLEAN
+            | Outcome.FINDINGS
+            | Outcome.FLAKY
+            | Outcome.HANDED_OVER
+            | Outcome.UNDONE
+        ):
+            return ScheduleResult.ERROR  # not of a change
         case _:
             assert_never(outcome)
 

@@ -25,6 +25,8 @@ class WayIn(StrEnum):
     ASSIGN = "assign"  # of a configured machine user
     REVIEW_REQUEST = "review_request"  # of a configured machine user or team
     BUTTON = "button"  # of a check run of ours
+    REVIEWED = "reviewed"  # a review of the agent's own pull request, without a mention
+    CHECKS = "checks"  # nobody: a check of the agent's own pull request failed
     EVENT = "event"  # nobody: a pull request came to a configured moment
     SCHEDULE = "schedule"  # nobody: the repository's file named the time
 
@@ -82,6 +84,9 @@ class TaskRequest:
     called: str = ""  # whom ASSIGN and REVIEW_REQUEST named: a login, or `organisation/team`
     head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
     review: int = 0  # the submitted review whose comments are the points of a follow-up
+    base_from: str = ""  # who chose `base` where no flag did, for people
+    base_line: str = ""  # the branch that the issue's text names, if its author's word counts
+    milestone: str = ""  # the issue's, by its title
     thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one
     maintenance: MaintenanceRef | None = None  # of a schedule's turn, which has no issue
 

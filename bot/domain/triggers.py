@@ -10,39 +10,48 @@ Must never: start from an edited text, from a bot, or from a text that an app wr
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.base_choice import find_base_line
 from bot.domain.boxes import Ticked, find_ticks
+from bot.domain.check_triggers import decide_status, decide_suite
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Removed,
     Reply,
+    Reviewed,
 )
 from bot.domain.flags import FlagFault
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
+    CheckSuitePayload,
     InstallationPayload,
     IssueCommentPayload,
     IssuePart,
     IssuesPayload,
     PullRequestPayload,
+    ReviewCommentPayload,
+    ReviewPayload,
     Sent,
+    StatusPayload,
 )
 from bot.domain.repo_config import Moment
+from bot.domain.review_words import read_said
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 
 __all__ = [
@@ -50,11 +59,13 @@ __all__ = [
     "Closed",
     "Control",
     "Decision",
+    "FailedCheck",
     "IgnoredDelivery",
     "Pressed",
     "RefusedRequest",
     "Removed",
     "Reply",
+    "Reviewed",
     "as_refused",
     "decide_trigger",
     "fix_label",
@@ -71,6 +82,10 @@ _ACTIONS: Final = {
     "issues": frozenset({"opened", "edited", "labeled", "assigned", "closed", "deleted", "transferred"}),
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
+    "check_suite": frozenset({"completed"}),
+    "pull_request_review": frozenset({"submitted"}),
+    "pull_request_review_comment": frozenset({"created"}),
+    "status": frozenset({""}),  # has none
     "installation": frozenset({"deleted", "suspend"}),
     "installation_repositories": frozenset({"removed"}),
 }
@@ -92,23 +107,13 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
     actions = _ACTIONS.get(event)
     if actions is None:
         return IgnoredDelivery(Ignored.UNKNOWN_EVENT, event[:100])
-    action = payload.get("action")
+    action = payload.get("action", "")
     if not isinstance(action, str) or action not in actions:
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, str(action)[:100])
     if payload.get("installation") is None:
         return IgnoredDelivery(Ignored.NOT_INSTALLED)
     try:
-        match event:
-            case "issue_comment":
-                return _decide_comment(IssueCommentPayload.model_validate(payload), handle)
-            case "issues":
-                return _decide_issue(IssuesPayload.model_validate(payload), handle)
-            case "pull_request":
-                return _decide_pull(PullRequestPayload.model_validate(payload), handle)
-            case "installation" | "installation_repositories":
-                return _decide_removed(InstallationPayload.model_validate(payload))
-            case _:
-                return _decide_button(CheckRunPayload.model_validate(payload))
+        return _DECIDE[event](payload, handle)
     except ValidationError as error:
         places = (".".join(str(part) for part in fault["loc"]) for fault in error.errors()[:5])
         return IgnoredDelivery(Ignored.MALFORMED, ", ".join(places))
@@ -304,7 +309,7 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
     button = payload.requested_action.identifier
-    if button not in (Button.STOP, Button.RETRY):
+    if button not in (Button.STOP, Button.RETRY, Button.FIX):
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another button")
     check, sender = payload.check_run, payload.sender
     return Pressed(
@@ -316,6 +321,32 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
         sender.id,
         check.id,
     )
+
+
+def _decide_said(payload: ReviewPayload | ReviewCommentPayload, handle: str) -> Decision:
+    """A review and its comments are one task, whichever delivery comes first."""
+    said = read_said(payload)
+    ignored = _ignore_author(payload, said.via_app)
+    if ignored is not None:
+        return ignored
+    if said.author != payload.sender.id or not said.review:
+        return IgnoredDelivery(Ignored.MALFORMED, "the author is not the sender, or there is no review")
+    pull = payload.pull_request
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        cause=f"v{payload.repository.id}-{said.review}",
+        comment_id=said.comment,
+        review=said.review,
+        thread=said.thread,
+        requested_at=said.at,
+    )
+    command = parse_command(said.text, handle)
+    if command is not None:
+        return _decide(asked, pull, command)
+    if not said.asks or _refuse_state(pull) is not None:
+        return IgnoredDelivery(Ignored.NO_MENTION)
+    words = "" if said.comment else said.text.strip()
+    return Reviewed(replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED, instruction=words))
 
 
 def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:
@@ -345,12 +376,14 @@ def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
         requested_by_id=payload.sender.id,
         requested_at="",
         is_pull=is_pull,
+        base_line="" if is_pull else find_base_line(issue.body, issue.author_association),
+        milestone=issue.milestone.title if issue.milestone else "",
         cause=f"i{payload.repository.id}-{issue.number}" if is_pull else "",
     )
 
 
 def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
-    if asked.comment_id:
+    if asked.comment_id and not asked.review:
         asked = replace(asked, cause="")
     asked = replace(
         asked,
@@ -400,7 +433,7 @@ def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRe
 def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
     if asked.is_pull and asked.kind is TaskKind.ANSWER:
         return Refusal.ON_PULL_REQUEST
-    if not asked.is_pull and asked.kind is TaskKind.REVIEW:
+    if not asked.is_pull and asked.word in (CommandWord.REVIEW, CommandWord.UNDO):
         return Refusal.NOT_ON_ISSUE
     return _refuse_state(issue)
 
@@ -423,3 +456,20 @@ def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
         way=request.way,
         called=request.called,
     )
+
+
+_DECIDE: Final[dict[str, Callable[[Mapping[str, Any], str], Decision]]] = {
+    "issue_comment": lambda sent, handle: _decide_comment(IssueCommentPayload.model_validate(sent), handle),
+    "issues": lambda sent, handle: _decide_issue(IssuesPayload.model_validate(sent), handle),
+    "pull_request": lambda sent, handle: _decide_pull(PullRequestPayload.model_validate(sent), handle),
+    "pull_request_review": lambda sent, handle: _decide_said(ReviewPayload.model_validate(sent), handle),
+    "pull_request_review_comment": lambda sent, handle: _decide_said(
+        ReviewCommentPayload.model_validate(sent), handle
+    ),
+    "check_run": lambda sent, _: _decide_button(CheckRunPayload.model_validate(sent)),
+    "check_suite": lambda sent, _: decide_suite(CheckSuitePayload.model_validate(sent)),
+    "status": lambda sent, _: decide_status(StatusPayload.model_validate(sent)),
+    "installation": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+    "installation_repositories": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+}
+"""The events of `_ACTIONS`. Each raises ValidationError."""

@@ -39,6 +39,7 @@ from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.quota import Quota
 from bot.forge.refs import Refs
+from bot.forge.review_comments import ReviewComments
 from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
@@ -71,6 +72,7 @@ class RepositoryForge:
         self.pulls = Pulls(client, own_login)
         self.reviews = Reviews(client, own_login)
         self.review_threads = ReviewThreads(client, resolver, own_login)
+        self.review_comments = ReviewComments(client, own_login)
         self.checks = Checks(client, app_id)
         self.refs = Refs(client)
 

@@ -323,6 +323,14 @@ class Tasks:
         """A task as a watcher sees it, with what it was asked for."""
         return next(iter(self._with_requests(task.c.id == task_id)), None)
 
+    def list_knowing(
+        self, repository: RepositoryId, fact: str, value: str | int
+    ) -> tuple[tuple[TaskView, TaskRequest], ...]:
+        """The tasks on a repository that know this, as `save_facts` writes it; oldest first."""
+        written = json.dumps({fact: value})[1:-1]
+        some = (task.c.repository == repository) & task.c.facts.like(f"%{written}%")
+        return tuple(one for one in self._with_requests(some) if one[0].facts.get(fact) == value)
+
     def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
         """The finished tasks of an issue or pull request, oldest first."""
         finished = task.c.status == TaskStatus.FINISHED.value

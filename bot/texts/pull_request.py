@@ -14,7 +14,7 @@ from bot.texts.evidence_table import (
     render_verdict,
 )
 from bot.texts.markers import SECTION
-from bot.texts.sanitise import sanitise_block, sanitise_line
+from bot.texts.sanitise import code, sanitise_block, sanitise_line
 from bot.texts.size import fit
 
 _SCHEDULE = (
@@ -50,10 +50,13 @@ class PullText:
     spent: str  # as render_spent gives it
     marker: str
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
+    checks_url: str = ""  # the page of the commit's check runs, which have the whole evidence
+    around: tuple[str, ...] = ()  # sentences about where it goes, as `render_surroundings` gives them
     advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
     schedule: str = ""  # that asked for it, in place of an issue
+    onto: str = ""  # a person's branch: `issue` is the pull request that it comes from, and nothing is closed
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -82,6 +85,7 @@ def render_pull_body(text: PullText) -> str:
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
         text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
+        "\n".join(f"- {sentence}" for sentence in text.around),
         _blocked(text.blocked),
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
@@ -89,7 +93,7 @@ def render_pull_body(text: PullText) -> str:
         _left_out(left_out),
     ]
     head = "\n\n".join((SECTION, *(section for section in sections if section)))
-    return fit(head, _footer(text))
+    return fit(head, _footer(text), whole=text.checks_url)
 
 
 def _since(pushes: tuple[Push, ...]) -> str:
@@ -126,6 +130,11 @@ def _footer(text: PullText) -> str:
     base = text.evidence.base_commit[:10]
     if text.schedule:
         asked = f"---\n<sub>Made by the schedule `{text.schedule}` of `{REPO_CONFIG_PATH}`; {_SCHEDULE}"
+    elif text.onto:
+        asked = (
+            f"Goes onto {code(text.onto)}, the branch of #{text.issue}.\n\n---\n<sub>Requested by "
+            f"{sanitise_line(text.requested_by, 60)} in #{text.issue}."
+        )
     else:
         asked = (
             f"Fixes #{text.issue}\n\n---\n<sub>Requested by {sanitise_line(text.requested_by, 60)} in "
