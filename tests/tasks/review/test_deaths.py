@@ -41,6 +41,11 @@ NEW = Finding("a.py", 2, 2, Priority.P2, "It is wrong", "Now.", snippet="y = 3")
 TASK = TaskId("t-77")
 
 
+class SystemTime:
+    def now(self) -> float:
+        return time.time()
+
+
 class Died(BaseException):
     """The machine is gone: nothing may catch it."""
 
@@ -101,7 +106,7 @@ class Ready:
             sandbox=cast(Sandbox, None),
             forge=self.world.forge,
             models=(),
-            clock=cast(Any, None),
+            clock=SystemTime(),
             tasks=tasks,
             events=Events(self.database),
             ledger=Ledger(Effects(self.database), machine, time.time, LedgerTimes(settle_s=0.0)),
