@@ -57,7 +57,7 @@ async def publish(desk: Desk) -> None:
         await desk.call(
             desk.github.refs.fetch_head, desk.request.base_branch
         )  # nowhere to go: nothing is pushed
-        await desk.learn(branch=await _push(desk, submission))
+        await desk.learn(branch=await push_new_branch(desk, submission))
     record = await keep_record(desk, evidence)
     pull = await _open_pull(desk, evidence, submission)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
@@ -102,8 +102,8 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
     )
 
 
-async def _push(desk: Desk, submission: SubmissionFacts) -> str:
-    """The branch that now holds our commit."""
+async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:
+    """A branch of our own that now holds our commit. Raises BranchTaken, RepositoryFault."""
     first = render_branch(desk.request.issue, submission.title)
     for branch in (first, render_second_branch(first, desk.taken.id)):
         holder = await desk.call(desk.github.refs.find_branch, branch)
