@@ -1,13 +1,11 @@
-"""The composition root: the one place where everything is built and joined. Decides nothing itself.
+"""The composition root: the one place where everything is built and joined, with `compose_host.py` for what needs no
+service. Decides nothing itself.
 
 `build_webhook` needs the database only; `open_worker` everything. Nothing here reads the environment.
 """
 
-import asyncio
 import contextlib
 import functools
-import os
-import random
 import secrets
 import socket
 import time
@@ -20,8 +18,17 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
-from bot.domain import limits
-from bot.domain.budget import Budget, decide_budget
+from bot.compose_host import (
+    SystemClock,
+    budget_of,
+    build_sandbox,
+    find_means,
+    open_model,
+    open_models,
+    owner_uid,
+    repository_shelf,
+)
+from bot.domain.budget import decide_budget
 from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
@@ -29,21 +36,11 @@ from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
 from bot.host_settings import HostSettings
-from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
-from bot.llm.contract import Model
 from bot.llm.features import features_for
-from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
-from bot.llm.retry import RetryPolicy
 from bot.repos.contract import RepoKey
 from bot.repos.git_repos import GitRepos
-from bot.repos.housekeeping import Gone, Shelf, clear
-from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
-from bot.sandbox.choice import Backend, ChosenSandbox
-from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
-from bot.sandbox.contract import EgressPolicy, Preflight, Sandbox
-from bot.sandbox.registries import AskedOnce
-from bot.sandbox.remedies import refusal
-from bot.sandbox.toolchains import find_toolchains
+from bot.repos.housekeeping import Gone, clear
+from bot.sandbox.contract import Sandbox
 from bot.settings import Settings, vault_place
 from bot.store.database import Database
 from bot.store.deliveries import Inbox
@@ -56,8 +53,9 @@ from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
-from bot.tasks.change.ground import Named, SetupMeans
+from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
+from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
@@ -87,13 +85,6 @@ class WorkerTimes:
     life: LifeTimes = field(default_factory=LifeTimes)
     intervals: Intervals = field(default_factory=Intervals)
     ledger: LedgerTimes = field(default_factory=LedgerTimes)
-
-
-class SystemClock:
-    """The agent's `Clock`."""
-
-    def now(self) -> float:
-        return time.time()
 
 
 def open_database(settings: Settings) -> Database:
@@ -149,6 +140,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
+        schedules = Schedules(database, settings.allowances)
         yield Worker(
             WorkerSettings(
                 worker_id,
@@ -176,67 +168,14 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 now=time.time,
                 tell_queue=QueueNotices(services, time.time).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
-                ticker=Ticker(
-                    forge,
-                    Schedules(database, settings.allowances),
-                    services.tasks,
-                    Received(database),
-                    time.time,
-                ),
+                ticker=Ticker(forge, schedules, services.tasks, Received(database), time.time),
+                dashboards=Dashboards(forge, schedules, settings.literal_secrets),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 observe_wait=metrics.observe_wait,
                 operator=_operator_says(settings, tuple(named)),
             ),
         )
-
-
-def build_sandbox(settings: HostSettings, *, sweeps: bool = True) -> ChosenSandbox:
-    """The sandbox of a worker with these settings. Tries nothing yet. `sweeps`: see `WorkerFolder`."""
-    chosen = ChosenSandbox(
-        tuple((name, _build_backend(name, settings)) for name in settings.sandbox_backends)
-    )
-    for folder in chosen.folders:
-        folder.sweeps = sweeps
-    return chosen
-
-
-def _build_backend(name: str, settings: HostSettings) -> Backend:
-    state_dir, uid = settings.data_dir / "sandbox", settings.sandbox_uid
-    days, size = settings.environment_days, int(settings.environment_gib * 1024**3)
-    if name == "container":
-        return ContainerSandbox(
-            ContainerSettings(
-                state_dir=state_dir,
-                uid=uid,
-                image=settings.container_image,
-                allowed=settings.container_images,
-                engine=settings.container_engine,
-                runtime=settings.container_runtime,
-                environment_days=days,
-                environment_bytes=size,
-            )
-        )
-    return BubblewrapSandbox(
-        SandboxSettings(
-            state_dir=state_dir,
-            uid=uid,
-            bwrap=settings.bwrap,
-            toolchains=build_toolchains(settings),
-            environment_days=days,
-            environment_bytes=size,
-        )
-    )
-
-
-def owner_uid(settings: HostSettings) -> int | None:
-    """Who owns the plain files that a sandbox works over: its dedicated user when we are root; None: ourselves."""
-    return settings.sandbox_uid if os.geteuid() == 0 else None
-
-
-def build_toolchains(settings: HostSettings) -> tuple[Path, ...]:
-    """Those that the operator names, and those that are found on this host."""
-    return tuple(one.path for one in find_toolchains(settings.toolchain_paths, Path.home()))
 
 
 def open_forge(settings: Settings) -> Forge:
@@ -261,68 +200,10 @@ async def _check_sandbox(sandbox: Sandbox) -> None:
             log.error("sandbox.refused", check=check.name, detail=check.detail, remedy=check.remedy)
 
 
-@asynccontextmanager
-async def open_models(settings: HostSettings) -> AsyncIterator[tuple[Model, ...]]:
-    """Of a first attempt, and of a fresh one where the operator named another model for it."""
-    async with AsyncExitStack() as stack:
-        first = await stack.enter_async_context(open_model(settings))
-        if not settings.second_model:
-            yield (first,)
-            return
-        other = settings.model_copy(update={"model": settings.second_model})
-        yield first, await stack.enter_async_context(open_model(other))
-
-
-@asynccontextmanager
-async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
-    """The model that the settings name, or a recording of one."""
-    if settings.recording is not None:
-        text = settings.recording.read_text(encoding="utf-8")
-        again = settings.record_to is not None
-        recorded = RecordedModel(parse_recording(text, settings.recording.name), strict=not again)
-        yield RecordingModel(recorded, settings.record_to) if settings.record_to else recorded
-        return
-    async with open_model_client(settings) as model:
-        yield RecordingModel(model, settings.record_to) if settings.record_to else model
-
-
-@asynccontextmanager
-async def open_model_client(
-    settings: HostSettings, tries: int = limits.MODEL_TRIES
-) -> AsyncIterator[ModelClient]:
-    """A client for the model's server that the settings name. Fewer `tries` where a person waits."""
-    server = Server(
-        settings.model,
-        settings.openai_api_key.get_secret_value(),
-        settings.openai_base_url or DEFAULT_BASE_URL,
-        settings.wire,
-        settings.effort,
-        settings.prices,
-        settings.model_idle_s,
-    )
-    async with open_client(server, RetryPolicy(asyncio.sleep, random.random, tries), time.time) as client:
-        yield client
-
-
-def find_means(settings: HostSettings) -> SetupMeans:
-    """What a set-up may reach here: the host's own package registries, and what the operator adds."""
-    bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
-    return SetupMeans(EgressPolicy(settings.egress_hosts, settings.egress_pins, bundle), AskedOnce())
-
-
 def clear_repositories(settings: HostSettings, busy: frozenset[tuple[int, int]]) -> Gone:
     """Caches and plain files of repositories that are over the operator's bounds. Raises OSError."""
     keys = frozenset(RepoKey(InstallationId(one), RepositoryId(other)) for one, other in busy)
     return clear(repository_shelf(settings), keys, time.time())
-
-
-def repository_shelf(settings: HostSettings) -> Shelf:
-    """Where repositories are kept, and how much of them."""
-    return Shelf(settings.data_dir / "repos", settings.cache_days, int(settings.cache_gib * 1024**3))
-
-
-def budget_of(settings: HostSettings) -> Budget:
-    return Budget(settings.turns, settings.tokens, settings.money_usd, settings.minutes)
 
 
 def _change_settings(settings: Settings) -> ChangeSettings:
@@ -358,14 +239,3 @@ def _name_of(data_dir: Path) -> str:
         place.hardlink_to(part)  # whole, and only the first one
     part.unlink()
     return place.read_text()
-
-
-def check_host(state_dir: Path, uid: int, bwrap: Path | None) -> None:
-    """Raises SandboxUnavailable, with the whole report and the remedies, when no sandbox works on this host."""
-    require_sandbox(asyncio.run(BubblewrapSandbox(SandboxSettings(state_dir, uid, bwrap)).preflight()))
-
-
-def require_sandbox(found: Preflight) -> None:
-    """Raises SandboxUnavailable, with the whole report and the remedies, unless the preflight passed."""
-    if not found.ok:
-        raise refusal(found)

@@ -23,7 +23,7 @@ from bot.cli.demo_seed import MAINTAINER, Project, Seeded, builtin_project, load
 from bot.cli.demo_view import DemoResult, print_result, render_progress
 from bot.cli.demo_watch import Watcher, open_watcher
 from bot.cli.supervise import Supervisor
-from bot.compose import check_host
+from bot.compose_host import check_host
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson
 from bot.localhub.client import HubControl

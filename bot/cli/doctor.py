@@ -19,7 +19,8 @@ from bot.cli import doctor_findings as judge
 from bot.cli.doctor_findings import Finding, Health
 from bot.cli.doctor_model import judge_model
 from bot.cli.doctor_orphans import examine_orphans
-from bot.compose import build_sandbox, open_app_client, open_database, open_model_client
+from bot.compose import open_app_client, open_database
+from bot.compose_host import build_sandbox, open_model_client
 from bot.errors import Bug, ForPerson, RetryLater
 from bot.forge.app import AppClient
 from bot.llm.contract import ContextOverflow
@@ -38,7 +39,7 @@ def run_doctor(ask_model: bool, fix: bool = False, console: Console | None = Non
     settings = load_settings()
     screen = console or Console()
     found: list[Finding] = []
-    with screen.status("Looking ..."):
+    with screen.status("Looking ... (a slow model takes minutes)" if ask_model else "Looking ..."):
         for finding in examine(settings, ask_model, fix):
             found.append(finding)
     screen.print(render(found))

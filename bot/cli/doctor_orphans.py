@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bot.cli.doctor_findings import Finding, Health
-from bot.compose import open_forge, repository_shelf
+from bot.compose import open_forge
+from bot.compose_host import repository_shelf
 from bot.domain import limits
 from bot.errors import Bug, ForPerson, RetryLater
 from bot.repos.housekeeping import find_left

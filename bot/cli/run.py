@@ -12,6 +12,7 @@ import hashlib
 import logging
 import secrets
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from rich.prompt import Confirm
 from bot.agent.contract import AgentTask, RepositoryFacts
 from bot.cli.run_codes import decide_exit_code
 from bot.cli.run_view import JsonView, RichView, RunView
-from bot.compose import (
+from bot.compose_host import (
     SystemClock,
     budget_of,
     build_sandbox,
@@ -34,11 +35,13 @@ from bot.compose import (
 from bot.domain.budget import Spent, add_spent, decide_budget, remaining
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, RetryLater, SetupFailed
+from bot.llm.client import load_library
 from bot.llm.contract import Model
 from bot.llm.features import features_for
 from bot.log import configure_log
 from bot.repos.contract import Checkout, FileMode, RepoKey
 from bot.repos.git_repos import GitRepos
+from bot.sandbox.contract import Sandbox
 from bot.settings import LocalSettings, load_local_settings
 from bot.tasks.change.attempt import AttemptEnd, AttemptTools, run_attempt
 from bot.tasks.change.attempts import Candidate, choose_best, decide_fresh, render_earlier
@@ -77,6 +80,8 @@ def run_run(options: RunOptions, view: RunView | None = None) -> int:
     if not options.instruction.strip():
         raise ForPerson("There is no instruction.", 'For example: pullwright run "fix the failing test"')
     settings = load_local_settings(**({"model": options.model} if options.model else {}))
+    if settings.recording is None:  # beside the preparations: nothing before the first request needs it
+        threading.Thread(target=load_library, name="load", daemon=True).start()
     shown = view or (JsonView(sys.stdout) if options.as_json else RichView(Console()))
     try:
         return asyncio.run(_run(options, settings, shown))
@@ -85,25 +90,30 @@ def run_run(options: RunOptions, view: RunView | None = None) -> int:
 
 
 async def _run(options: RunOptions, settings: LocalSettings, view: RunView) -> int:
-    repos = await _open_repos(settings)
+    repos, sandbox = await _open_repos(settings), build_sandbox(settings)
     key = RepoKey(0, _number(options.repo))
-    checkout = await repos.import_checkout(key, options.repo.resolve())
+    checkout, found = await asyncio.gather(
+        repos.import_checkout(key, options.repo.resolve()), sandbox.preflight()
+    )
+    require_sandbox(found)
     uncommitted = len(await repos.changes(key, checkout.tree, checkout.files))
     about = {"root": str(checkout.root), "commit": checkout.commit, "model": settings.model}
     view.begun({**about, "uncommitted": uncommitted, "instruction": options.instruction})
     folder = _new_folder(settings.data_dir)
-    end = await _work(options, settings, checkout, _Kept(repos, key, folder, view))
+    kept = _Kept(repos, sandbox, key, folder, view)
+    end = await _work(options, settings, checkout, kept)
     diff = await repos.diff(key, checkout.files, end.tree)
     _keep(folder, end, diff)
     view.ended(end, diff, str(folder))
     if diff:
-        await _hand_over(options, _Kept(repos, key, folder, view), checkout, end, diff)
+        await _hand_over(options, kept, checkout, end, diff)
     return decide_exit_code(end.outcome)
 
 
 @dataclass(frozen=True)
 class _Kept:
     repos: GitRepos
+    sandbox: Sandbox
     key: RepoKey
     folder: Path
     view: RunView
@@ -117,10 +127,8 @@ async def _open_repos(settings: LocalSettings) -> GitRepos:
 async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> AttemptEnd:
     """Everything between the two looks at the clone. A fault that a person can mend is a named end here: the log of
     what was done is kept."""
-    sandbox = build_sandbox(settings)
-    require_sandbox(await sandbox.preflight())
     kept.view.phase("prepare")
-    place = Place(kept.repos, sandbox, kept.key, find_means(settings), settings.data_dir / "baselines")
+    place = Place(kept.repos, kept.sandbox, kept.key, find_means(settings), settings.data_dir / "baselines")
     files = await list_files(place, checkout.files)
     chosen, tests = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
     ground = Ground(place, checkout.commit, checkout.files, chosen, owner=kept.folder.name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.compose import build_sandbox, find_means, owner_uid, require_sandbox
+from bot.compose_host import build_sandbox, find_means, owner_uid, require_sandbox
 from bot.domain.evidence import Evidence, TestProof
 from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.errors import ForPerson, RepositoryFault

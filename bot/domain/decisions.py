@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
 from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
@@ -140,6 +141,7 @@ Decision = (
     | Closed
     | Removed
     | Pressed
+    | Ticked
     | IgnoredDelivery
     | RefusedRequest
 )

@@ -87,4 +87,6 @@ class Ignored(StrEnum):
     REPLY_WITHOUT_ACCESS = (
         "reply_without_access"  # an answer to our questions, by somebody who may not give it
     )
+    TICK_WITHOUT_ACCESS = "tick_without_access"  # of a dashboard's box, by somebody who may not
+    NO_DASHBOARD = "no_dashboard"  # boxes of an issue that is not our dashboard
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

@@ -163,7 +163,7 @@ class Forge:
     def files(self, installation: InstallationId) -> Files:
         """Single files of all repositories of an installation. Close it."""
         token = self._tokens.token
-        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS)))
+        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS), installation))
 
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""

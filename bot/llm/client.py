@@ -76,6 +76,12 @@ class Server:
         )
 
 
+def load_library() -> None:
+    """Load what a client needs: a second, which a process that has to wait for other things can spend in a thread."""
+    import httpx2  # noqa: F401
+    import openai  # noqa: F401
+
+
 @asynccontextmanager
 async def open_client(
     server: Server, policy: RetryPolicy, now: Callable[[], float]

@@ -81,7 +81,10 @@ class Exchange:
             param = string(error.param)
             return Failure(error.status_code, _code(error), _said(error), after, param, cause=error)
         except openai.APITimeoutError as error:
-            said = f"the model's server was silent for {self._idle_s:g} s"
+            said = (
+                f"the model's server was silent for {self._idle_s:g} s; one that is that slow needs a longer "
+                "PULLWRIGHT_MODEL_IDLE_S"
+            )
             return Failure(None, "", said, trouble=Trouble.SILENCE, cause=error)
         except openai.APIConnectionError as error:
             said = f"the connection to the model's server failed: {error.__cause__}"

@@ -24,12 +24,13 @@ from typing import Any, Protocol
 import structlog
 
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.follow_up import Way
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn
+from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.domain.triggers import (
     Button,
     Closed,
@@ -46,6 +47,7 @@ from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
+from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
@@ -92,6 +94,7 @@ class ControlParts:
     executor: Executor
     now: Callable[[], float]
     operator: OperatorSays = field(default_factory=OperatorSays)
+    ticks: Ticks | None = None
 
 
 @dataclass
@@ -143,6 +146,16 @@ class Controls:
         """Whether something ran on the issue. Raises RetryLater."""
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
+
+    async def tick(self, delivery: Delivery, ticked: Ticked) -> None:
+        """Boxes of our dashboard; a schedule that is paused ends what it is at. Raises RetryLater."""
+        if self.parts.ticks is None:
+            raise Bug("there are no schedules here")
+        paused: tuple[str, ...] = await self._call(self.parts.ticks.carry_out, ticked)
+        ending = (Outcome.STOPPED, f"Paused by {ticked.login}.")
+        for name in paused:
+            await self._end(delivery, render_schedule_key(ticked.repository.id, name), ending)
+        await self._call(self.parts.deliveries.carry_out, delivery.id, "tick", self.parts.now())
 
     async def remove(self, delivery: Delivery, removed: Removed) -> bool:
         """Whether something ran where the App is no more. Nobody can be told there. Raises RetryLater."""

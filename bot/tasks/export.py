@@ -6,13 +6,15 @@ out; the rest is what the task saw: text of the issue and of the repository.
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bot.agent.contract import Event, EventKind
 from bot.errors import RecordingMismatch
-from bot.store.events import EventRow
-from bot.store.tasks import TaskView
 from bot.texts.redact import redact
+
+if TYPE_CHECKING:  # the local command plays logs without a database
+    from bot.store.events import EventRow
+    from bot.store.tasks import TaskView
 
 JsonObject = dict[str, Any]
 
@@ -21,11 +23,21 @@ _REMEDY: Final = "Export one with `pullwright tasks export TASK`."
 
 
 @dataclass(frozen=True)
+class LogRow:
+    """As it stands in the file. `at`: seconds since the epoch."""
+
+    seq: int
+    kind: str
+    body: JsonObject
+    at: float
+
+
+@dataclass(frozen=True)
 class TaskLog:
     """`about`: the first line's object."""
 
     about: JsonObject
-    rows: tuple[EventRow, ...]
+    rows: tuple[LogRow, ...]
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -34,7 +46,7 @@ class TaskLog:
         return tuple(Event(EventKind(row.kind), row.body) for row in self.rows if row.kind in own)
 
 
-def render_log(view: TaskView, rows: tuple[EventRow, ...], secrets: tuple[str, ...]) -> str:
+def render_log(view: "TaskView", rows: "tuple[EventRow, ...]", secrets: tuple[str, ...]) -> str:
     about = {
         "format": FORMAT,
         "task": view.id,
@@ -65,10 +77,10 @@ def parse_log(text: str, source: str) -> TaskLog:
     )
 
 
-def _parse_row(line: str, where: str) -> EventRow:
+def _parse_row(line: str, where: str) -> LogRow:
     try:
         row = json.loads(line)
-        return EventRow(row["seq"], row["kind"], row["body"], float(row["at"]))
+        return LogRow(row["seq"], row["kind"], row["body"], float(row["at"]))
     except (ValueError, KeyError, TypeError) as error:
         raise RecordingMismatch(f"{where} is not a row of a log: {error!r}.", _REMEDY) from error
 

@@ -23,6 +23,7 @@ import structlog
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
@@ -161,19 +162,12 @@ class Intake:
         if isinstance(decision, Pressed):
             found = await self.controls.resolve(decision)
             decision = found if found is not None else IgnoredDelivery(Ignored.UNKNOWN_TASK)
-        if isinstance(decision, AutoReview):
-            wish = await self.controls.find_wish(decision)
-            if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
-                handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
-                return bool(handled.verdict is Verdict.TASK)
-            decision = wish
-        if isinstance(decision, FailedCheck):
-            repair = await self.controls.find_repair(decision)
-            if isinstance(repair, TaskRequest):
-                return await self._accept_unasked(delivery, repair)
-            decision = repair
+        if isinstance(decision, AutoReview | FailedCheck):
+            return await self._decide_event(delivery, decision)
         if isinstance(decision, Reviewed):
             return await self._take_review(delivery, decision.request)
+        if isinstance(decision, Ticked):
+            return await self._tick(delivery, decision)
         if isinstance(decision, Closed):
             if await self.controls.close(delivery, decision):
                 return True
@@ -185,6 +179,19 @@ class Intake:
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
         return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
+
+    async def _decide_event(self, delivery: Delivery, event: AutoReview | FailedCheck) -> bool:
+        """What happened to a commit. The authority of a review is the repository's file, that of a repair a person."""
+        if isinstance(event, FailedCheck):
+            repair = await self.controls.find_repair(event)
+            if isinstance(repair, TaskRequest):
+                return await self._accept_unasked(delivery, repair)
+            return await self._ignore(delivery, repair)
+        wish = await self.controls.find_wish(event)
+        if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
+            handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
+            return bool(handled.verdict is Verdict.TASK)
+        return await self._ignore(delivery, wish)
 
     async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
         """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
@@ -207,6 +214,18 @@ class Intake:
             ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
             return await self._ignore(delivery, ignored)
         return await self._take(delivery, request)
+
+    async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
+        """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
+        ticks = self.controls.parts.ticks
+        if ticks is None or not await self._call(ticks.is_ours, ticked):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_DASHBOARD))
+        refusal = await self._check_access(delivery, ticked)
+        if refusal is not None:
+            await self._call(ticks.show_again, ticked)
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.TICK_WITHOUT_ACCESS, refusal.value))
+        await self.controls.tick(delivery, ticked)
+        return True
 
     async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
@@ -295,7 +314,7 @@ class Intake:
         return False
 
     async def _check_access(
-        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply
+        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply | Ticked
     ) -> Refusal | None:
         decision = asked.request if isinstance(asked, Control) else asked
         login, user_id = _person(decision)
@@ -381,10 +400,10 @@ def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | Re
     return decision.request if isinstance(decision, Control) else decision
 
 
-def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:
+def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
     if isinstance(decision, TaskRequest):
         return decision.requested_by, decision.requested_by_id
-    return decision.login, decision.user_id if isinstance(decision, Reply) else 0
+    return decision.login, 0 if isinstance(decision, RefusedRequest) else decision.user_id
 
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:

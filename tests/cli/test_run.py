@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,3 +169,11 @@ def test_each_kind_of_end_has_a_code_of_its_own() -> None:
     )
     assert len({codes[outcome] for outcome in named}) == len(named)
     assert 2 not in codes.values(), "that is the settings' code"
+
+
+def test_it_loads_no_service() -> None:
+    """A person waits for it to start: neither the database, nor the engine, nor GitHub, nor the model's library."""
+    heavy = ("sqlalchemy", "dbos", "github", "fastapi", "openai", "dulwich", "requests")
+    code = f"import sys, bot.cli.run; print([name for name in {heavy} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

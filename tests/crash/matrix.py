@@ -113,8 +113,8 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked, name = told.ask(world)
-        task = TaskId(f"t-{name}")
+        asked = told.begin(world) if told.begin else world.comment(told.asks, told.says)
+        task = TaskId(f"t-{asked}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
         else:
@@ -135,11 +135,13 @@ class Stage:
         assert len(world.model.requests) - paid <= turns + self.deaths, "a recorded turn was paid again"
 
     # -- what is expected -----------------------------------------------------------------------------------
-    def _expect_one_of_everything(self, asked: int, task: TaskId) -> None:
+    def _expect_one_of_everything(self, asked: int | str, task: TaskId) -> None:
         world, told = self.world, self.story
-        pulls = [p for p in world.pulls() if f"Fixes #{world.issue}\n" in p["issue"]["body"] + "\n"]
+        said = f"Fixes #{world.issue}\n" if told.begin is None else f"schedule `n{world.issue}`"
+        pulls = [p for p in world.pulls() if said in p["issue"]["body"] + "\n"]
         assert len(pulls) == told.pulls, f"{len(pulls)} pull requests"
-        branches = [ref for ref in world.branches() if f"/agent/{world.issue}-" in ref]
+        begun = f"/agent/{world.issue}-" if told.begin is None else f"/agent/schedule-n{world.issue}"
+        branches = [ref for ref in world.branches() if begun in ref]
         assert len(branches) == told.pulls, f"branches {branches}"
         assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
@@ -148,8 +150,8 @@ class Stage:
         if told.commits:
             assert world.thread()["pull"]["commits"] == 1 + told.commits, "commits"
             assert len(world.thread()["check_runs"]) == 1, "check runs"
-            assert len(world.thread()["review_comments"]) == 2 * told.on_diff, "the request and its answer"
-        if told.outcome is not None and asked:
+            assert len(world.thread()["review_comments"]) == 2 * told.answers, "the request and its answer"
+        if told.outcome is not None and told.begin is None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
             states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.access import Permission, decide_access
+from bot.domain.boxes import BEGIN, END, Box, Tick, Ticked, render_box
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
@@ -143,6 +144,46 @@ def changed(payload: dict[str, typing.Any], changes: dict[str, object]) -> dict[
             part = part[parent]
         part[last] = value
     return payload
+
+
+BOXES = f"{BEGIN}\n{{}} Run now\n{END}"
+FREE, TICKED = (BOXES.format(render_box(Box.RUN, "sums", on=on)) for on in (False, True))
+
+
+def edited(before: str = FREE, after: str = TICKED, **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(after, action="edited", changes={"body": {"from": before}})
+    return changed(payload, changes)
+
+
+def test_a_box_that_a_person_ticks_is_the_one_edit_that_may_cause_something():
+    assert decide_trigger("issues", edited(), "agent") == Ticked(
+        InstallationId(5),
+        RepositoryRef(RepositoryId(11), "acme/shop", "main"),
+        3,
+        "ada",
+        7,
+        (Tick(Box.RUN, "sums", True),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (edited(sender__type="Bot"), Ignored.BOT_SENDER),
+        (edited(sender__login="pullwright[bot]"), Ignored.BOT_SENDER),
+        (edited(FREE, FREE + "\n@agent fix this"), Ignored.EDITED),
+        (edited(TICKED, TICKED), Ignored.EDITED),
+        (edited("", TICKED), Ignored.EDITED),
+        (edited(changes={"title": {"from": "x"}}), Ignored.EDITED),
+        (edited(changes=None), Ignored.EDITED),
+        (edited(changes={"body": None}), Ignored.EDITED),
+        (edited(changes={"body": {"from": 7}}), Ignored.EDITED),
+    ],
+)
+def test_every_other_edit_causes_nothing(payload, reason):
+    decision = decide_trigger("issues", payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is reason
 
 
 def test_a_persons_new_comment_becomes_a_task_made_from_the_payload_alone():

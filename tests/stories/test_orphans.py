@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.doctor_findings import Finding, Health
 from bot.cli.doctor_orphans import examine_orphans
-from bot.compose import build_sandbox
+from bot.compose_host import build_sandbox
 from bot.settings import Settings, load_settings
 from bot.store.effects import Effects, EffectState
 from bot.store.schema import effect, worker

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from bot.domain.boxes import BEGIN, END, Box, render_box
+
 
 def comment_payload(
     comment: int = 11, issue: int = 3, text: str = "@agent fix this", **issue_parts: Any
@@ -49,6 +51,14 @@ def requested_payload(login: str = "octo-agent") -> bytes:
     body = json.loads(pull_payload("review_requested"))
     reviewer = {"id": 70, "login": login, "type": "User"}
     return json.dumps({**body, "requested_reviewer": reviewer}).encode()
+
+
+def ticked_payload(box: Box, issue: int = 9, schedule: str = "sums") -> bytes:
+    """Ada ticks a box of a dashboard."""
+    before, after = (f"{BEGIN}\n{render_box(box, schedule, on=on)}\n{END}" for on in (False, True))
+    body = json.loads(comment_payload(issue=issue))
+    body["issue"]["body"] = after
+    return json.dumps({**body, "action": "edited", "changes": {"body": {"from": before}}}).encode()
 
 
 def button_payload(button: str, task: str, repository: int = 10) -> bytes:

@@ -32,8 +32,8 @@ from bot.domain.outcomes import Outcome
 from bot.llm.contract import Model
 from bot.llm.features import features_for
 from bot.tasks.change.ground import Ground, open_verifier, open_work_tree
+from bot.tasks.change.joined import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
 from bot.tasks.change.rounds import HandOver, Publish, WorkAgain, decide_round
-from bot.tasks.change.work import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
 from bot.tasks.worktree import Keep, keep_nowhere
 
 _OUTCOME_OF_TIER = {

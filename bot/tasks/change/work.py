@@ -1,14 +1,10 @@
 """The work phase: the agent in workspace A, the baseline beside it in workspaces of its own.
 
-Joins the agent's protocols to the rest of the world. The agent's rows are the task's event rows; the work
-tree is `tasks/worktree.py`; tests and gate are the verifier's.
+The agent's rows are the task's event rows; what else it works with is joined to its protocols in `joined.py`.
 """
 
-import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -25,7 +21,6 @@ from bot.agent.contract import (
     Observer,
     RepositoryFacts,
     Submission,
-    SubmitOutcome,
     ThreadComment,
     Trust,
     Waiting,
@@ -35,17 +30,15 @@ from bot.agent.loop import run
 from bot.agent.stack_traces import cut_regions, find_places
 from bot.domain import limits
 from bot.domain.budget import add_spent, remaining
-from bot.domain.findings import Shown
-from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
-from bot.sandbox.contract import CommandResult, EndedBy
 from bot.tasks.change.attempts import render_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
+from bot.tasks.change.joined import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
 from bot.tasks.change.material import keep_material
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.events import TaskInbox
@@ -53,51 +46,6 @@ from bot.tasks.worktree import WorkTree
 from bot.verify.verifier import Verifier
 
 log = structlog.get_logger()
-
-OUTCOME_OF = {
-    SubmitOutcome.NO_CHANGE_NEEDED: Outcome.NO_CHANGE_NEEDED,
-    SubmitOutcome.NEEDS_CLARIFICATION: Outcome.NEEDS_CLARIFICATION,
-    SubmitOutcome.BLOCKED: Outcome.BLOCKED,
-}
-
-
-@dataclass(frozen=True)
-class TreeTests:
-    """The agent's `TestRunner`: the tree as it is now, against the baseline."""
-
-    work: WorkTree
-    verifier: Verifier
-
-    async def run(self, selection: tuple[str, ...]) -> str:
-        return await self.verifier.run_tests(await self.work.take(), selection)
-
-    async def reproduce(self, script: str) -> Shown:
-        """See the agent's `TestRunner`."""
-        head = await self.work.try_out(self.work.base, script)
-        base = await self.work.try_out(self.verifier.subject.base_tree, script)
-        return Shown(name_end(head), name_end(base), tail_of(head))
-
-
-@dataclass(frozen=True)
-class TreeGate:
-    """The agent's `Gate`."""
-
-    verifier: Verifier
-
-    async def check(self, _submission: Submission, tree: TreeSha) -> tuple[str, ...]:
-        return await self.verifier.check_gate(tree)
-
-
-def name_end(result: CommandResult) -> str:
-    """In a word or two."""
-    return f"exit {result.exit_code}" if result.ended_by is EndedBy.EXIT else result.ended_by.value
-
-
-def tail_of(result: CommandResult) -> str:
-    """The end of what it printed, in whole lines where there is more than one."""
-    text = result.output.decode("utf-8", "replace").strip()
-    cut = text[-limits.REPRODUCTION_OUTPUT :]
-    return cut if cut == text else cut.partition("\n")[2] or cut
 
 
 async def run_agent(
@@ -128,18 +76,6 @@ async def run_agent(
         end = await run(task, deps, feedback)
         await _tell_repairs(desk, deps)
         return end
-
-
-@contextlib.asynccontextmanager
-async def baseline_beside(verifier: Verifier) -> AsyncIterator[None]:
-    """The baseline is measured from the beginning of the work on; whoever needs it first waits for it."""
-    baseline = asyncio.create_task(verifier.baseline())
-    try:
-        yield
-    finally:
-        baseline.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):  # whoever needed it has seen its fault
-            await baseline
 
 
 async def _tell_repairs(desk: Desk, deps: Deps) -> None:

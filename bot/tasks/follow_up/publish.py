@@ -137,6 +137,7 @@ async def _refresh(desk: Desk, evidence: Evidence) -> None:
         advice=tuple(redact(point, secrets) for point in desk.facts.advice),
         pushes=(*list_pushes(so_far, opened.task), own),
         first_tier=opened.facts.evidence.tier.value,
+        schedule=opened.request.maintenance.schedule if opened.request.maintenance else "",
     )
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     body = replace_section(pull.body, render_pull_body(text), opened.task)

@@ -30,11 +30,12 @@ from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
+from bot.tasks.change.joined import OUTCOME_OF
 from bot.tasks.change.phases import noted_phase
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import report as tell_end
 from bot.tasks.change.rows import RowKind
-from bot.tasks.change.work import OUTCOME_OF, run_agent
+from bot.tasks.change.work import run_agent
 from bot.tasks.review.ground import describe_review, fetch_again, open_head_tree, prepare_review
 from bot.tasks.review.memory import recall_scope
 from bot.tasks.review.report import decide_review, parse_report, render_report, render_text

@@ -5,9 +5,6 @@ The library's guesses by entropy are left out: in source code they find hashes a
 
 from typing import Final
 
-from detect_secrets.core.scan import scan_line
-from detect_secrets.settings import transient_settings
-
 _DETECTORS: Final = (
     "ArtifactoryDetector",
     "AWSKeyDetector",
@@ -32,6 +29,10 @@ _CHARACTERS: Final = 2_000
 
 def find_secrets(lines: list[str]) -> tuple[str, ...]:
     """The kinds that were found, once each; never the values."""
+    # They bring an HTTP library with them, which a start should not pay for.
+    from detect_secrets.core.scan import scan_line
+    from detect_secrets.settings import transient_settings
+
     found: list[str] = []
     with transient_settings({"plugins_used": [{"name": name} for name in _DETECTORS]}):
         for line in lines[:_LINES]:
