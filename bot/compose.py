@@ -71,6 +71,7 @@ from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.vault import unseal_setup_secrets
+from bot.verify.signature import read_public_key
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -98,7 +99,8 @@ def open_database(settings: Settings) -> Database:
 def build_webhook(settings: Settings) -> FastAPI:
     """The receiver's application."""
     keys = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    return build_receiver(Inbox(open_database(settings)), keys, time.time)
+    public_key = functools.partial(read_public_key, settings.data_dir / "keys")
+    return build_receiver(Inbox(open_database(settings)), keys, time.time, public_key=public_key)
 
 
 @asynccontextmanager

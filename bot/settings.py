@@ -268,7 +268,7 @@ def load_settings() -> Settings:
     try:
         return _Loaded(**_from_vault())
     except ValidationError as error:
-        raise _faults(error, "create the App with `pullwright setup`") from error
+        raise _faults(error, "or in .env", "create the App with `pullwright setup`") from error
 
 
 def load_local_settings(**given: Any) -> LocalSettings:
@@ -279,7 +279,7 @@ def load_local_settings(**given: Any) -> LocalSettings:
     try:
         return LocalSettings(**given)
     except ValidationError as error:
-        raise _faults(error, "see `pullwright run --help`") from error
+        raise _faults(error, "alone: never in a .env", "see `pullwright run --help`") from error
 
 
 def load_proof_settings() -> ProofSettings:
@@ -287,14 +287,14 @@ def load_proof_settings() -> ProofSettings:
     try:
         return ProofSettings(**{})
     except ValidationError as error:
-        raise _faults(error, "see `pullwright verify --help`") from error
+        raise _faults(error, "alone: never in a .env", "see `pullwright verify --help`") from error
 
 
-def _faults(error: ValidationError, other_way: str) -> SettingsFault:
+def _faults(error: ValidationError, where: str, other_way: str) -> SettingsFault:
     lines = [line for fault in error.errors() for line in _describe(fault)]
     return SettingsFault(
         "The settings are not complete:\n" + "\n".join(f"  - {line}" for line in lines),
-        f"Set them in the environment or in .env (docs/configuration.md explains each one), or {other_way}.",
+        f"Set them in the environment {where} (docs/configuration.md explains each one), or {other_way}.",
     )
 
 

@@ -1,8 +1,8 @@
 """The `pullwright` command: one module for each subcommand, imported only when it is called.
 
 Exit codes: 0 done · 1 the thing asked for did not succeed · 2 the settings or arguments are wrong · 3 no
-sandbox works on this host · 130 interrupted. A fault that a person can mend is printed as its message and
-remedy, without a traceback; a bug keeps its traceback.
+sandbox works on this host · 4 the repository can't be used · 130 interrupted. A fault that a person can mend is
+printed as its message and remedy, without a traceback; a bug keeps its traceback.
 """
 
 import sys
@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.run_codes import REFUSED
 from bot.domain.limits import ATTEMPTS_MAX
-from bot.errors import ForPerson, SandboxUnavailable, SettingsFault
+from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
 
 
 class Part(StrEnum):
@@ -183,7 +184,12 @@ def export(task: Annotated[str, typer.Argument(help="The task's id, for example 
 
 
 @app.command()
-def replay(log: Annotated[Path, typer.Argument(help="A log that `pullwright tasks export` wrote.")]) -> None:
+def replay(
+    log: Annotated[
+        Path,
+        typer.Argument(help="What `pullwright tasks export` wrote, or `events.jsonl` of a `pullwright run`."),
+    ],
+) -> None:
     """Play a task's log again, offline, and say at which row this version would have decided otherwise."""
     from bot.cli.replay import run_replay
 
@@ -269,4 +275,6 @@ def main() -> None:
 def _exit_code(fault: ForPerson) -> int:
     if isinstance(fault, SettingsFault):
         return 2
+    if isinstance(fault, RepositoryFault):
+        return REFUSED
     return 3 if isinstance(fault, SandboxUnavailable) else 1

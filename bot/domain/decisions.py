@@ -98,6 +98,7 @@ class Button:
 
     STOP: Final = "stop"
     RETRY: Final = "retry"
+    FIX: Final = "fix"  # of a review that found something
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,7 @@ def list_effective(
         if key in ("setup", "test", "budget", "model"):
             continue
         if isinstance(value, BaseModel):
-            rows += [
-                _plain(f"{key}.{name}", getattr(value, name), lines) for name in type(value).model_fields
-            ]
+            rows += [_inner(key, name, value, lines) for name in type(value).model_fields]
         else:
             rows.append(_plain(key, value, lines))
     return (*rows, _model(config, operator, lines), *_budget(config, operator, lines))
@@ -64,6 +62,17 @@ def _command(key: str, said: str | None, operators: str, lines: Mapping[str, int
 
 def _plain(key: str, value: Any, lines: Mapping[str, int]) -> Effective:
     return Effective(key, _shown(value), _line(lines, key) if key in lines else DEFAULT)
+
+
+def _inner(key: str, name: str, section: BaseModel, lines: Mapping[str, int]) -> Effective:
+    """A key of a section, which may stand in its short form: `base: develop`."""
+    value = getattr(section, name)
+    changed = value != type(section).model_fields[name].get_default(call_default_factory=True)
+    short = changed and f"{key}.{name}" not in lines
+    origin = (
+        _line(lines, key if short else f"{key}.{name}") if changed or f"{key}.{name}" in lines else DEFAULT
+    )
+    return Effective(f"{key}.{name}", _shown(value), origin)
 
 
 def _model(config: RepoConfig, operator: OperatorSays, lines: Mapping[str, int]) -> Effective:

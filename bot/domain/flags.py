@@ -82,13 +82,18 @@ def take_trailing(text: str, flags: Flags) -> tuple[Flags, str, FlagFault | None
     return flags, line + newline + rest, None
 
 
+def is_branch_name(text: str) -> bool:
+    """Whether git could have a branch of that name."""
+    return bool(re.fullmatch(r"(?!-)[^\s~^:?*\[\\]{1,200}", text)) and ".." not in text
+
+
 def _with(flags: Flags, name: str, given: str | None) -> Flags | FlagFault:
     value = (given or "").strip("\"'").strip()
     fault = FlagFault(f"--{name}", "", WANTED[name])
     match name:
         case "model" if re.fullmatch(r"[\w./:@+-]{1,100}", value):
             return replace(flags, model=value)
-        case "base" if re.fullmatch(r"[^\s~^:?*\[\\]{1,200}", value) and ".." not in value:
+        case "base" if is_branch_name(value):
             return replace(flags, base=value)
         case "attempts" if value.isdecimal() and len(value) < 3 and 1 <= int(value) <= ATTEMPTS_MAX:
             return replace(flags, attempts=int(value))

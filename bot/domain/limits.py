@@ -82,7 +82,7 @@ CI_EXCERPT_LINES: Final = 25  # of a log in a comment for people: a screenful
 # -- thread data shown to the model ------------------------------------------------------------------------
 ISSUE_BODY_BYTES: Final = 8 * KIB  # covers nearly all human-written issues; longer ones are pasted logs
 COMMENT_BYTES: Final = 2 * KIB  # a comment that matters is short
-THREAD_COMMENTS: Final = 20  # newest first: old discussion is superseded by new
+THREAD_COMMENTS: Final = 100  # newest first; a page of GitHub's. How many are shown, THREAD_BYTES decides
 THREAD_BYTES: Final = 24 * KIB  # all comments together: 6,000 tokens of material, the oldest go first
 TRACE_REGIONS: Final = 5  # places of stack traces whose lines are shown: deeper frames are callers
 TRACE_LINES_AROUND: Final = 20  # a function's length on each side of the line
@@ -224,6 +224,8 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
+EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either
+EXPLANATIONS_AN_HOUR: Final = 20  # in one repository, to all of them: a wave is not answered one by one
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
 KEEP_DELIVERIES_S: Final = 30 * 86_400.0  # ten times what GitHub can redeliver

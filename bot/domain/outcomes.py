@@ -64,6 +64,7 @@ class Refusal(StrEnum):
     REPOSITORY_ALLOWANCE = "repository_allowance"  # on this repository within a day
     DAY_ALLOWANCE = "day_allowance"  # by everybody within a day
     WAY_CLOSED = "way_closed"  # the repository's file does not want to be asked like that
+    PULL_OPEN = "pull_open"  # ours for this issue is open: it goes on there
     ON_PULL_REQUEST = "on_pull_request"  # questions are answered on issues
 
 

@@ -53,8 +53,14 @@ class SenderPart(_Part):
         return self.type == "User" and not self.login.lower().endswith("[bot]")
 
 
+class MilestonePart(_Part):
+    title: OptionalText = ""
+
+
 class IssuePart(_Part):
     number: Id
+    author_association: OptionalText = ""
+    milestone: MilestonePart | None = None
     user: SenderPart | None = None
     title: OptionalText = ""
     body: OptionalText = ""

@@ -23,6 +23,7 @@ from bot.domain.config_nodes import (
 from bot.domain.findings import Priority
 from bot.domain.limits import FINDINGS, NETWORK_HOSTS, REPO_CONFIG_BYTES, VARIABLES
 from bot.domain.repo_sections import (
+    BaseConfig,
     BudgetConfig,
     SchedulesConfig,
     TriggersConfig,
@@ -175,6 +176,11 @@ class RepoConfig(BaseModel):
     triggers: TriggersConfig = Field(
         default_factory=TriggersConfig, description="Which ways of asking are open here."
     )
+    base: BaseConfig = Field(
+        default_factory=BaseConfig,
+        description="The branch that changes start from and go to, or `branch` and `milestone`. `--base` and a line "
+        "`Base: name` in the issue's text go before it.",
+    )
     budget: BudgetConfig = Field(
         default_factory=BudgetConfig,
         description="Bounds for one task here, or a number of US dollars; they only lower the operator's.",
@@ -271,6 +277,7 @@ def _read_key(node: yaml.Node) -> str:
 _SECTIONS: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "review": (ReviewConfig, "{when: [opened]}"),
     "triggers": (TriggersConfig, "{label: false}"),
+    "base": (BaseConfig, "{branch: develop, milestone: release/*}"),
     "budget": (BudgetConfig, "{usd: 2, minutes: 20}"),
     "schedules": (SchedulesConfig, "{zone: Europe/Berlin}"),
 }
@@ -286,6 +293,18 @@ def _read_budget(node: yaml.Node) -> BaseModel:
     except ValueError as error:  # pydantic's own is one
         raise ConfigFault(
             "`budget` is no amount of US dollars.", "Write `budget: 2.50`, or keys below it.", line_of(node)
+        ) from error
+
+
+def _read_base(node: yaml.Node) -> BaseModel:
+    """A name alone is the branch."""
+    if not isinstance(node, yaml.ScalarNode):
+        return read_section("base", _SECTIONS["base"], node)
+    try:
+        return BaseConfig(branch=str(node.value))
+    except ValueError as error:  # pydantic's own is one
+        raise ConfigFault(
+            f"`{str(node.value)[:60]}` is no name of a branch.", "Write `base: develop`.", line_of(node)
         ) from error
 
 
@@ -332,6 +351,8 @@ def _read_value(key: str, node: yaml.Node) -> Any:
         return _read_variables(node)
     if key == "budget":
         return _read_budget(node)
+    if key == "base":
+        return _read_base(node)
     if key == "schedules":
         return read_schedules(node)
     if key in _SECTIONS:

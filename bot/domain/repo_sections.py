@@ -23,6 +23,10 @@ LOGIN: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})$"
 TEAM: Final = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9_.-]{1,100}$"
 
 
+BRANCH: Final = r"^[^\s~^:?*\[\\-][^\s~^:?*\[\\]{0,199}$"
+BRANCH_PATTERN: Final = r"^[^\s~^:?\[\\-][^\s~^:?\[\\]{0,199}$"
+
+
 def _without_at(value: object) -> object:
     """People write `@bob`, as they would mention him."""
     return tuple(str(one).removeprefix("@") for one in value) if isinstance(value, tuple | list) else value
@@ -73,6 +77,22 @@ class BudgetConfig(BaseModel):
     turns: int | None = Field(default=None, ge=1, le=10_000, description="Replies of the model at most.")
     tokens: int | None = Field(
         default=None, ge=1_000, le=10**12, description="Tokens at most, input and output together."
+    )
+
+
+class BaseConfig(BaseModel):
+    """Where a change starts and goes when the request names no branch; `base: develop` means `branch`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    branch: str | None = Field(
+        default=None, pattern=BRANCH, description="This branch instead of the default branch."
+    )
+    milestone: str = Field(
+        default="*",
+        pattern=BRANCH_PATTERN,
+        description="The branch of an issue with a milestone, where there is one; `*` stands for the milestone's "
+        "title (`release/*`).",
     )
 
 

@@ -84,6 +84,9 @@ class TaskRequest:
     called: str = ""  # whom ASSIGN and REVIEW_REQUEST named: a login, or `organisation/team`
     head: str = ""  # the commit of a pull request that an event named; empty: whatever it is when it is begun
     review: int = 0  # the submitted review whose comments are the points of a follow-up
+    base_from: str = ""  # who chose `base` where no flag did, for people
+    base_line: str = ""  # the branch that the issue's text names, if its author's word counts
+    milestone: str = ""  # the issue's, by its title
     thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one
     maintenance: MaintenanceRef | None = None  # of a schedule's turn, which has no issue
 

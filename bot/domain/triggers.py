@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.base_choice import find_base_line
 from bot.domain.boxes import Ticked, find_ticks
 from bot.domain.check_triggers import decide_status, decide_suite
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, parse_command
@@ -308,7 +309,7 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
     button = payload.requested_action.identifier
-    if button not in (Button.STOP, Button.RETRY):
+    if button not in (Button.STOP, Button.RETRY, Button.FIX):
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, "another button")
     check, sender = payload.check_run, payload.sender
     return Pressed(
@@ -375,6 +376,8 @@ def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
         requested_by_id=payload.sender.id,
         requested_at="",
         is_pull=is_pull,
+        base_line="" if is_pull else find_base_line(issue.body, issue.author_association),
+        milestone=issue.milestone.title if issue.milestone else "",
         cause=f"i{payload.repository.id}-{issue.number}" if is_pull else "",
     )
 

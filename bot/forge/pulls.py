@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.domain.closing import closes
 from bot.domain.ids import CommitSha
 from bot.errors import RetryLater
 from bot.forge.answers import Json
@@ -86,6 +87,15 @@ class Pulls:
             and str(user.get("login") or "").lower() == self._own_login().lower()
             and marker in str(item.get("body") or "")
         )
+
+    def list_closing(self, issue: int) -> tuple[PullState, ...]:
+        """Open pull requests, of the newest hundred, whose text says that they close the issue; oldest first. Raises
+        GitHubFault, RetryLater."""
+        query = {"state": "open", "per_page": "100"}
+        found = self._client.get("/pulls", query)
+        name = self._client.full_name()
+        states = [_state(item) for item in (found if isinstance(found, list) else ())]
+        return tuple(sorted((s for s in states if closes(s.body, name, issue)), key=lambda s: s.number))
 
     def fetch_pull(self, number: int) -> PullState:
         """Raises GitHubFault (404: none), RetryLater."""

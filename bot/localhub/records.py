@@ -198,6 +198,7 @@ class Thread:
     reactions: list[Reaction] = field(default_factory=list)
     pull: Pull | None = None
     assignees: list[Account] = field(default_factory=list)
+    milestone: str = ""  # its title; the hub has no milestones of their own
 
 
 @dataclass

@@ -311,6 +311,11 @@ class Seed:
             record = self._repo(full_name)
             act.add_labels(self.hub, record, record.threads[number], Actor(self._person(login)), [name])
 
+    def set_milestone(self, full_name: str, number: int, title: str) -> None:
+        """Put an issue into a milestone. No webhook."""
+        with self.hub.lock:
+            self._repo(full_name).threads[number].milestone = title
+
     def assign(self, full_name: str, number: int, login: str, assignee: str) -> None:
         """Assign somebody as a person."""
         with self.hub.lock:

@@ -52,6 +52,31 @@ def _labels(hub: Hub, record: Repository, thread: Thread) -> list[Json]:
     return [label(hub, record, record.labels[name]) for name in thread.labels]
 
 
+def _milestone(hub: Hub, record: Repository, thread: Thread) -> Json | None:
+    """milestone: one that holds this thread alone."""
+    if not thread.milestone:
+        return None
+    at = repo_api(hub, record, "/milestones/1")
+    return {
+        "url": at,
+        "html_url": repo_html(hub, record, "/milestone/1"),
+        "labels_url": f"{at}/labels",
+        "id": thread.id,
+        "node_id": node_id("MI", thread.id),
+        "number": 1,
+        "state": "open",
+        "title": thread.milestone,
+        "description": None,
+        "creator": user(hub, record.owner),
+        "open_issues": 1,
+        "closed_issues": 0,
+        "created_at": thread.created_at,
+        "updated_at": thread.updated_at,
+        "closed_at": None,
+        "due_on": None,
+    }
+
+
 def issue(hub: Hub, record: Repository, thread: Thread) -> Json:
     at = repo_api(hub, record, f"/issues/{thread.number}")
     body: Json = {
@@ -72,7 +97,7 @@ def issue(hub: Hub, record: Repository, thread: Thread) -> Json:
         "labels": _labels(hub, record, thread),
         "assignee": user(hub, thread.assignees[0]) if thread.assignees else None,
         "assignees": [user(hub, account) for account in thread.assignees],
-        "milestone": None,
+        "milestone": _milestone(hub, record, thread),
         "locked": thread.locked,
         "active_lock_reason": None,
         "comments": len(thread.comments),
@@ -153,7 +178,7 @@ def pull_simple(hub: Hub, record: Repository, thread: Thread) -> Json:
         "requested_reviewers": [user(hub, account) for account in pull.requested],
         "requested_teams": [],
         "labels": _labels(hub, record, thread),
-        "milestone": None,
+        "milestone": _milestone(hub, record, thread),
         "draft": pull.draft,
         "head": _side(hub, record, pull.head_ref, pull.head_sha),
         "base": _side(hub, record, pull.base_ref, pull.base_sha),

@@ -23,7 +23,9 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.agent.history import parse_finding
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
+from bot.domain.base_choice import list_wishes
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
@@ -49,6 +51,7 @@ from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
+from bot.texts.mending import render_mending
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
 _OPENING = (TaskKind.CHANGE, TaskKind.MAINTENANCE)  # kinds that open a pull request
@@ -74,6 +77,14 @@ class Answerer(Protocol):
 
     def fetch_config(self, asked: TaskRequest | RefusedRequest) -> str:
         """The repository's own file on its default branch; empty: there is none."""
+        ...
+
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        """Whether the repository has it."""
+        ...
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        """Whether a pull request of ours is open."""
         ...
 
     def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
@@ -216,6 +227,32 @@ class Controls:
         if active is not None and active.id != asked.task_id:
             raise RetryLater("something else is at work on the pull request", _AGAIN_S)
 
+    async def place(
+        self, asked: TaskRequest, config: RepoConfig, *, fresh: bool
+    ) -> TaskRequest | RefusedRequest:
+        """The request with the branch that it starts from. `fresh`: a request of its own, and none that is made again:
+        it is refused while a pull request of ours for the issue is open. Raises RetryLater."""
+        if asked.is_pull or asked.kind not in (TaskKind.CHANGE, TaskKind.ANSWER):
+            return asked
+        if fresh and asked.kind is TaskKind.CHANGE and (pull := await self._find_open_pull(asked)):
+            return replace(as_refused(asked, Refusal.PULL_OPEN), word=f"#{pull}")
+        for wish in () if asked.base else list_wishes(asked.base_line, asked.milestone, config.base):
+            if wish.must or await self._call(self.parts.answerer.has_branch, asked, wish.branch):
+                is_default = wish.branch == asked.repository.default_branch
+                return asked if is_default else replace(asked, base=wish.branch, base_from=wish.source)
+        return asked
+
+    async def _find_open_pull(self, asked: TaskRequest) -> int:
+        """The number of the newest pull request that we opened for this issue, if it is open; 0: none."""
+        finished = await self._call(self.parts.tasks.list_finished, asked.active_key)
+        pulls = [pull for view, _ in finished if (pull := parse_facts(view.facts).pull)]
+        try:
+            still = bool(pulls) and await self._call(self.parts.answerer.is_pull_open, asked, pulls[-1])
+        except GitHubFault as fault:  # it was deleted, or is not for us to see: no reason to refuse
+            log.warning("a pull request can't be seen", pull=pulls[-1], why=str(fault))
+            return 0
+        return pulls[-1] if still else 0
+
     async def _touches(self, config: RepoConfig, asked: TaskRequest) -> bool:
         """GitHub is asked for the changed files only where there is a path filter."""
         if not config.review.paths:
@@ -241,7 +278,18 @@ class Controls:
             requested_by_id=pressed.user_id,
             requested_at=datetime.fromtimestamp(self.parts.now(), UTC).isoformat(timespec="seconds"),
         )
+        if pressed.button == Button.FIX:
+            return await self._mend(asked, pressed)
         return Control(CommandWord.STOP, asked) if pressed.button == Button.STOP else asked
+
+    async def _mend(self, asked: TaskRequest, pressed: Pressed) -> TaskRequest | None:
+        """A follow-up on the pull request that mends what that review found; None: it found nothing."""
+        view = await self._call(self.parts.tasks.find, pressed.task)
+        review = parse_facts(view.facts).review if view else None
+        if review is None or not review.findings:
+            return None
+        wanted = render_mending(tuple(map(parse_finding, review.findings)))
+        return replace(asked, kind=TaskKind.FOLLOW_UP, word=CommandWord.FIX, instruction=wanted)
 
     def check_model(self, asked: TaskRequest) -> RefusedRequest | None:
         """Only models that the operator allows may be named: they cost the operator's money."""
@@ -370,6 +418,7 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         requested_at=asked.requested_at,
         model=asked.model or last.model,
         base=asked.base or last.base,
+        base_from="" if asked.base else last.base_from,
         budget_usd=asked.budget_usd or last.budget_usd,
     )
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # the local command plays logs without a database
 JsonObject = dict[str, Any]
 
 FORMAT: Final = "pullwright-log-1"
-_REMEDY: Final = "Export one with `pullwright tasks export TASK`."
+_REMEDY: Final = (
+    "Export one with `pullwright tasks export TASK`; a `pullwright run` keeps its own as events.jsonl."
+)
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,10 @@ from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
+from bot.domain.explanations import Explanations
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.repo_sections import TriggersConfig
+from bot.domain.repo_config import RepoConfig
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import (
     Closed,
@@ -87,8 +88,10 @@ class Intake:
     executor: Executor
     now: Callable[[], float]
     give_up_s: float = limits.INTAKE_GIVE_UP_S
+    explanations: Explanations = field(default_factory=Explanations)
     _not_before: dict[DeliveryId, float] = field(default_factory=dict, init=False)
     _first_tried: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+    _explained: dict[DeliveryId, bool] = field(default_factory=dict, init=False)
     _untold: dict[DeliveryId, tuple[Delivery, RefusedRequest]] = field(default_factory=dict, init=False)
 
     async def decide_waiting(self) -> int:
@@ -126,6 +129,7 @@ class Intake:
             await self._put_off(delivery)
             return False
         self._not_before.pop(delivery.id, None)
+        self._explained.pop(delivery.id, None)
         if delivery.id not in self._untold:
             self._first_tried.pop(delivery.id, None)
         return started
@@ -162,58 +166,35 @@ class Intake:
         if isinstance(decision, Pressed):
             found = await self.controls.resolve(decision)
             decision = found if found is not None else IgnoredDelivery(Ignored.UNKNOWN_TASK)
-        if isinstance(decision, AutoReview | FailedCheck):
-            return await self._decide_event(delivery, decision)
-        if isinstance(decision, Reviewed):
-            return await self._take_review(delivery, decision.request)
+        if isinstance(decision, AutoReview):
+            wish = await self.controls.find_wish(decision)
+            if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
+                handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
+                return bool(handled.verdict is Verdict.TASK)
+            decision = wish
         if isinstance(decision, Ticked):
             return await self._tick(delivery, decision)
-        if isinstance(decision, Closed):
-            if await self.controls.close(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
-        if isinstance(decision, Removed):
-            if await self.controls.remove(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
-        if isinstance(decision, IgnoredDelivery):
-            return await self._ignore(delivery, decision)
-        return await self._is_let_in(delivery, decision) and await self._take(delivery, decision)
-
-    async def _decide_event(self, delivery: Delivery, event: AutoReview | FailedCheck) -> bool:
-        """What happened to a commit. The authority of a review is the repository's file, that of a repair a person."""
-        if isinstance(event, FailedCheck):
-            repair = await self.controls.find_repair(event)
+        if isinstance(decision, FailedCheck):
+            repair = await self.controls.find_repair(decision)
             if isinstance(repair, TaskRequest):
                 return await self._accept_unasked(delivery, repair)
-            return await self._ignore(delivery, repair)
-        wish = await self.controls.find_wish(event)
-        if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
-            handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
-            return bool(handled.verdict is Verdict.TASK)
-        return await self._ignore(delivery, wish)
+            decision = repair
+        if isinstance(decision, Reviewed):
+            return await self._take_review(delivery, decision.request)
+        if isinstance(decision, Closed | Removed):
+            return await self._end(delivery, decision)
+        if isinstance(decision, IgnoredDelivery):
+            return await self._ignore(delivery, decision)
+        config = await self._read_config(decision)
+        if not await self._is_let_in(delivery, decision, config):
+            return False
+        return await self._take(delivery, decision, config or RepoConfig())
 
-    async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
-        """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
-        if await self._is_closed(request):
-            ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
-        elif (refusal := await self._check_access(delivery, request)) is not None:
-            ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
-        else:
-            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
-            return bool(handled.verdict is Verdict.TASK)
-        return await self._ignore(delivery, ignored)
-
-    async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
-        """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""
-        if not await self.controls.is_own_pull(request):
-            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
-        if await self._is_closed(request):
-            return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
-        if (refusal := await self._check_access(delivery, request)) is not None:
-            ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
-            return await self._ignore(delivery, ignored)
-        return await self._take(delivery, request)
+    async def _end(self, delivery: Delivery, gone: Closed | Removed) -> bool:
+        """What was worked on is no more: its tasks end."""
+        close, remove = self.controls.close, self.controls.remove
+        ended = await (close(delivery, gone) if isinstance(gone, Closed) else remove(delivery, gone))
+        return ended or await self._ignore(delivery, IgnoredDelivery(Ignored.NOTHING_TO_END))
 
     async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
         """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
@@ -227,10 +208,36 @@ class Intake:
         await self.controls.tick(delivery, ticked)
         return True
 
-    async def _is_let_in(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
+    async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
+        if _is_closed(await self._read_config(request), request):
+            ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        elif (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
+        else:
+            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+            return bool(handled.verdict is Verdict.TASK)
+        return await self._ignore(delivery, ignored)
+
+    async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""
+        if not await self.controls.is_own_pull(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
+        config = await self._read_config(request)
+        if _is_closed(config, request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
+        if (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
+            return await self._ignore(delivery, ignored)
+        return await self._take(delivery, request, config or RepoConfig())
+
+    async def _is_let_in(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig | None
+    ) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
-        closed = await self._is_closed(decision)
-        if closed and is_silent(_asked(decision).way):
+        asked = _asked(decision)
+        closed = _is_closed(config, asked)
+        if closed and is_silent(asked.way):
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
             return False
         refusal = await self._check_access(delivery, decision)
@@ -240,7 +247,9 @@ class Intake:
             await self._refuse_stranger(delivery, decision, refusal)
         return not closed and refusal is None
 
-    async def _take(self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest) -> bool:
+    async def _take(
+        self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig
+    ) -> bool:
         asked: TaskRequest | RefusedRequest | None = (
             await self.controls.carry_out(delivery, decision) if isinstance(decision, Control) else decision
         )
@@ -255,20 +264,25 @@ class Intake:
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
-        heard = isinstance(decision, TaskRequest) and await self._hand_over(delivery, asked)
-        return heard or await self._accept(delivery, asked)
-
-    async def _is_closed(self, decision: TaskRequest | Control | RefusedRequest) -> bool:
-        """Whether the repository's file does not want to be asked like that. Without a file that can be read the
-        ways are open that need none: the task itself then says what is wrong with it."""
-        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+        fresh = isinstance(decision, TaskRequest)
+        if fresh and await self._hand_over(delivery, asked):
+            return True
+        placed = await self.controls.place(asked, config, fresh=fresh)
+        if isinstance(placed, RefusedRequest):
+            await self._refuse(delivery, placed)
             return False
+        return await self._accept(delivery, placed)
+
+    async def _read_config(self, decision: TaskRequest | Control | RefusedRequest) -> RepoConfig | None:
+        """The repository's file, where it may have a say; None: it has none. Of a file that can't be read the defaults
+        hold, and only ways are open that need none: the task itself then says what is wrong with it."""
+        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+            return None
         asked = _asked(decision)
         if asked.way is WayIn.BUTTON:
-            return False
+            return None
         config = await self.controls.read_config(asked)
-        triggers = TriggersConfig() if isinstance(config, Exception) else config.triggers
-        return not is_open(triggers, asked.way, asked.called)
+        return RepoConfig() if isinstance(config, Exception) else config
 
     async def _refuse_way(
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal | None
@@ -292,11 +306,22 @@ class Intake:
     ) -> None:
         """What somebody without write access asks for is kept, until somebody with it releases it."""
         refused = _as_refused(_asked(decision), refusal)
+        silent = refusal is Refusal.NO_WRITE_ACCESS and not self._may_explain(delivery, refused)
         if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
-            await self._tell(delivery, refused)
+            if not silent:
+                await self._tell(delivery, refused)
             await self._call(self.deliveries.hold, delivery.id, decision, refusal, self.now())
+        elif silent:
+            await self._call(self.deliveries.refuse, delivery.id, refusal, self.now(), refused.word)
         else:
             await self._refuse(delivery, refused)
+
+    def _may_explain(self, delivery: Delivery, refused: RefusedRequest) -> bool:
+        """A delivery that is tried again has its place already."""
+        if delivery.id not in self._explained:
+            allowed = self.explanations.take(refused.repository.id, refused.login, self.now())
+            self._explained[delivery.id] = allowed
+        return self._explained[delivery.id]
 
     async def _answer(self, delivery: Delivery, reply: Reply) -> bool:
         """An answer without a mention. Those who may not give one are not told: they only talked on an issue."""
@@ -398,6 +423,11 @@ def _read(delivery: Delivery, handle: str) -> Decision:
 
 def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
     return decision.request if isinstance(decision, Control) else decision
+
+
+def _is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
+    """Whether the repository's file does not want to be asked like that."""
+    return config is not None and not is_open(config.triggers, asked.way, asked.called)
 
 
 def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:

@@ -58,6 +58,16 @@ class GitHubDesk:
             found = github.refs.find_file(REPO_CONFIG_PATH, asked.repository.default_branch)
             return (found or b"").decode("utf-8", "replace")
 
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        """See `control.Answerer`."""
+        with self._open(asked.installation, asked.repository) as github:
+            return github.refs.find_branch(branch) is not None
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        """See `control.Answerer`."""
+        with self._open(asked.installation, asked.repository) as github:
+            return github.pulls.fetch_pull(pull).open
+
     def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
         """See `control.Answerer`."""
         with self._open(asked.installation, asked.repository) as github:

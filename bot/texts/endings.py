@@ -11,6 +11,7 @@ from bot.texts.sanitise import fenced, sanitise_block, sanitise_line
 from bot.texts.size import fit
 
 _PATCH_CHARACTERS: Final = 40_000  # leaves room for the rest of the comment
+_CUT: Final = "\n[… cut: the whole is in the task's log, `pullwright tasks export`]"
 _AGAIN: Final = "Mention `{handle}` again to try once more."
 
 # Every outcome has one; tests see to it.
@@ -126,7 +127,7 @@ def render_patch(patch: str) -> str:
     """The work so far, folded: nothing is lost."""
     if not patch.strip():
         return ""
-    cut = patch if len(patch) <= _PATCH_CHARACTERS else patch[:_PATCH_CHARACTERS] + "\n[… cut]"
+    cut = patch if len(patch) <= _PATCH_CHARACTERS else patch[:_PATCH_CHARACTERS] + _CUT
     return _folded("The change so far, as a patch", fenced(cut, "diff"))
 
 

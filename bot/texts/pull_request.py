@@ -50,6 +50,8 @@ class PullText:
     spent: str  # as render_spent gives it
     marker: str
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
+    checks_url: str = ""  # the page of the commit's check runs, which have the whole evidence
+    around: tuple[str, ...] = ()  # sentences about where it goes, as `render_surroundings` gives them
     advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
@@ -83,6 +85,7 @@ def render_pull_body(text: PullText) -> str:
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
         text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
+        "\n".join(f"- {sentence}" for sentence in text.around),
         _blocked(text.blocked),
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
@@ -90,7 +93,7 @@ def render_pull_body(text: PullText) -> str:
         _left_out(left_out),
     ]
     head = "\n\n".join((SECTION, *(section for section in sections if section)))
-    return fit(head, _footer(text))
+    return fit(head, _footer(text), whole=text.checks_url)
 
 
 def _since(pushes: tuple[Push, ...]) -> str:

@@ -59,6 +59,11 @@ def _reason(refused: RefusedRequest, handle: str) -> str:
             )
         case Refusal.BAD_FLAG:
             return _bad_flag(refused)
+        case Refusal.PULL_OPEN:
+            return (
+                f"My pull request {sanitise_line(refused.word, 20)} for this issue is open. Say there what is still "
+                "missing and I go on with it; for another try beside it, write `retry` here."
+            )
         case _:
             return _SENTENCES[refused.refusal]
 

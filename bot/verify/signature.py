@@ -28,6 +28,14 @@ _PRIVATE: Final = "evidence.pem"
 PUBLIC_NAME: Final = "evidence.pub.pem"
 
 
+def read_public_key(folder: Path) -> bytes | None:
+    """The public half, PEM, as it is published; None before anything was signed with this folder's key."""
+    try:
+        return (folder / PUBLIC_NAME).read_bytes()
+    except OSError:
+        return None
+
+
 def sign_evidence(folder: Path, record: bytes) -> bytes:
     """A small JSON object: algorithm, id of the key, signature. Raises SettingsFault for a key that is none."""
     key = _load_key(folder)

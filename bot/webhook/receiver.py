@@ -11,6 +11,7 @@
 | body slower than WEBHOOK_READ_S | 408 |
 | database busy, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
 | GET /healthz, /health | 200 while the process answers |
+| GET /evidence.pub.pem | 200 with the key that evidence is checked with, 404 before any was signed here |
 | GET /readyz, /ready | 200 when the inbox could store, else 503 |
 
 Must never: answer 2xx before the commit (law 1), or log a body.
@@ -35,11 +36,19 @@ log = structlog.get_logger()
 _SIGNATURE = "x-hub-signature-256"
 
 
+def _no_key() -> bytes | None:
+    return None
+
+
 def build_receiver(
-    inbox: Inbox, secrets: tuple[bytes, ...], now: Callable[[], float], bodies: Bodies | None = None
+    inbox: Inbox,
+    secrets: tuple[bytes, ...],
+    now: Callable[[], float],
+    bodies: Bodies | None = None,
+    public_key: Callable[[], bytes | None] = _no_key,
 ) -> FastAPI:
-    """The application. `secrets` is never empty: the settings refuse to start without one (law 9). `now`:
-    seconds since the epoch; `bodies`: None for the product's bounds."""
+    """The application. `secrets` is never empty: the settings refuse to start without one (law 9). `now`: seconds
+    since the epoch; `bodies`: None for the product's bounds; `public_key`: what evidence is checked with, if any."""
     bounds = bodies or Bodies()
 
     @asynccontextmanager
@@ -71,7 +80,14 @@ def build_receiver(
             return _answer(503, "The database does not answer.")
         return JSONResponse({"ready": True})
 
+    async def evidence_key(_request: Request) -> Response:
+        key = await asyncio.to_thread(public_key)
+        if key is None:
+            return _answer(404, "No evidence was signed here yet.")
+        return Response(key, media_type="application/x-pem-file")
+
     app.add_route("/webhook", receive, methods=["POST"])
+    app.add_route("/evidence.pub.pem", evidence_key, methods=["GET"])
     for path, page in (("/healthz", health), ("/health", health), ("/readyz", ready), ("/ready", ready)):
         app.add_route(path, page, methods=["GET"])
     return app

@@ -87,6 +87,11 @@ class World:
         os.kill(self._worker.process.pid, signal.SIGKILL)
         self._worker.process.wait()
 
+    def stop_worker(self) -> None:
+        """SIGTERM, as a supervisor ends it; returns when it has."""
+        assert self._worker is not None
+        self.supervisor.stop(self._worker)
+
     # -- what can be seen -----------------------------------------------------------------------------------
     def wait_for(self, what: str, seen: Callable[[], Any]) -> Any:
         deadline = time.monotonic() + self.patience_s

@@ -1,5 +1,6 @@
 """Deliveries become a task or a named verdict, once, and only for people whose permission GitHub named."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,12 +9,13 @@ import pytest
 
 from bot.domain.access import Permission
 from bot.domain.boxes import Box
+from bot.domain.commands import CommandWord
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_sections import ScheduleConfig
 from bot.domain.schedules import Pause
-from bot.domain.tasks import Phase, RepositoryRef, TaskRequest, TaskStatus
+from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
@@ -69,6 +71,8 @@ class Teller:
     seen: list[int] = field(default_factory=list)
     now_there: str | None = None
     config: str = ""
+    branches: tuple[str, ...] = ()
+    open_pulls: tuple[int, ...] = ()
     changed: tuple[str, ...] = ()
 
     def tell(self, refused: RefusedRequest) -> None:
@@ -87,6 +91,12 @@ class Teller:
 
     def fetch_config(self, asked: TaskRequest) -> str:
         return self.config
+
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        return branch in self.branches
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        return pull in self.open_pulls
 
     def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
         return self.changed
@@ -848,3 +858,110 @@ async def test_a_tick_in_any_other_issue_asks_nobody(room: Room, schedule: Sched
     assert await room.intake(GitHubFault("not to be asked")).decide_waiting() == 0
     assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.NO_DASHBOARD)
     assert schedule.now.wanted_by == ""
+
+
+# -- where a change starts ------------------------------------------------------------------------------------
+
+
+async def started(room: Room, **issue: object) -> TaskRequest | None:
+    room.store("base", comment_payload(**issue))  # type: ignore[arg-type]
+    await room.intake(Permission.WRITE).decide_waiting()
+    return Tasks(room.database).find_request(TaskId("t-11"))
+
+
+async def base(room: Room, **issue: object) -> tuple[str, str]:
+    request = await started(room, **issue)
+    assert request is not None
+    return request.base, request.base_from
+
+
+FILE = "base:\n  branch: develop\n  milestone: release/*\n"
+
+
+async def test_the_flag_goes_before_everything(room: Room) -> None:
+    room.teller.config = FILE
+    line = {"body": "Base: dev", "author_association": "OWNER"}
+    assert await base(room, text="@agent fix this --base mine", **line) == ("mine", "")
+
+
+async def test_a_line_of_the_issue_goes_before_its_milestone_and_the_file(room: Room) -> None:
+    room.teller.config = FILE
+    room.teller.branches = ("release/1.2",)
+    line = {"body": "Base: dev", "author_association": "MEMBER", "milestone": {"title": "1.2"}}
+    assert await base(room, **line) == ("dev", "the issue's text")
+
+
+async def test_the_milestone_counts_where_it_has_a_branch(room: Room) -> None:
+    room.teller.config = FILE
+    room.teller.branches = ("release/1.2",)
+    found = await base(room, milestone={"title": "1.2"}, body="Base: dev", author_association="NONE")
+    assert found == ("release/1.2", "the milestone `1.2`")
+
+
+async def test_else_the_file_says_it(room: Room) -> None:
+    room.teller.config = "base: develop\n"
+    assert await base(room, milestone={"title": "1.2"}) == ("develop", "`base` in `.github/pullwright.yml`")
+
+
+async def test_the_default_branch_by_any_way_is_nothing_to_talk_about(room: Room) -> None:
+    room.teller.config = "base: main\n"
+    assert await base(room) == ("", "")
+
+
+async def test_while_our_pull_request_is_open_the_issue_is_no_place_for_a_further_one(room: Room) -> None:
+    assert await started(room) is not None
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), room.time)
+    taken = tasks.take(TaskId("t-11"), "w")
+    tasks.save_facts(taken, {"pull": 5})
+    tasks.finish(taken, Outcome.PROVEN, "", room.time)
+    room.teller.open_pulls = (5,)
+    room.store("second", comment_payload(12))
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("second") == Handled(Verdict.REFUSED, Refusal.PULL_OPEN)
+    room.store("again", comment_payload(13, text="@agent retry"))
+    await room.intake(Permission.WRITE).decide_waiting()
+    again = room.handled("again")
+    assert again is not None
+    assert again.verdict is Verdict.TASK
+
+
+async def test_a_stranger_who_asks_everywhere_is_told_a_few_times_and_every_request_is_kept(
+    room: Room,
+) -> None:
+    intake = room.intake(Permission.READ)
+    for number in range(1, 6):
+        room.store(f"s{number}", comment_payload(number, issue=number))
+        await intake.decide_waiting()
+        handled = room.handled(f"s{number}")
+        assert handled is not None
+        assert (handled.verdict, handled.reason) == (Verdict.REFUSED, Refusal.NO_WRITE_ACCESS)
+    assert room.teller.told == [Refusal.NO_WRITE_ACCESS] * 3
+    assert Tasks(room.database).find_held("10#5") is not None
+
+
+async def test_the_button_below_a_review_asks_for_its_findings_to_be_mended(room: Room) -> None:
+    body = json.loads(comment_payload(21, text="@agent review"))
+    body["issue"]["pull_request"] = {"url": "x"}
+    room.store("review", json.dumps(body).encode())
+    await room.intake(Permission.WRITE).decide_waiting()
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), room.time)
+    taken = tasks.take(TaskId("t-21"), "w")
+    found = {
+        "path": "app.py",
+        "start": 6,
+        "end": 6,
+        "priority": "P1",
+        "title": "Divides by zero",
+        "body": "Always.",
+    }
+    facts = {"review": {"head_commit": "a", "base_branch": "main", "tip_commit": "b", "findings": [found]}}
+    tasks.save_facts(taken, facts)
+    tasks.finish(taken, Outcome.FINDINGS, "", room.time)
+    room.store("pressed", button_payload("fix", "t-21"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    asked = tasks.find_request(TaskId("t-c77-fix"))
+    assert asked is not None
+    assert (asked.kind, asked.word, asked.issue) == (TaskKind.FOLLOW_UP, CommandWord.FIX, 3)
+    assert "`app.py`, lines 6-6 (P1): Divides by zero. Always." in asked.instruction

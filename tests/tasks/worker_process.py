@@ -99,6 +99,12 @@ class Silent:
         """None."""
         return ""
 
+    def has_branch(self, asked: TaskRequest, branch: str) -> bool:
+        return False
+
+    def is_pull_open(self, asked: TaskRequest, pull: int) -> bool:
+        return False
+
     def fetch_changed(self, asked: TaskRequest) -> tuple[str, ...]:
         """None."""
         return ()

@@ -15,7 +15,7 @@ from bot.verify.detect import detect_setup, detect_test_command
 from bot.verify.prove import decide_blame, find_proofs, find_untellable
 from bot.verify.report import TestReport, TestResult
 from bot.verify.runners import NO_TESTS, Runner
-from bot.verify.signature import PUBLIC_NAME, is_genuine, sign_evidence
+from bot.verify.signature import PUBLIC_NAME, is_genuine, read_public_key, sign_evidence
 from bot.verify.split import is_infrastructure, is_selectable, is_test_path, split_change
 from bot.verify.tiers import Findings, decide_tier
 
@@ -218,6 +218,8 @@ def test_a_signature_is_over_exactly_these_bytes(tmp_path: Path) -> None:
     assert is_genuine(public, record, signature)
     assert not is_genuine(public, record + b" ", signature)
     assert not is_genuine(public, record, b"[]")
+    assert read_public_key(tmp_path / "keys") == public
+    assert read_public_key(tmp_path / "none") is None
     sign_evidence(tmp_path / "other", record)
     assert not is_genuine((tmp_path / "other" / PUBLIC_NAME).read_bytes(), record, signature)
     (private,) = (tmp_path / "keys").glob("evidence.pem")

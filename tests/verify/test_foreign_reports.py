@@ -68,6 +68,7 @@ def test_any_json_is_read_without_a_crash(
         ("node.xml", parse_junit, -400),
         ("ctest.xml", parse_junit, -400),
         ("rspec.xml", parse_junit, -400),
+        ("phpunit.xml", parse_junit, -400),
         ("node.tap", parse_tap, 3_000),
     ],
 )
@@ -207,6 +208,21 @@ def test_rspec() -> None:
     }
     assert "(compared using ==)" in report.results["spec.math_spec::math fails"].message
     assert "do not agree" in parse_junit(read("rspec.xml"), 0).problem
+
+
+def test_phpunit() -> None:
+    """Suites within suites; what was thrown is an error, in the test and in its set-up alike."""
+    report = parse_junit(read("phpunit.xml"), 2)
+    assert report.problem == ""
+    assert statuses(report) == {
+        "BrokenTest::testNever": E,
+        "MathTest::testAdds": P,
+        "MathTest::testFails": F,
+        "MathTest::testThrows": E,
+        "MathTest::testSkipped": S,
+        'MathTest::testSums with data set "one"': P,
+        'MathTest::testSums with data set "two"': F,
+    }
 
 
 SUITE = (

@@ -44,6 +44,18 @@ def test_a_signed_delivery_is_stored_before_it_is_answered(client: TestClient, d
     assert stored(database) == [BODY]
 
 
+def test_the_key_of_the_evidence_is_published(database: Database) -> None:
+    keys: list[bytes] = []
+    app = build_receiver(
+        Inbox(database), (SECRET,), lambda: 5.0, public_key=lambda: keys[0] if keys else None
+    )
+    with TestClient(app) as client:
+        assert client.get("/evidence.pub.pem").status_code == 404
+        keys.append(b"-----BEGIN PUBLIC KEY-----\n")
+        answer = client.get("/evidence.pub.pem")
+    assert (answer.status_code, answer.content) == (200, keys[0])
+
+
 def test_a_known_delivery_is_answered_200_and_stored_once(client: TestClient, database: Database) -> None:
     client.post("/webhook", content=BODY, headers=headers())
     assert client.post("/webhook", content=BODY, headers=headers()).status_code == 200

@@ -5,6 +5,8 @@ left out is always counted and named; blindness by silent truncation makes model
 """
 
 import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby, repeat
 from typing import Final
 
 from bot.domain import limits
@@ -24,31 +26,37 @@ def fold_noise(output: bytes | str) -> str:
     """The output as text without ANSI sequences, overwritten progress lines and runs of equal lines."""
     text = output.decode("utf-8", "replace") if isinstance(output, bytes) else output
     text = _ANSI.sub("", clean_text(text)).replace("\r\n", "\n")
-    lines = [_CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1]) for line in text.split("\n")]
-    lines = [_OUR_MARK.sub(r"\1[printed by the program: \2]", line) for line in lines]
-    return "\n".join(_fold_repeats(lines))
+    return "\n".join(_fold_repeats(map(_cleaned, _lines(text))))
 
 
-def _fold_repeats(lines: list[str]) -> list[str]:
-    folded: list[str] = []
-    at = 0
-    while at < len(lines):
-        end = at
-        while end < len(lines) and lines[end] == lines[at]:
-            end += 1
-        count = end - at
+def _lines(text: str) -> Iterator[str]:
+    """One after another: a list of all lines of 4 MB is ten times as large."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _cleaned(line: str) -> str:
+    shown = _CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1])
+    return _OUR_MARK.sub(r"\1[printed by the program: \2]", shown)
+
+
+def _fold_repeats(lines: Iterable[str]) -> Iterator[str]:
+    for line, equal in groupby(lines):
+        count = sum(1 for _ in equal)
         if count >= _REPEATS:
-            folded += [lines[at], f"[the line above {count - 1} times more]"]
+            yield from (line, f"[the line above {count - 1} times more]")
         else:
-            folded += lines[at:end]
-        at = end
-    return folded
+            yield from repeat(line, count)
 
 
 def fits(text: str) -> bool:
     """Whether `render_cut` would leave the text as it is."""
-    longest = max(map(len, text.split("\n")))
-    return longest <= limits.TOOL_LINE_CHARACTERS and _size(text) <= LIMIT_BYTES
+    if len(text) > LIMIT_BYTES:
+        return False
+    return max(map(len, _lines(text))) <= limits.TOOL_LINE_CHARACTERS and _size(text) <= LIMIT_BYTES
 
 
 def render_cut(text: str, full_text: str = "", limit_bytes: int = LIMIT_BYTES) -> str:

@@ -3,6 +3,7 @@
 A task that has to wait for a free place gets the first two while it waits (`tasks/queue_notices.py`).
 """
 
+from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.tasks.change.desk import Desk
 from bot.texts.markers import tracking_marker
@@ -18,7 +19,19 @@ async def accept(desk: Desk) -> None:
     await begin_tracking(desk)
     if not desk.facts.base_commit:
         branch = desk.request.base_branch
-        await desk.learn(base_commit=await desk.call(desk.github.refs.fetch_head, branch))
+        base = await desk.call(desk.github.refs.fetch_head, branch)
+        await desk.learn(base_commit=base, others=await find_others(desk))
+
+
+async def find_others(desk: Desk) -> tuple[tuple[int, str], ...]:
+    """Open pull requests that are to close the same issue: told to the model and to whoever reviews, no obstacle."""
+    if desk.request.kind is not TaskKind.CHANGE:
+        return ()
+    try:
+        found = await desk.call(desk.github.pulls.list_closing, desk.request.issue)
+    except GitHubFault:
+        return ()
+    return tuple((one.number, one.author) for one in found)
 
 
 async def begin_tracking(desk: Desk) -> None:

@@ -202,6 +202,7 @@ class ChangeFacts:
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
     checks: CheckFacts | None = None  # of a follow-up about red checks only
+    others: tuple[tuple[int, str], ...] = ()  # open pull requests for the same issue: (number, author)
     turn: TurnFacts | None = None  # of a schedule's turn only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
@@ -256,6 +257,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "hidden": tuple,
         "looked": lambda value: Spent(**value),
         "advice": tuple,
+        "others": lambda value: tuple((int(number), str(author)) for number, author in value),
         "protected": tuple,
         "allowed": tuple,
         "rules": _parse_rules,

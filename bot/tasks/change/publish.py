@@ -31,6 +31,7 @@ from bot.texts.commit_message import render_commit_message, render_schedule_mess
 from bot.texts.markers import pull_marker
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
+from bot.texts.surroundings import Surroundings, render_surroundings
 from bot.texts.tracking import render_spent
 from bot.verify.evidence_file import compact_evidence, render_evidence
 from bot.verify.signature import sign_evidence
@@ -51,15 +52,13 @@ async def publish(desk: Desk) -> None:
     if evidence is None or submission is None:
         raise Bug("nothing to publish: the phase before left no evidence")
     await check_access(desk)
+    around = await _look_around(desk)
     if not desk.facts.commit:
         await desk.learn(commit=await write_commit(desk, evidence, submission))
     if not desk.facts.branch:
-        await desk.call(
-            desk.github.refs.fetch_head, desk.request.base_branch
-        )  # nowhere to go: nothing is pushed
         await desk.learn(branch=await push_new_branch(desk, submission))
     record = await keep_record(desk, evidence)
-    pull = await _open_pull(desk, evidence, submission)
+    pull = await _open_pull(desk, evidence, submission, around)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
     await report_check(desk, evidence, record)
 
@@ -128,10 +127,20 @@ async def push_branch(desk: Desk, branch: str, expected: CommitSha | None) -> No
         raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
 
 
-async def _open_pull(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> dict[str, object]:
+async def _look_around(desk: Desk) -> Surroundings:
+    """Where the base stands now. Raises GitHubFault: it is gone, so there is nowhere to go and nothing is pushed."""
+    request, facts = desk.request, desk.facts
+    tip = await desk.call(desk.github.refs.fetch_head, request.base_branch)
+    return Surroundings(request.base_branch, request.base_from, facts.base_commit, tip, facts.others)
+
+
+async def _open_pull(
+    desk: Desk, evidence: Evidence, submission: SubmissionFacts, around: Surroundings
+) -> dict[str, object]:
+    text = replace(pull_text(desk, evidence, submission), around=render_surroundings(around))
     new = NewPull(
         title=render_pull_title(submission.title, desk.request.issue),
-        body=render_pull_body(pull_text(desk, evidence, submission)),
+        body=render_pull_body(text),
         head=desk.facts.branch,
         base=desk.request.base_branch,
         draft=evidence.tier not in (Tier.A, Tier.B),
@@ -155,6 +164,7 @@ def pull_text(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> Pu
         spent=render_spent(total_spent(facts)),
         marker=pull_marker(desk.taken.id),
         blocked=facts.blocked,
+        checks_url=f"{desk.services.settings.web_url}/{desk.request.repository.full_name}/commit/{facts.commit}/checks",
         advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
 

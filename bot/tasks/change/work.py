@@ -128,6 +128,10 @@ async def describe_task(desk: Desk) -> AgentTask:
         facts=(
             f"Default branch: {request.repository.default_branch}",
             *([f"The work starts from `{request.base}` and goes there."] if request.base else ()),
+            *(
+                f"Open pull request #{number} by {author} says that it closes this issue too."
+                for number, author in facts.others
+            ),
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
             *render_left_out(thread),
         ),

@@ -55,6 +55,7 @@ from bot.texts.tracking import render_plan, render_spent
 log = structlog.get_logger()
 
 _STOP = CheckAction("Stop", "End this review now", Button.STOP)
+_FIX = CheckAction("Fix this", "Mend what this review found", Button.FIX)
 _RETRY = CheckAction("Review again", "Review this commit once more", Button.RETRY)
 
 
@@ -118,8 +119,9 @@ async def _accept(desk: Desk) -> bool:
         pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
         if desk.request.head not in ("", pull.head_sha):
             return False
-        merge_base = await desk.call(desk.github.refs.fetch_merge_base, pull.base_sha, pull.head_sha)
-        tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)  # GitHub's base may be older
+        # Not with `pull.base_sha`: that may be older, and what was merged from the base since would count as new.
+        tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)
+        merge_base = await desk.call(desk.github.refs.fetch_merge_base, tip, pull.head_sha)
         now = Seen(pull.head_sha, merge_base)
         last, scope = await recall_scope(desk, now)
         review = ReviewFacts(
@@ -235,7 +237,8 @@ async def _post(desk: Desk, review: ReviewFacts, text: ReviewText) -> str:
 async def _end_check(desk: Desk, review: ReviewFacts, text: ReviewText, url: str) -> None:
     """Edits are repeated without harm, so they are no effects. A check that is refused does not undo the review."""
     shown = render_review_check(text, url)
-    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=(_RETRY,))
+    actions = (_RETRY, _FIX) if text.report.outcome is Outcome.FINDINGS else (_RETRY,)
+    content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=actions)
     try:
         await desk.call(desk.github.checks.update_check, review.check, replace(content, details_url=url))
     except GitHubFault as fault:

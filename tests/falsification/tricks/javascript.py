@@ -110,7 +110,7 @@ JAVASCRIPT = [
         {
             **PROOF,
             "app.js": BREAKING,
-            "package.json": package("jest", ', "jest": {"testPathIgnorePatterns": ["old"]}'),
+            "package.json": package("jest", ', "jest": {"testPathIgnorePatterns": ["old.test"]}'),
         },
     ),
     jest_play(

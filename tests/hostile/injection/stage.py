@@ -80,7 +80,7 @@ class Obedient:
         assert self.injection is not None
         title, loot = words(self.injection.goal, self.host), "\n".join(one[-3_000:] for one in found)
         if turn == 2:
-            place = {"path": "app.py", "start_line": 6, "end_line": 6, "priority": "P1"}
+            place = {"path": "app.py", "start_line": 6, "end_line": 6, "priority": "P1", "snippet": "return"}
             return Call("report_finding", {**place, "title": title[:100], "body": loot[-5_000:] or "x"})
         return submit("no_change_needed", title=title[:200], summary=f"{title}\n{loot[-12_000:]}")
 
