@@ -69,6 +69,7 @@ class MaintenanceRef:
     before: str = ""
     title: str = ""  # of its pull request, as the last run gave it
     dashboard: int = 0  # the issue where a preview is shown
+    full_day: bool = False  # enough pull requests were opened within a day: an open one may still be updated
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,11 @@ def decide_beginning(ref: MaintenanceRef, found: Standing, most_open: int) -> Be
         return Begin(last.number, found.branch)
     if last is not None and not last.merged and not ref.asked:
         return ScheduleResult.CLOSED_BY_PERSON
-    if found.open_pulls >= most_open and not (ref.asked or ref.preview):
+    if ref.asked or ref.preview:
+        return Begin(0, found.branch)
+    if found.open_pulls >= most_open:
         return ScheduleResult.LIMIT_OPEN
-    return Begin(0, found.branch)
+    return ScheduleResult.LIMIT_DAY if ref.full_day else Begin(0, found.branch)
 
 
 def decide_result(outcome: Outcome, said: str, *, updated: bool) -> ScheduleResult:
@@ -171,17 +174,12 @@ class Means:
 
 
 def decide_means(means: Means, *, asked: bool) -> ScheduleResult | None:
-    """Why there is no room for this turn; None: there is. What a person asks for goes before the repository's own
-    limits, never before the operator's."""
+    """Why there is no money for this turn; None: there is. What a person asks for goes before the repository's own
+    limits, never before the operator's. Whether a pull request more may be opened is decided when it would be one."""
     if means.spent_out:
         return ScheduleResult.LIMIT_MONEY
-    if asked:
-        return None
-    if means.most_usd and means.usd_this_week >= means.most_usd:
-        return ScheduleResult.LIMIT_MONEY
-    if means.opened_today >= means.most_a_day:
-        return ScheduleResult.LIMIT_DAY
-    return None
+    used_up = means.most_usd and means.usd_this_week >= means.most_usd
+    return ScheduleResult.LIMIT_MONEY if used_up and not asked else None
 
 
 def decide_pause(results: tuple[ScheduleResult, ...]) -> Pause | None:

@@ -29,6 +29,7 @@ from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, parse_repo_con
 from bot.domain.repo_sections import ScheduleConfig, SchedulesConfig
 from bot.domain.schedules import (
     MaintenanceRef,
+    Means,
     ScheduleResult,
     decide_means,
     decide_pause,
@@ -147,12 +148,13 @@ class Ticker:
         slot = int(now if due.wanted_by else due.next_at)
         next_at = due.next_at if due.wanted_by and due.next_at > now else following
         request = make_request(due, slot, now, self._find_repairs(due))
-        ended = self._find_objection(due, request, following)
+        means = self.store.means(due, request, now)
+        ended = self._find_objection(due, means, following)
         if ended is not None:
             passed = self.store.pass_over(due, ended, (slot, next_at), now)
             log.info("schedule passed over", schedule=due.name, result=ended.result, done=passed)
             return False
-        begun = self.store.begin(due, request, next_at, now)
+        begun = self.store.begin(due, with_means(request, means), next_at, now)
         if begun:
             log.info("schedule begins", task=request.task_id)
         return begun
@@ -166,14 +168,14 @@ class Ticker:
         facts = (parse_facts(view.facts) for view, asked in found if asked.is_event)
         return tuple((str(one.base_commit), str(one.commit)) for one in facts if one.commit)
 
-    def _find_objection(self, due: StoredSchedule, request: TaskRequest, following: float) -> RunEnd | None:
+    def _find_objection(self, due: StoredSchedule, means: Means, following: float) -> RunEnd | None:
         """Why this turn is passed over; what a person asked for is not, but for want of money."""
         asked = bool(due.wanted_by)
         if due.place.fault:
             return RunEnd(ScheduleResult.CONFIG_INVALID, due.place.fault)
         if not asked and not is_caught_up(due.next_at, following, self.now()):
             return RunEnd(ScheduleResult.NOT_DUE)
-        refused = decide_means(self.store.means(due, request, self.now()), asked=asked)
+        refused = decide_means(means, asked=asked)
         return RunEnd(refused) if refused else None
 
 
@@ -232,6 +234,14 @@ def make_request(
             dashboard=place.issue,
         ),
     )
+
+
+def with_means(request: TaskRequest, means: Means) -> TaskRequest:
+    """The turn knows whether it may open a pull request more. Pure."""
+    ref = request.maintenance
+    if ref is None or means.opened_today < means.most_a_day:
+        return request
+    return replace(request, maintenance=replace(ref, full_day=True))
 
 
 def describe_end(outcome: Outcome, detail: str, facts: ChangeFacts) -> RunEnd:

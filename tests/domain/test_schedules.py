@@ -1,5 +1,7 @@
 """Whether a schedule's turn works, and what its end is called."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from bot.domain.schedules import (
 OURS, THEIRS, BASE, NEWER = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 REF = MaintenanceRef("sums", 1, pushed=(OURS,), before=BASE)
 ASKED = MaintenanceRef("sums", 1, pushed=(OURS,), before=BASE, asked=True)
+FULL_DAY = MaintenanceRef("sums", 1, pushed=(OURS,), before=BASE, full_day=True)
 OPEN = OwnPull(5, open=True, merged=False, head=OURS)
 CLOSED = OwnPull(5, open=False, merged=False, head=OURS)
 MERGED = OwnPull(5, open=False, merged=True, head=THEIRS)
@@ -53,6 +56,13 @@ def standing(branch: str = "", *pulls: OwnPull, open_pulls: int = 0, base: str =
         (standing("", open_pulls=3), REF, ScheduleResult.LIMIT_OPEN),
         (standing("", open_pulls=3), ASKED, Begin(0, "")),
         (standing(OURS, OPEN, open_pulls=9), REF, Begin(5, OURS)),
+        (standing(), FULL_DAY, ScheduleResult.LIMIT_DAY),
+        (standing(), replace(FULL_DAY, asked=True), Begin(0, "")),
+        (standing(), replace(FULL_DAY, preview=True), Begin(0, "")),
+        (standing(OURS, OPEN), FULL_DAY, Begin(5, OURS)),
+        (standing(OURS, replace(OPEN, days=31.0)), REF, ScheduleResult.PAUSED),
+        (standing(OURS, replace(OPEN, days=31.0)), ASKED, Begin(5, OURS)),
+        (standing(OURS, replace(OPEN, days=29.0)), REF, Begin(5, OURS)),
     ],
 )
 def test_a_turn_begins_or_says_why_not(
@@ -94,7 +104,7 @@ def test_what_the_turn_named_itself_is_its_result() -> None:
 
 def test_limits_hold_and_a_person_goes_before_the_repositorys_own() -> None:
     assert decide_means(Means(), asked=False) is None
-    assert decide_means(Means(opened_today=2, most_a_day=2), asked=False) is ScheduleResult.LIMIT_DAY
+    assert decide_means(Means(opened_today=2, most_a_day=2), asked=False) is None, "it may be an update"
     assert decide_means(Means(usd_this_week=5, most_usd=5), asked=False) is ScheduleResult.LIMIT_MONEY
     assert decide_means(Means(usd_this_week=5), asked=False) is None, "no bound of its own"
     used_up = Means(opened_today=9, most_a_day=2, usd_this_week=5, most_usd=5)
@@ -112,10 +122,13 @@ def test_so_many_failures_in_a_row_pause_and_turns_that_did_nothing_do_not_count
     assert decide_pause(failed[:-1]) is None
     assert decide_pause((ScheduleResult.UPDATED, *failed)) is None
     assert decide_pause((*failed[:2], ScheduleResult.NOTHING_TO_DO, failed[2])) is None
+    assert decide_pause((ScheduleResult.PAUSED,)) is Pause.NEGLECT
+    assert decide_pause((ScheduleResult.UPDATED, ScheduleResult.PAUSED)) is None
 
 
 @given(st.lists(st.sampled_from(tuple(ScheduleResult))))
 def test_a_pause_has_its_failures(results: list[ScheduleResult]) -> None:
     worked = [one for one in results if one in WORKED]
     failing = len(worked) >= SCHEDULE_FAILURES and set(worked[:SCHEDULE_FAILURES]) <= FAILURES
-    assert (decide_pause(tuple(results)) is Pause.FAILURES) == failing
+    neglected = results[:1] == [ScheduleResult.PAUSED]
+    assert (decide_pause(tuple(results)) is Pause.FAILURES) == (failing and not neglected)

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from bot.domain import limits
+from bot.domain.allowance import Cost
 from bot.domain.boxes import Box, Tick, Ticked
 from bot.domain.due import next_due, parse_when, parse_zone
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.repo_config import parse_repo_config
-from bot.domain.schedules import Pause, ScheduleResult
+from bot.domain.schedules import MaintenanceRef, Pause, ScheduleResult
 from bot.domain.tasks import RepositoryRef
 from bot.forge.forge import Forge, ForgeSettings
 from bot.localhub.seed import NewApp
@@ -23,6 +24,7 @@ from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.received import Received
 from bot.store.schedules import NO_ISSUE, Place, Run, Schedules, StoredSchedule
+from bot.store.schema import dashboard, schedule
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, TurnFacts, render_facts
 from bot.tasks.dashboard import Dashboards
@@ -113,14 +115,20 @@ def room(tmp_path: Path, database: Database) -> Iterator[Room]:
         forge.close()
 
 
+def ref_of(room: Room, run: Run) -> MaintenanceRef:
+    """What the task of a turn was told."""
+    asked = Tasks(room.database).find_request(TaskId(run.task))
+    assert asked is not None
+    assert asked.maintenance is not None
+    return asked.maintenance
+
+
 @pytest.fixture
 def told(room: Room) -> Room:
     """One schedule, its dashboard, and no preview any more."""
     room.configure(weekly())
     room.dashboards.write()
     with room.database.write() as connection:
-        from bot.store.schema import dashboard
-
         connection.execute(dashboard.update().values(previewed_at=1.0))
     return room
 
@@ -187,17 +195,13 @@ def test_a_preview_waits_for_its_dashboard_and_comes_once(room: Room) -> None:
     room.dashboards.write()
     assert room.ticker.begin() == 1
     (run,) = room.schedule().runs
-    asked = Tasks(room.database).find_request(TaskId(run.task))
-    assert asked is not None
-    assert asked.maintenance is not None
-    assert (asked.maintenance.preview, asked.maintenance.dashboard) == (True, room.schedule().place.issue)
+    ref = ref_of(room, run)
+    assert (ref.preview, ref.dashboard) == (True, room.schedule().place.issue)
     shown = room.finish(run, Outcome.PROVEN, ChangeFacts(turn=TurnFacts(result="previewed")))
     assert shown.result == ScheduleResult.PREVIEWED
     again = room.begin_next()
-    asked = Tasks(room.database).find_request(TaskId(again.task))
-    assert asked is not None
-    assert asked.maintenance is not None
-    assert not asked.maintenance.preview
+    ref = ref_of(room, again)
+    assert not ref.preview
 
 
 def test_a_turn_knows_what_the_turns_before_left(told: Room) -> None:
@@ -207,10 +211,8 @@ def test_a_turn_knows_what_the_turns_before_left(told: Room) -> None:
     )  # type: ignore[arg-type]
     ended = told.finish(told.begin_next(), Outcome.PROVEN, replace(left, turn=TurnFacts()))
     assert (ended.result, ended.pull, ended.detail) == (ScheduleResult.OPENED, 4, "Add")
-    asked = Tasks(told.database).find_request(TaskId(told.begin_next().task))
-    assert asked is not None
-    assert asked.maintenance is not None
-    assert (asked.maintenance.pushed, asked.maintenance.before, asked.maintenance.title) == (
+    ref = ref_of(told, told.begin_next())
+    assert (ref.pushed, ref.before, ref.title) == (
         ("c" * 40,),
         "b" * 40,
         "Add",
@@ -227,17 +229,29 @@ def test_downtime_is_made_up_once_and_not_when_the_next_turn_is_near(told: Room)
     assert told.ticker.begin() == 0
 
 
-def test_the_limit_of_a_day_passes_over_what_nobody_asked_for(told: Room) -> None:
+def test_a_turn_is_told_when_enough_was_opened_today(told: Room) -> None:
     told.configure("schedules:\n  pulls_per_day: 1\n" + weekly("sums", "docs").removeprefix("schedules:\n"))
-    opened = ChangeFacts(turn=TurnFacts(), pull=4)
-    told.finish(told.begin_next("sums"), Outcome.PROVEN, opened)
-    told.store.pause(told.key, "sums", Pause.PERSON)
-    with told.database.write() as connection:
-        from bot.store.schema import schedule
-
-        connection.execute(schedule.update().where(schedule.c.name == "docs").values(next_at=told.now()))
-    assert told.begin_next("docs").result == ScheduleResult.LIMIT_DAY
+    first = told.begin_next("sums")
+    assert ref_of(told, first).full_day is False
+    told.finish(first, Outcome.PROVEN, ChangeFacts(turn=TurnFacts(), pull=4))
     told.store.want(told.key, "docs", "ada")
+    assert told.ticker.begin() == 1
+    assert ref_of(told, told.schedule("docs").runs[0]).full_day is True
+
+
+def test_the_money_of_a_week_passes_over_what_nobody_asked_for(told: Room) -> None:
+    told.configure("schedules:\n  usd_per_week: 1\n" + weekly().removeprefix("schedules:\n"))
+    run = told.begin_next()
+    tasks = Tasks(told.database)
+    tasks.admit(WIDE, told.now())
+    taken = tasks.take(TaskId(run.task), "w")
+    tasks.charge(taken, Cost(1_000, 1.5), told.now())
+    tasks.finish(taken, Outcome.NO_CHANGE_NEEDED, "", told.now())
+    told.ticker.settle()
+    with told.database.write() as connection:
+        connection.execute(schedule.update().values(next_at=told.now() + 60.0))
+    assert told.begin_next().result == ScheduleResult.LIMIT_MONEY
+    told.store.want(told.key, "sums", "ada")
     assert told.ticker.begin() == 1, "a person asks"
 
 
@@ -312,8 +326,6 @@ def test_the_dashboard_is_made_once_and_rewritten_between_its_marks(told: Room) 
 
 def test_a_dashboard_that_is_known_to_github_only_is_found_and_not_made_again(told: Room) -> None:
     with told.database.write() as connection:
-        from bot.store.schema import dashboard
-
         connection.execute(dashboard.update().values(issue=0, written=0))
     told.dashboards.write()
     assert len(told.issues()) == 1
@@ -328,8 +340,6 @@ def test_of_two_dashboards_that_were_made_at_once_the_younger_is_closed(told: Ro
         assert [one.id for one in github.threads.find_own_issues("pullwright:dashboard")] == [before, younger]
     told.hub.seed.open_issue(NAME, "ada", "A copy", body)
     with told.database.write() as connection:
-        from bot.store.schema import dashboard
-
         connection.execute(dashboard.update().values(issue=0, written=0))
     told.dashboards.write()
     assert told.schedule().place.issue == before
@@ -340,10 +350,8 @@ def test_a_repository_with_issues_switched_off_has_no_dashboard_and_no_preview(r
     room.hub.seed.order_fault(method="POST", path="/issues$", status=410)
     room.dashboards.write()
     assert room.schedule().place.issue == NO_ISSUE
-    asked = Tasks(room.database).find_request(TaskId(room.begin_next().task))
-    assert asked is not None
-    assert asked.maintenance is not None
-    assert not asked.maintenance.preview
+    ref = ref_of(room, room.begin_next())
+    assert not ref.preview
 
 
 # -- boxes ---------------------------------------------------------------------------------------------------
@@ -361,10 +369,8 @@ def test_run_now_begins_a_turn_and_leaves_the_ordinary_time_alone(told: Room) ->
     assert ticks.carry_out(ticked(told, Tick(Box.RUN, "sums", True), Tick(Box.RUN, "none", True))) == ()
     assert "- [x] <!-- pullwright:run:sums -->" in told.body()
     assert told.ticker.begin() == 1
-    asked = Tasks(told.database).find_request(TaskId(told.schedule().runs[0].task))
-    assert asked is not None
-    assert asked.maintenance is not None
-    assert asked.maintenance.asked
+    ref = ref_of(told, told.schedule().runs[0])
+    assert ref.asked
     assert told.schedule().next_at == ordinary
     assert "- [ ] <!-- pullwright:run:sums -->" in told.body(), "the box is free again"
 
