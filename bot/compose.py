@@ -29,6 +29,7 @@ from bot.compose_host import (
     repository_shelf,
 )
 from bot.domain.budget import decide_budget
+from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.app import AppClient
@@ -54,6 +55,7 @@ from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
+from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.kinds import KindSteps
@@ -138,6 +140,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
+        schedules = Schedules(database, settings.allowances)
         yield Worker(
             WorkerSettings(
                 worker_id,
@@ -165,13 +168,8 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 now=time.time,
                 tell_queue=QueueNotices(services, time.time).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
-                ticker=Ticker(
-                    forge,
-                    Schedules(database, settings.allowances),
-                    services.tasks,
-                    Received(database),
-                    time.time,
-                ),
+                ticker=Ticker(forge, schedules, services.tasks, Received(database), time.time),
+                dashboards=Dashboards(forge, schedules, settings.literal_secrets),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 observe_wait=metrics.observe_wait,
@@ -221,6 +219,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
+        waits=Waits(settings.ci_quiet_s, settings.ci_wait_s),
         host=_name_of(settings.data_dir),
     )
 

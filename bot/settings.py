@@ -109,6 +109,16 @@ class Settings(HostSettings):
         description="Tokens that count as a dollar in the four limits above, for models without a known price.",
         ge=1,
     )
+    ci_quiet_s: float = Field(
+        limits.CI_QUIET_S,
+        description="Checks of a commit are taken as over when none runs and none has ended for so many seconds.",
+        ge=0,
+    )
+    ci_wait_s: float = Field(
+        limits.CI_WAIT_S,
+        description="Seconds for which checks of a commit are waited for; then what is known has to do.",
+        ge=0,
+    )
     write_spacing_s: float = Field(
         limits.WRITE_SPACING_S, description="Seconds between two writes to GitHub of one installation.", ge=0
     )

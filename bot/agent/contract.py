@@ -161,6 +161,7 @@ class Submission:
     regression_tests: tuple[str, ...] = ()
     risks: str = ""
     questions: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()  # of a follow-up: as `domain/follow_up.py` reads them
 
 
 class Gate(Protocol):
@@ -252,6 +253,8 @@ class AgentTask:
     thread: tuple[ThreadComment, ...] = ()  # in order of time
     regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the stack traces name
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
+    checks: tuple[tuple[str, str], ...] = ()  # red in CI: a heading and what CI says of it, written by others
+    points: int = 0  # of a review, which stand in the instruction and are to be answered one by one
     so_far: str = ""  # what was done on this pull request before, in the harness's words
     mode: Mode = Mode.CHANGE
     rules: tuple[tuple[str, str], ...] = ()  # for reviews: (path of the AGENTS.md, text), root to leaf

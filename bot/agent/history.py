@@ -336,6 +336,7 @@ def render_submission(submission: Submission) -> JsonObject:
         "regression_tests": list(submission.regression_tests),
         "risks": submission.risks,
         "questions": list(submission.questions),
+        "points": list(submission.points),
     }
 
 
@@ -348,4 +349,5 @@ def parse_submission(body: JsonObject) -> Submission:
         regression_tests=tuple(body["regression_tests"]),
         risks=body["risks"],
         questions=tuple(body["questions"]),
+        points=tuple(body.get("points", ())),  # rows of older versions have none
     )

@@ -38,7 +38,7 @@ from bot.agent.tools.arguments import render_spec
 from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.contract import ToolContext
 from bot.agent.tools.outputs import OutputShelf
-from bot.agent.tools.registry import ALL_TOOLS, tools_for
+from bot.agent.tools.registry import known_tools, tools_for
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, ModelFault, RetryLater
 from bot.llm.contract import ContextOverflow, ModelRequest, paid_for
@@ -193,10 +193,11 @@ class _Loop:
             read_paths=self.state.records.read_paths,
             asked=self.state.asked,
             findings=len(self.state.findings),
+            points=self.task.points,
             settleable=frozenset(one.number for one in self.task.earlier_findings if one.number),
         )
         names = {spec.name for spec in self.state.tools}
-        tools = tuple(tool for tool in ALL_TOOLS if tool.name in names)
+        tools = tuple(tool for tool in known_tools(self.task.mode) if tool.name in names)
         body = await run_batch(self.state, tools, context, self.deps, self._elapsed)
         await self.record(EventKind.OUTPUTS, body)
 

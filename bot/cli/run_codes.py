@@ -22,9 +22,16 @@ def decide_exit_code(outcome: Outcome) -> int:
         case Outcome.CRASHED | Outcome.STOPPED | Outcome.CLOSED:
             return NOT_FIXED
         case (
-            Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS | Outcome.STALE | Outcome.NOT_RUN
-        ):  # not of a change
-            return NOT_FIXED
+            Outcome.ANSWERED
+            | Outcome.CLEAN
+            | Outcome.FINDINGS
+            | Outcome.STALE
+            | Outcome.NOT_RUN
+            | Outcome.FLAKY
+            | Outcome.HANDED_OVER
+            | Outcome.UNDONE
+        ):
+            return NOT_FIXED  # not of a change
         case Outcome.NO_SANDBOX:
             return 3
         case Outcome.DECLINED | Outcome.ACCESS_LOST | Outcome.BRANCH_TAKEN:

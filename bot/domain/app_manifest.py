@@ -14,7 +14,16 @@ PERMISSIONS: Final[dict[str, str]] = {
     "pull_requests": "write",  # open the pull request
     "statuses": "read",  # whether CI is red
 }
-EVENTS: Final[tuple[str, ...]] = ("check_run", "issue_comment", "issues", "pull_request")
+EVENTS: Final[tuple[str, ...]] = (
+    "check_run",
+    "check_suite",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "status",
+)
 PROJECT_URL: Final = "https://github.com/OWNER/pullwright"
 
 

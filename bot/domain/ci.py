@@ -63,6 +63,11 @@ class Check:
         return self.state is State.FAILED and State.PASSED in self.earlier
 
     @property
+    def passed_again(self) -> bool:
+        """It failed on this very commit and has passed since."""
+        return self.state is State.PASSED and State.FAILED in self.earlier
+
+    @property
     def job(self) -> int:
         """The job of GitHub Actions whose log tells of it; 0: none. A job and its check run share their number."""
         return self.id if self.kind is CheckKind.RUN and self.app == ACTIONS_APP else 0

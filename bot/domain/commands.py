@@ -55,11 +55,14 @@ CONTROLS: Final = frozenset(
         CommandWord.HELP,
     }
 )
-AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW}
+AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW, CommandWord.UNDO}
 """The words that lead to something today. The others are known, and refused by name: a person who writes `rebase`
 must not get a change instead."""
-_ALONE: Final = frozenset({CommandWord.STATUS, CommandWord.GO, CommandWord.CONFIG, CommandWord.HELP})
-"""Commands only when nothing follows: "help me with the parser" and "status code 404 is lost" ask for a change."""
+_ALONE: Final = frozenset(
+    {CommandWord.STATUS, CommandWord.GO, CommandWord.CONFIG, CommandWord.HELP, CommandWord.UNDO}
+)
+"""Commands only when nothing follows: "help me with the parser", "status code 404 is lost" and "undo the rename" ask
+for a change."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.ids import CommitSha, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn, render_active_key
 
@@ -113,4 +114,35 @@ class Pressed:
     check: int
 
 
-Decision = TaskRequest | AutoReview | Control | Closed | Removed | Pressed | IgnoredDelivery | RefusedRequest
+@dataclass(frozen=True)
+class Reviewed:
+    """A review, or a comment of one, that mentions nobody: a request if the pull request is ours, which the database
+    knows."""
+
+    request: TaskRequest
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check of a commit failed. `at`: when, as GitHub says it (ISO 8601). Whether the commit is ours, the database
+    knows."""
+
+    installation: InstallationId
+    repository: RepositoryRef
+    commit: CommitSha
+    at: str
+
+
+Decision = (
+    TaskRequest
+    | AutoReview
+    | Reviewed
+    | FailedCheck
+    | Control
+    | Closed
+    | Removed
+    | Pressed
+    | Ticked
+    | IgnoredDelivery
+    | RefusedRequest
+)

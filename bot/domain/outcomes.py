@@ -16,8 +16,13 @@ class Outcome(StrEnum):
     ANSWERED = "answered"  # a question was answered, or a plan made: one comment
     CLEAN = "clean"  # reviewed, nothing found
     FINDINGS = "findings"  # reviewed, with findings
+    UNDONE = "undone"  # the newest commit of ours was taken back by one more commit
+    FLAKY = "flaky"  # the checks that are red passed on this very commit: nothing was changed
+    HANDED_OVER = "handed_over"  # still red after so many repairs: a person has to look
     STALE = "stale"  # the pull request moved on while it was reviewed or worked on
-    NO_CHANGE_NEEDED = "no_change_needed"  # the model showed that nothing is wrong
+    NO_CHANGE_NEEDED = (
+        "no_change_needed"  # nothing is wrong: the model showed it, or no check is red because of us
+    )
     NEEDS_CLARIFICATION = "needs_clarification"  # the model asked back
     BLOCKED = "blocked"  # the model gave up and said why
     DECLINED = "declined"  # the model refused to work on it
@@ -49,7 +54,7 @@ class Refusal(StrEnum):
     UNKNOWN_COMMAND = "unknown_command"  # no word that we know
     UNAVAILABLE_COMMAND = "unavailable_command"  # a command that is not there yet, or not here
     BAD_FLAG = "bad_flag"  # unknown, or with a value that it can't have
-    NOT_ON_ISSUE = "not_on_issue"  # reviews are of pull requests
+    NOT_ON_ISSUE = "not_on_issue"  # the word is about pull requests
     NOTHING_RUNNING = "nothing_running"  # there is no task to stop, or to tell the state of
     NOTHING_TO_RETRY = "nothing_to_retry"
     NOTHING_HELD = "nothing_held"  # no request waits here for somebody to release it
@@ -74,10 +79,15 @@ class Ignored(StrEnum):
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     NOTHING_TO_END = "nothing_to_end"  # an issue was closed, or the App removed, where nothing ran
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
+    NOT_RED = "not_red"  # a check is over that did not fail
+    NOT_OURS = "not_ours"  # a check failed of a commit that is not the agent's
+    ACCESS_WITHDRAWN = "access_withdrawn"  # for whom it would be done may not write here any more
     NOT_CONFIGURED = "not_configured"  # the repository's file does not ask for it
     EDITED = "edited"  # the text is not the one that was first written (law 6)
     MALFORMED = "malformed"  # signed, but not what the schema says
     REPLY_WITHOUT_ACCESS = (
         "reply_without_access"  # an answer to our questions, by somebody who may not give it
     )
+    TICK_WITHOUT_ACCESS = "tick_without_access"  # of a dashboard's box, by somebody who may not
+    NO_DASHBOARD = "no_dashboard"  # boxes of an issue that is not our dashboard
     ALREADY_HANDLED = "already_handled"  # the same comment came under another delivery id

@@ -25,6 +25,7 @@ def _text_or_empty(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(whole_text)]
 OptionalText = Annotated[str, BeforeValidator(_text_or_empty)]
 Id = Annotated[int, Field(gt=0, lt=2**63)]
+Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
 
 
 class _Part(BaseModel):
@@ -102,10 +103,29 @@ class PullPart(IssuePart):
     labels: tuple[LabelPart, ...] = ()
 
 
+class ReviewPart(_Part):
+    id: Id
+    user: SenderPart | None = None
+    body: OptionalText = ""
+    state: OptionalText = ""
+    submitted_at: OptionalText = ""
+
+
+class ReviewCommentPart(CommentPart):
+    pull_request_review_id: Id | None = None
+    in_reply_to_id: Id | None = None
+
+
 class CheckRunPart(_Part):
     id: Id
     external_id: OptionalText = ""
     head_sha: OptionalText = ""
+
+
+class CheckSuitePart(_Part):
+    head_sha: Sha
+    conclusion: OptionalText = ""
+    updated_at: OptionalText = ""
 
 
 class ActionPart(_Part):
@@ -147,6 +167,34 @@ class CheckRunPayload(Sent):
 
     check_run: CheckRunPart
     requested_action: ActionPart
+
+
+class ReviewPayload(Sent):
+    """Event `pull_request_review`: its inline comments have deliveries of their own."""
+
+    pull_request: PullPart
+    review: ReviewPart
+
+
+class ReviewCommentPayload(Sent):
+    """Event `pull_request_review_comment`. GitHub makes a review around every comment."""
+
+    pull_request: PullPart
+    comment: ReviewCommentPart
+
+
+class CheckSuitePayload(Sent):
+    """Event `check_suite`."""
+
+    check_suite: CheckSuitePart
+
+
+class StatusPayload(Sent):
+    """Event `status`, which has no action."""
+
+    sha: Sha
+    state: OptionalText = ""
+    updated_at: OptionalText = ""
 
 
 class LostRepositoryPart(_Part):

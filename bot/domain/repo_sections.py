@@ -56,6 +56,13 @@ class TriggersConfig(BaseModel):
         description="Machine users, or teams as `organisation/team`: whoever requests a review of one of them gets "
         "the agent's.",
     )
+    reviews: bool = Field(
+        default=True,
+        description="A review of a pull request of the agent's own by somebody with write access, mention or not.",
+    )
+    checks: bool = Field(
+        default=True, description="A check that fails on a commit of the agent's: it repairs what it broke."
+    )
 
 
 class BudgetConfig(BaseModel):

@@ -28,7 +28,7 @@ class ScheduleResult(StrEnum):
     LIMIT_DAY = "limit_day"  # enough were opened within a day
     LIMIT_MONEY = "limit_money"
     NOT_DUE = "not_due"  # missed while nobody was there, and the next turn comes soon
-    PAUSED = "paused"
+    PAUSED = "paused"  # its pull request is open for a month, and so it rests from now on
     REMOVED = "removed"  # the file does not name it any more
     CONFIG_INVALID = "config_invalid"
     TESTS_RED_AT_BASE = "tests_red_at_base"  # no test passes there, so nothing could be proven
@@ -68,6 +68,7 @@ class MaintenanceRef:
     pushed: tuple[str, ...] = ()
     before: str = ""
     title: str = ""  # of its pull request, as the last run gave it
+    dashboard: int = 0  # the issue where a preview is shown
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class OwnPull:
     open: bool
     merged: bool
     head: str
+    days: float = 0.0  # since it was opened
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def decide_beginning(ref: MaintenanceRef, found: Standing, most_open: int) -> Be
     if found.branch and found.branch not in {*ref.pushed, *merged}:
         return ScheduleResult.EDITED_BY_PERSON
     if last is not None and last.open:
+        if last.days * 86_400 > limits.SCHEDULE_NEGLECT_S and not ref.asked:
+            return ScheduleResult.PAUSED
         if found.base == ref.before and not ref.asked:
             return ScheduleResult.OPEN_PULL_EXISTS
         return Begin(last.number, found.branch)
@@ -141,8 +145,15 @@ def decide_result(outcome: Outcome, said: str, *, updated: bool) -> ScheduleResu
             return ScheduleResult.ERROR
         case Outcome.REPOSITORY_UNUSABLE | Outcome.ACCESS_LOST:
             return ScheduleResult.ERROR
-        case Outcome.ANSWERED | Outcome.CLEAN | Outcome.FINDINGS:  # not of a change
-            return ScheduleResult.ERROR
+        case (
+            Outcome.ANSWERED
+            | Outcome.CLEAN
+            | Outcome.FINDINGS
+            | Outcome.FLAKY
+            | Outcome.HANDED_OVER
+            | Outcome.UNDONE
+        ):
+            return ScheduleResult.ERROR  # not of a change
         case _:
             assert_never(outcome)
 
@@ -175,6 +186,8 @@ def decide_means(means: Means, *, asked: bool) -> ScheduleResult | None:
 
 def decide_pause(results: tuple[ScheduleResult, ...]) -> Pause | None:
     """`results`: of the runs since it was last woken, newest first. Turns in which nothing was begun do not count."""
+    if results and results[0] is ScheduleResult.PAUSED:
+        return Pause.NEGLECT
     worked = [result for result in results if result in WORKED][: limits.SCHEDULE_FAILURES]
     if len(worked) == limits.SCHEDULE_FAILURES and all(result in FAILURES for result in worked):
         return Pause.FAILURES

@@ -25,6 +25,8 @@ class WayIn(StrEnum):
     ASSIGN = "assign"  # of a configured machine user
     REVIEW_REQUEST = "review_request"  # of a configured machine user or team
     BUTTON = "button"  # of a check run of ours
+    REVIEWED = "reviewed"  # a review of the agent's own pull request, without a mention
+    CHECKS = "checks"  # nobody: a check of the agent's own pull request failed
     EVENT = "event"  # nobody: a pull request came to a configured moment
     SCHEDULE = "schedule"  # nobody: the repository's file named the time
 

@@ -10,7 +10,7 @@ Must never: start from an edited text, from a bot, or from a text that an app wr
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,31 +18,40 @@ from pydantic import ValidationError
 
 from bot.domain.auto_review import AutoReview
 from bot.domain.base_choice import find_base_line
+from bot.domain.boxes import Ticked, find_ticks
+from bot.domain.check_triggers import decide_status, decide_suite
 from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
 from bot.domain.decisions import (
     Button,
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Removed,
     Reply,
+    Reviewed,
 )
 from bot.domain.flags import FlagFault
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.payloads import (
     CheckRunPayload,
+    CheckSuitePayload,
     InstallationPayload,
     IssueCommentPayload,
     IssuePart,
     IssuesPayload,
     PullRequestPayload,
+    ReviewCommentPayload,
+    ReviewPayload,
     Sent,
+    StatusPayload,
 )
 from bot.domain.repo_config import Moment
+from bot.domain.review_words import read_said
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 
 __all__ = [
@@ -50,11 +59,13 @@ __all__ = [
     "Closed",
     "Control",
     "Decision",
+    "FailedCheck",
     "IgnoredDelivery",
     "Pressed",
     "RefusedRequest",
     "Removed",
     "Reply",
+    "Reviewed",
     "as_refused",
     "decide_trigger",
     "fix_label",
@@ -68,9 +79,13 @@ _MOMENTS: Final = {
 }
 _ACTIONS: Final = {
     "issue_comment": frozenset({"created"}),
-    "issues": frozenset({"opened", "labeled", "assigned", "closed", "deleted", "transferred"}),
+    "issues": frozenset({"opened", "edited", "labeled", "assigned", "closed", "deleted", "transferred"}),
     "pull_request": frozenset({"opened", "labeled", "review_requested", "closed", *_MOMENTS}),
     "check_run": frozenset({"requested_action"}),
+    "check_suite": frozenset({"completed"}),
+    "pull_request_review": frozenset({"submitted"}),
+    "pull_request_review_comment": frozenset({"created"}),
+    "status": frozenset({""}),  # has none
     "installation": frozenset({"deleted", "suspend"}),
     "installation_repositories": frozenset({"removed"}),
 }
@@ -92,23 +107,13 @@ def decide_trigger(event: str, payload: Mapping[str, Any], handle: str) -> Decis
     actions = _ACTIONS.get(event)
     if actions is None:
         return IgnoredDelivery(Ignored.UNKNOWN_EVENT, event[:100])
-    action = payload.get("action")
+    action = payload.get("action", "")
     if not isinstance(action, str) or action not in actions:
         return IgnoredDelivery(Ignored.UNKNOWN_ACTION, str(action)[:100])
     if payload.get("installation") is None:
         return IgnoredDelivery(Ignored.NOT_INSTALLED)
     try:
-        match event:
-            case "issue_comment":
-                return _decide_comment(IssueCommentPayload.model_validate(payload), handle)
-            case "issues":
-                return _decide_issue(IssuesPayload.model_validate(payload), handle)
-            case "pull_request":
-                return _decide_pull(PullRequestPayload.model_validate(payload), handle)
-            case "installation" | "installation_repositories":
-                return _decide_removed(InstallationPayload.model_validate(payload))
-            case _:
-                return _decide_button(CheckRunPayload.model_validate(payload))
+        return _DECIDE[event](payload, handle)
     except ValidationError as error:
         places = (".".join(str(part) for part in fault["loc"]) for fault in error.errors()[:5])
         return IgnoredDelivery(Ignored.MALFORMED, ", ".join(places))
@@ -148,6 +153,8 @@ def _reply(payload: IssueCommentPayload) -> Reply:
 def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
     if payload.action in _OVER:
         return Closed(RepositoryId(payload.repository.id), payload.issue.number, payload.sender.login)
+    if payload.action == "edited":
+        return _decide_ticked(payload)
     if payload.action == "labeled":
         return _decide_label(payload, payload.issue, handle)
     if payload.action == "assigned":
@@ -155,6 +162,19 @@ def _decide_issue(payload: IssuesPayload, handle: str) -> Decision:
     if payload.changes:
         return IgnoredDelivery(Ignored.TRANSFERRED)
     return _decide_opened(payload, payload.issue, handle)
+
+
+def _decide_ticked(payload: IssuesPayload) -> Decision:
+    """The one edit that may cause something: a box of our dashboard. Whether the issue is ours is asked later."""
+    if not payload.sender.is_person:
+        return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
+    changed = (payload.changes or {}).get("body")
+    before = changed.get("from") if isinstance(changed, dict) else None
+    ticks = find_ticks(before, payload.issue.body) if isinstance(before, str) else ()
+    if not ticks:
+        return IgnoredDelivery(Ignored.EDITED)
+    sender, installation = payload.sender, InstallationId(payload.installation.id)
+    return Ticked(installation, _repository(payload), payload.issue.number, sender.login, sender.id, ticks)
 
 
 def _decide_pull(payload: PullRequestPayload, handle: str) -> Decision:
@@ -303,6 +323,32 @@ def _decide_button(payload: CheckRunPayload) -> Decision:
     )
 
 
+def _decide_said(payload: ReviewPayload | ReviewCommentPayload, handle: str) -> Decision:
+    """A review and its comments are one task, whichever delivery comes first."""
+    said = read_said(payload)
+    ignored = _ignore_author(payload, said.via_app)
+    if ignored is not None:
+        return ignored
+    if said.author != payload.sender.id or not said.review:
+        return IgnoredDelivery(Ignored.MALFORMED, "the author is not the sender, or there is no review")
+    pull = payload.pull_request
+    asked = replace(
+        _request(payload, pull, is_pull=True),
+        cause=f"v{payload.repository.id}-{said.review}",
+        comment_id=said.comment,
+        review=said.review,
+        thread=said.thread,
+        requested_at=said.at,
+    )
+    command = parse_command(said.text, handle)
+    if command is not None:
+        return _decide(asked, pull, command)
+    if not said.asks or _refuse_state(pull) is not None:
+        return IgnoredDelivery(Ignored.NO_MENTION)
+    words = "" if said.comment else said.text.strip()
+    return Reviewed(replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED, instruction=words))
+
+
 def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:
     if not payload.sender.is_person:
         return IgnoredDelivery(Ignored.BOT_SENDER, payload.sender.login)
@@ -337,7 +383,7 @@ def _request(payload: Sent, issue: IssuePart, *, is_pull: bool) -> TaskRequest:
 
 
 def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
-    if asked.comment_id:
+    if asked.comment_id and not asked.review:
         asked = replace(asked, cause="")
     asked = replace(
         asked,
@@ -387,7 +433,7 @@ def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRe
 def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
     if asked.is_pull and asked.kind is TaskKind.ANSWER:
         return Refusal.ON_PULL_REQUEST
-    if not asked.is_pull and asked.kind is TaskKind.REVIEW:
+    if not asked.is_pull and asked.word in (CommandWord.REVIEW, CommandWord.UNDO):
         return Refusal.NOT_ON_ISSUE
     return _refuse_state(issue)
 
@@ -410,3 +456,20 @@ def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
         way=request.way,
         called=request.called,
     )
+
+
+_DECIDE: Final[dict[str, Callable[[Mapping[str, Any], str], Decision]]] = {
+    "issue_comment": lambda sent, handle: _decide_comment(IssueCommentPayload.model_validate(sent), handle),
+    "issues": lambda sent, handle: _decide_issue(IssuesPayload.model_validate(sent), handle),
+    "pull_request": lambda sent, handle: _decide_pull(PullRequestPayload.model_validate(sent), handle),
+    "pull_request_review": lambda sent, handle: _decide_said(ReviewPayload.model_validate(sent), handle),
+    "pull_request_review_comment": lambda sent, handle: _decide_said(
+        ReviewCommentPayload.model_validate(sent), handle
+    ),
+    "check_run": lambda sent, _: _decide_button(CheckRunPayload.model_validate(sent)),
+    "check_suite": lambda sent, _: decide_suite(CheckSuitePayload.model_validate(sent)),
+    "status": lambda sent, _: decide_status(StatusPayload.model_validate(sent)),
+    "installation": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+    "installation_repositories": lambda sent, _: _decide_removed(InstallationPayload.model_validate(sent)),
+}
+"""The events of `_ACTIONS`. Each raises ValidationError."""

@@ -22,6 +22,10 @@ def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
             return _names(config.assign, called)
         case WayIn.REVIEW_REQUEST:
             return _names(config.review_request, called)
+        case WayIn.REVIEWED:
+            return config.reviews
+        case WayIn.CHECKS:
+            return config.checks
         case WayIn.BUTTON | WayIn.EVENT | WayIn.SCHEDULE:  # our own check run; what other keys decide
             return True
         case _:

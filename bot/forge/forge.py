@@ -39,6 +39,7 @@ from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.quota import Quota
 from bot.forge.refs import Refs
+from bot.forge.review_comments import ReviewComments
 from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
@@ -71,6 +72,7 @@ class RepositoryForge:
         self.pulls = Pulls(client, own_login)
         self.reviews = Reviews(client, own_login)
         self.review_threads = ReviewThreads(client, resolver, own_login)
+        self.review_comments = ReviewComments(client, own_login)
         self.checks = Checks(client, app_id)
         self.refs = Refs(client)
 
@@ -161,7 +163,7 @@ class Forge:
     def files(self, installation: InstallationId) -> Files:
         """Single files of all repositories of an installation. Close it."""
         token = self._tokens.token
-        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS)))
+        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS), installation))
 
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""

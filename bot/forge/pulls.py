@@ -39,6 +39,7 @@ class PullState:
     author: str = ""
     author_id: int = 0
     head_repository: int = 0  # another one than ours: a fork; 0: it was deleted
+    created_at: str = ""  # ISO 8601
 
 
 class Pulls:
@@ -155,4 +156,5 @@ def _state(item: Json) -> PullState:
         str(user.get("login") or "ghost"),
         int(user.get("id") or 0),
         int((head.get("repo") or {}).get("id") or 0),
+        str(item.get("created_at") or ""),
     )

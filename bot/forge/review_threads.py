@@ -1,8 +1,9 @@
 """Threads of review comments: read with what people did to them, and resolved. REST has no word for either.
 
-Must never: resolve a thread that a person began (`fetch_own` gives ours alone).
+Must never: resolve a thread that a person began, but on our own pull request when what it asks for is done.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -50,14 +51,30 @@ class ReviewThreads:
         """All threads of a pull request that we began, oldest first. Raises GitHubFault, RetryLater; GitHubFault too
         when there are more than REVIEW_THREADS: a look that was not at everything must not answer "none"."""
         own = self._own_login().lower().removesuffix("[bot]")
-        found: list[ThreadState] = []
+        return tuple(thread for node in self._nodes(pull) if (thread := _thread(node, own)) is not None)
+
+    def find_open(self, pull: int, begins: frozenset[int], *, ours_only: bool) -> tuple[str, ...]:
+        """The ids of the threads that are not resolved and begin with one of these comments; of those that we began, if
+        only they are meant. Raises as `fetch_own`."""
+        own = self._own_login().lower().removesuffix("[bot]")
+        return tuple(
+            str(node["id"])
+            for node in self._nodes(pull)
+            if node
+            and not node.get("isResolved")
+            and _begins_with(node) in begins
+            and (not ours_only or _thread(node, own) is not None)
+        )
+
+    def _nodes(self, pull: int) -> list[Json | None]:
+        found: list[Json | None] = []
         after: str | None = None
         for _ in range(limits.REVIEW_THREADS // 50):
             data = self._client.query(THREADS_QUERY, {"number": pull, "after": after})
             page = data["repository"]["pullRequest"]["reviewThreads"]
-            found += [thread for node in page["nodes"] or [] if (thread := _thread(node, own)) is not None]
+            found += page["nodes"] or []
             if not page["pageInfo"]["hasNextPage"]:
-                return tuple(found)
+                return found
             after = page["pageInfo"]["endCursor"]
         raise GitHubFault(
             f"There are more than {limits.REVIEW_THREADS} review threads.", "Open a new pull request."
@@ -83,6 +100,16 @@ def render_resolve(count: int) -> str:
         for place in range(count)
     )
     return f"mutation ResolveThreads({declared}) {{\n{calls}\n}}\n"
+
+
+_NUMBER: Final = re.compile(r"#discussion_r(\d+)$")
+
+
+def _begins_with(node: Json) -> int:
+    """The number that REST knows of a thread's first comment: its address ends with it. 0: it is not told."""
+    opening = _nodes(node.get("opening"))
+    found = _NUMBER.search(str(opening[0].get("url") or "")) if opening else None
+    return int(found[1]) if found else 0
 
 
 def _thread(node: Json | None, own: str) -> ThreadState | None:

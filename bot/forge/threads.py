@@ -143,6 +143,30 @@ class Threads:
             if fault.status != HTTPStatus.NOT_FOUND:
                 raise
 
+    # -- issues of our own ------------------------------------------------------------------------------
+    def find_own_issues(self, marker: str) -> tuple[WrittenComment, ...]:
+        """Issues that we opened and that hold `marker`, open or closed, oldest first: `id` is the number. Raises
+        GitHubFault, RetryLater."""
+        own = self._own_login()
+        query = {"creator": own, "state": "all", "sort": "created", "direction": "asc"}
+        return tuple(
+            WrittenComment(int(item["number"]), str(item.get("html_url") or ""), str(item.get("body") or ""))
+            for item in self._client.pages("/issues", query)
+            if marker in str(item.get("body") or "")
+            and _login(item).lower() == own.lower()
+            and item.get("pull_request") is None
+        )
+
+    def create_issue(self, title: str, body: str) -> int:
+        """Sent once; its number. Raises GitHubFault (410: issues are switched off), WriteUnclear, RetryLater."""
+        return int(self._client.write("POST", "/issues", {"title": title, "body": body})["number"])
+
+    def edit_issue(self, number: int, *, body: str | None = None, state: str | None = None) -> None:
+        """Replace text or state; doing it twice does no harm. Raises GitHubFault, RetryLater."""
+        given = {"body": body, "state": state}
+        changes = {key: value for key, value in given.items() if value is not None}
+        self._client.write("PATCH", f"/issues/{number}", changes)
+
     # -- reactions --------------------------------------------------------------------------------------
     def create_reaction(self, issue: int, comment_id: int, content: str = "eyes") -> int:
         """React to a comment, or to the issue itself when `comment_id` is 0; the reaction's id. GitHub

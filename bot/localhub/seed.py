@@ -17,7 +17,14 @@ from bot.localhub import actions_threads as act
 from bot.localhub.actions_checks import press_button
 from bot.localhub.actions_ci import begin_job, begin_workflow, create_status, end_job
 from bot.localhub.actions_git import NewPull, after_ref_change, create_pull
-from bot.localhub.actions_reviews import Place, reply, request_reviewers, resolve
+from bot.localhub.actions_reviews import (
+    Place,
+    create_comment,
+    create_review,
+    reply,
+    request_reviewers,
+    resolve,
+)
 from bot.localhub.events import EVENTS, emit, emit_installation, redeliver
 from bot.localhub.faults import Fault
 from bot.localhub.gitstore import ZERO_SHA, GitStore, Signature
@@ -339,6 +346,23 @@ class Seed:
             record = self._repo(full_name)
             run = record.check_runs[check_run_id]
             press_button(self.hub, record, run, Actor(self._person(login)), identifier)
+
+    def submit_review(
+        self, full_name: str, number: int, login: str, body: str, comments: list[Json], event: str = "COMMENT"
+    ) -> int:
+        """A review as a person, with its comments (`path`, `line`, `body`); returns its id."""
+        with self.hub.lock:
+            place = self._place(full_name, number, login)
+            return create_review(place, {"body": body, "event": event, "comments": comments}).id
+
+    def comment_on_line(
+        self, full_name: str, number: int, login: str, path: str, line: int, body: str
+    ) -> int:
+        """A single comment on the diff as a person; returns its id."""
+        with self.hub.lock:
+            place = self._place(full_name, number, login)
+            given = {"path": path, "line": line, "body": body, "commit_id": place.pull.head_sha}
+            return create_comment(place, given).id
 
     def answer_finding(self, full_name: str, number: int, login: str, comment: int, body: str) -> None:
         """Reply in the thread that a review comment began."""

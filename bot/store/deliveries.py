@@ -292,6 +292,8 @@ class Deliveries:
             text = storable(request.instruction) or "Go on."
             body = {"id": request.comment_id, "author": request.requested_by, "text": text}
             insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            if row.phase == Phase.ACCEPT.value:  # it rests until checks are over: a person's word goes before
+                wake_task(connection, TaskId(row.id))
             handled = Handled(Verdict.REPLY, task=TaskId(row.id))
             _close(connection, delivery_id, handled, "", now)
             return handled
@@ -374,8 +376,8 @@ _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Ph
 
 
 _UNFINISHED: Final = (TaskStatus.QUEUED.value, TaskStatus.RUNNING.value, TaskStatus.WAITING.value)
-_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment)
-"""What `_end_row` needs to know of a task."""
+_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase)
+"""What `_end_row` needs to know of a task, and `steer`."""
 
 
 def _end_row(
@@ -393,7 +395,7 @@ def _end_row(
     return EndedTask(TaskId(row.id), segment)
 
 
-def _active(active_key: str) -> sa.Select[tuple[str, int, str, int]]:
+def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str]]:
     """The one unfinished task of the issue."""
     return sa.select(*_ENDED_BY).where(
         task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.schema import delivery, effect, spending, task, worker
+from bot.store.schema import delivery, effect, schedule, schedule_run, spending, task, worker
 
 _LATELY_S: Final = 300.0  # of which deliveries the lag is the mean
 
@@ -27,6 +27,9 @@ class Measures:
     workers: int  # that beat lately
     tokens: int
     money_usd: float
+    schedules: dict[str, int]  # by why they rest; "awake" for those that do not
+    turns: dict[str, int]  # of schedules, by result
+    turns_open: int  # that are under way
 
 
 def fetch_measures(database: Database, now: float, alive_since: float) -> Measures:
@@ -55,6 +58,11 @@ def fetch_measures(database: Database, now: float, alive_since: float) -> Measur
             workers=int(one(sa.select(count).select_from(worker).where(worker.c.beat_at >= alive_since))),
             tokens=int(one(sa.select(sa.func.sum(spending.c.tokens)))),
             money_usd=one(sa.select(sa.func.sum(spending.c.money_usd))),
+            schedules={why or "awake": n for why, n in _count_by(connection, schedule.c.pause).items()},
+            turns=_count_by(connection, schedule_run.c.result, schedule_run.c.ended_at.is_not(None)),
+            turns_open=int(
+                one(sa.select(count).select_from(schedule_run).where(schedule_run.c.ended_at.is_(None)))
+            ),
         )
 
 

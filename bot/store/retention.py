@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.domain import limits
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.schema import delivery, effect, task, task_event
+from bot.store.schema import delivery, effect, schedule_run, task, task_event
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,15 @@ class Cleared:
 
 def clear_old(database: Database, now: float) -> Cleared:
     """One portion: call it until it clears nothing. `now`: seconds since the epoch. Raises RetryLater."""
+    _clear_turns(database, now)
     return Cleared(_clear_deliveries(database, now), _clear_events(database, now))
+
+
+def _clear_turns(database: Database, now: float) -> None:
+    """Turns of schedules that left nothing on their branch: what did is asked about for ever."""
+    old = schedule_run.c.ended_at < now - limits.KEEP_EVENTS_S
+    with database.write() as connection:
+        connection.execute(schedule_run.delete().where(old, schedule_run.c.pushed == ""))
 
 
 def _clear_deliveries(database: Database, now: float) -> int:

@@ -11,7 +11,7 @@ Races, and how each is closed:
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
@@ -29,6 +29,8 @@ from bot.store.spending import fetch_cost_before
 from bot.store.tasks import insert_task
 
 _DAY_S = 86_400.0
+NO_ISSUE: Final = -1
+"""In place of a dashboard's number: the repository has its issues switched off."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,10 @@ class Schedules:
             if not specs and not known and connection.execute(_of(dashboard, key)).first() is None:
                 return
             _keep_place(connection, place, {"bounds": json.dumps(vars_of(place.bounds)), "fault": ""})
+            if {name: row.spec for name, row in known.items()} != {
+                name: spec.model_dump_json() for name, (spec, _) in specs.items()
+            }:
+                _touch(connection, key)
             for name in known.keys() - specs.keys():
                 connection.execute(schedule.delete().where(*_is(key, name)))
             for name, (spec, next_at) in specs.items():
@@ -217,6 +223,7 @@ class Schedules:
             changed = connection.execute(
                 schedule_run.update().where(*mine, schedule_run.c.ended_at.is_(None)).values(**values)
             )
+            _touch(connection, repository)
             if end.result in (ScheduleResult.PREVIEWED, ScheduleResult.NOTHING_TO_DO):
                 connection.execute(
                     dashboard.update()
@@ -270,12 +277,38 @@ class Schedules:
         return next(iter(self._load(sa.and_(*_is(repository, name)))), None)
 
     def places(self) -> tuple[Place, ...]:
+        """Every repository that has schedules, or had."""
         with self.database.read() as connection:
             return tuple(_place(row) for row in connection.execute(sa.select(dashboard)))
+
+    # -- the dashboard ----------------------------------------------------------------------------------
+    def unwritten(self, count: int) -> tuple[Place, ...]:
+        """The first `count` repositories whose dashboard does not tell what holds now."""
+        query = sa.select(dashboard).where(dashboard.c.written < dashboard.c.version, dashboard.c.issue >= 0)
+        with self.database.read() as connection:
+            return tuple(_place(row) for row in connection.execute(query.limit(count)))
+
+    def note_written(self, place: Place, issue: int) -> None:
+        """The issue tells what held when `place` was read. NO_ISSUE: there can be none."""
+        mine = dashboard.c.repository == place.repository.id
+        values = {"issue": issue, "written": place.version}
+        with self.database.write() as connection:
+            connection.execute(dashboard.update().where(mine).values(**values))
+
+    def ask_to_write(self, repository: RepositoryId) -> None:
+        """Somebody changed what stands there."""
+        with self.database.write() as connection:
+            _touch(connection, repository)
+
+    def is_dashboard(self, repository: RepositoryId, issue: int) -> bool:
+        query = _of(dashboard, repository).where(dashboard.c.issue == issue)
+        with self.database.read() as connection:
+            return connection.execute(query).first() is not None
 
     def _change(self, repository: RepositoryId, name: str, **values: Any) -> bool:
         with self.database.write() as connection:
             changed = connection.execute(schedule.update().where(*_is(repository, name)).values(**values))
+            _touch(connection, repository)
             return changed.rowcount == 1
 
     def _load(self, condition: sa.ColumnElement[bool]) -> tuple[StoredSchedule, ...]:
@@ -308,6 +341,8 @@ def _is(repository: int, name: str, table: sa.Table = schedule) -> tuple[sa.Colu
 
 
 def _keep_place(connection: Connection, place: Place, changes: dict[str, str]) -> None:
+    """The row as GitHub and the file have it now; when it says something else, the dashboard does too, and one that
+    could not be made is tried again."""
     values = {
         "installation": place.installation,
         "full_name": place.repository.full_name,
@@ -315,9 +350,18 @@ def _keep_place(connection: Connection, place: Place, changes: dict[str, str]) -
         **changes,
     }
     key = place.repository.id
-    changed = connection.execute(dashboard.update().where(dashboard.c.repository == key).values(**values))
-    if changed.rowcount != 1:
+    found = connection.execute(_of(dashboard, key)).mappings().first()
+    if found is None:
         connection.execute(dashboard.insert().values(repository=key, **values))
+    elif found["issue"] == 0 or any(found[name] != value for name, value in values.items()):
+        connection.execute(dashboard.update().where(dashboard.c.repository == key).values(**values))
+        _touch(connection, key)
+
+
+def _touch(connection: Connection, repository: int) -> None:
+    """The dashboard has something to tell."""
+    mine = dashboard.c.repository == repository
+    connection.execute(dashboard.update().where(mine).values(version=dashboard.c.version + 1))
 
 
 def _advance(connection: Connection, due: StoredSchedule, next_at: float) -> bool:
@@ -326,6 +370,7 @@ def _advance(connection: Connection, due: StoredSchedule, next_at: float) -> boo
     changed = connection.execute(
         schedule.update().where(*mine, *as_seen).values(next_at=next_at, wanted_by="")
     )
+    _touch(connection, due.place.repository.id)
     return changed.rowcount == 1
 
 

@@ -169,14 +169,18 @@ class Tasks:
                 .values(status=TaskStatus.QUEUED.value, next_at=None)
             )
             running = connection.execute(
-                sa.select(task.c.repository, task.c.installation).where(task.c.status == _RUNNING)
+                sa.select(task.c.repository, task.c.installation, task.c.priority).where(
+                    task.c.status == _RUNNING
+                )
             ).all()
             queued = connection.execute(
-                sa.select(task.c.id, task.c.repository, task.c.installation)
+                sa.select(task.c.id, task.c.repository, task.c.installation, task.c.priority)
                 .where(task.c.status == TaskStatus.QUEUED.value)
                 .order_by(task.c.priority, task.c.created_at, task.c.id)
             ).all()
-            chosen = decide_admission([(r[0], r[1]) for r in running], [tuple(q) for q in queued], limits)
+            chosen = decide_admission(
+                [(r[0], r[1], r[2]) for r in running], [tuple(q) for q in queued], limits
+            )
             if chosen:
                 connection.execute(
                     task.update()
@@ -319,6 +323,14 @@ class Tasks:
         """A task as a watcher sees it, with what it was asked for."""
         return next(iter(self._with_requests(task.c.id == task_id)), None)
 
+    def list_knowing(
+        self, repository: RepositoryId, fact: str, value: str | int
+    ) -> tuple[tuple[TaskView, TaskRequest], ...]:
+        """The tasks on a repository that know this, as `save_facts` writes it; oldest first."""
+        written = json.dumps({fact: value})[1:-1]
+        some = (task.c.repository == repository) & task.c.facts.like(f"%{written}%")
+        return tuple(one for one in self._with_requests(some) if one[0].facts.get(fact) == value)
+
     def list_finished(self, active_key: str) -> tuple[tuple[TaskView, TaskRequest], ...]:
         """The finished tasks of an issue or pull request, oldest first."""
         finished = task.c.status == TaskStatus.FINISHED.value
@@ -380,24 +392,29 @@ def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
 
 
 def decide_admission(
-    running: list[tuple[int, int]], queued: list[tuple[Any, ...]], limits: AdmissionLimits
+    running: list[tuple[int, int, int]], queued: list[tuple[Any, ...]], limits: AdmissionLimits
 ) -> list[str]:
-    """Which of the queued (id, repository, installation), in their order, may run beside the running
-    (repository, installation). Pure."""
-    repositories = [repository for repository, _ in running]
-    installations = [installation for _, installation in running]
+    """Which of the queued (id, repository, installation, priority), in their order, may run beside the running
+    (repository, installation, priority). Schedules have half of the fleet at most: people find a place. Pure."""
+    taken = list(running)
     chosen: list[str] = []
-    for name, repository, installation in queued:
-        if len(repositories) >= limits.fleet:
+    for name, *place in queued:
+        repository, installation, priority = place
+        if len(taken) >= limits.fleet:
             break
-        if repositories.count(repository) >= limits.repository:
+        if sum(one[0] == repository for one in taken) >= limits.repository:
             continue
-        if installations.count(installation) >= limits.installation:
+        if sum(one[1] == installation for one in taken) >= limits.installation:
             continue
-        repositories.append(repository)
-        installations.append(installation)
+        if priority >= PRIORITY_SCHEDULE and _schedules(taken) >= max(1, limits.fleet // 2):
+            continue
+        taken.append((repository, installation, priority))
         chosen.append(str(name))
     return chosen
+
+
+def _schedules(taken: list[tuple[int, int, int]]) -> int:
+    return sum(priority >= PRIORITY_SCHEDULE for _, _, priority in taken)
 
 
 def _lock(connection: Connection) -> None:

@@ -26,15 +26,18 @@ import structlog
 from bot.agent.history import parse_finding
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.base_choice import list_wishes
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.effective import OperatorSays, list_effective
+from bot.domain.follow_up import Way
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskKind, TaskRequest, WayIn
+from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.domain.triggers import (
     Button,
     Closed,
     Control,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
@@ -44,12 +47,14 @@ from bot.domain.triggers import (
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView
-from bot.tasks.change.facts import parse_facts
+from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
+from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
 from bot.texts.mending import render_mending
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
+_OPENING = (TaskKind.CHANGE, TaskKind.MAINTENANCE)  # kinds that open a pull request
 _AGAIN_S = 5.0  # a review ends minutes later
 
 log = structlog.get_logger()
@@ -100,6 +105,7 @@ class ControlParts:
     executor: Executor
     now: Callable[[], float]
     operator: OperatorSays = field(default_factory=OperatorSays)
+    ticks: Ticks | None = None
 
 
 @dataclass
@@ -151,6 +157,16 @@ class Controls:
         """Whether something ran on the issue. Raises RetryLater."""
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
         return await self._end(delivery, closed.active_key, ending)
+
+    async def tick(self, delivery: Delivery, ticked: Ticked) -> None:
+        """Boxes of our dashboard; a schedule that is paused ends what it is at. Raises RetryLater."""
+        if self.parts.ticks is None:
+            raise Bug("there are no schedules here")
+        paused: tuple[str, ...] = await self._call(self.parts.ticks.carry_out, ticked)
+        ending = (Outcome.STOPPED, f"Paused by {ticked.login}.")
+        for name in paused:
+            await self._end(delivery, render_schedule_key(ticked.repository.id, name), ending)
+        await self._call(self.parts.deliveries.carry_out, delivery.id, "tick", self.parts.now())
 
     async def remove(self, delivery: Delivery, removed: Removed) -> bool:
         """Whether something ran where the App is no more. Nobody can be told there. Raises RetryLater."""
@@ -208,6 +224,34 @@ class Controls:
             log.warning("a pull request can't be seen", pull=pulls[-1], why=str(fault))
             return 0
         return pulls[-1] if still else 0
+
+    async def find_repair(self, failed: FailedCheck) -> TaskRequest | IgnoredDelivery:
+        """The repair of a commit of ours, in the name of whoever asked for that commit. While anything is at work on
+        the pull request the delivery waits: what is pushed meanwhile is a commit of its own. Raises RetryLater."""
+        tasks = self.parts.tasks
+        found = await self._call(tasks.list_knowing, failed.repository.id, "commit", failed.commit)
+        if not found:
+            return IgnoredDelivery(Ignored.NOT_OURS)
+        view, asked = found[-1]
+        facts = parse_facts(view.facts)
+        if view.status is not TaskStatus.FINISHED:
+            raise RetryLater("the task that pushed the commit is not over yet", _AGAIN_S)
+        if not facts.pull or asked.installation != failed.installation:
+            return IgnoredDelivery(Ignored.NOT_OURS)
+        repair = request_repair(failed, asked, facts)
+        await self.wait_for_others(repair)
+        return repair
+
+    async def is_own_pull(self, asked: TaskRequest) -> bool:
+        """Whether the request is about a pull request that a task of ours opened."""
+        found = await self._call(self.parts.tasks.list_knowing, asked.repository.id, "pull", asked.issue)
+        return any(_has_opened(view, request) for view, request in found)
+
+    async def wait_for_others(self, asked: TaskRequest) -> None:
+        """Raises RetryLater while another task is at work where the request is: they come one after the other."""
+        active = await self._call(self.parts.tasks.find_active, asked.active_key)
+        if active is not None and active.id != asked.task_id:
+            raise RetryLater("something else is at work on the pull request", _AGAIN_S)
 
     async def _touches(self, config: RepoConfig, asked: TaskRequest) -> bool:
         """GitHub is asked for the changed files only where there is a path filter."""
@@ -325,6 +369,33 @@ class Controls:
         return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)
 
 
+def _has_opened(view: TaskView, request: TaskRequest) -> bool:
+    """Whether the pull request that the task knows is one that it opened; follow-ups know the one they go on with."""
+    follow = parse_facts(view.facts).follow
+    return request.kind in _OPENING or (follow is not None and follow.way is Way.STACK)
+
+
+def request_repair(failed: FailedCheck, asked: TaskRequest, facts: ChangeFacts) -> TaskRequest:
+    """What a failed check asks for, of the pull request to which the task `asked` pushed. Pure."""
+    return TaskRequest(
+        installation=failed.installation,
+        repository=failed.repository,
+        issue=facts.pull,
+        issue_title=facts.submission.title if facts.submission else asked.issue_title,
+        issue_body="",
+        comment_id=0,
+        instruction="Checks of this pull request failed. Mend what the pull request broke, so that they pass.",
+        requested_by=asked.requested_by,
+        requested_by_id=asked.requested_by_id,
+        requested_at=failed.at,
+        kind=TaskKind.FOLLOW_UP,
+        cause=f"k{failed.repository.id}-{facts.pull}-{failed.commit[:12]}",
+        is_pull=True,
+        way=WayIn.CHECKS,
+        head=failed.commit,
+    )
+
+
 _RETRY_WORD = re.compile(r"\bretry\b", re.IGNORECASE)
 
 
@@ -339,6 +410,7 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         issue_body=asked.issue_body,
         comment_id=asked.comment_id,
         cause=asked.cause,
+        thread=asked.thread,
         instruction=instruction,
         head="",
         requested_by=asked.requested_by,

@@ -47,7 +47,9 @@ class HalfSentDesk:
 
 
 def _find_tracking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
-    found = github.threads.find_tracking_comment(half.request.issue, tracking_marker(half.task))
+    shown = half.request.maintenance  # a preview stands on the dashboard
+    issue = shown.dashboard if shown is not None else half.request.issue
+    found = github.threads.find_tracking_comment(issue, tracking_marker(half.task))
     return {"id": found.id, "url": found.url} if found else None
 
 

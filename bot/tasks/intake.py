@@ -23,6 +23,7 @@ import structlog
 from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
+from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
 from bot.domain.explanations import Explanations
 from bot.domain.ids import DeliveryId, InstallationId
@@ -33,11 +34,13 @@ from bot.domain.triggers import (
     Closed,
     Control,
     Decision,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Removed,
     Reply,
+    Reviewed,
     as_refused,
     decide_trigger,
 )
@@ -169,14 +172,17 @@ class Intake:
                 handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
                 return bool(handled.verdict is Verdict.TASK)
             decision = wish
-        if isinstance(decision, Closed):
-            if await self.controls.close(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
-        if isinstance(decision, Removed):
-            if await self.controls.remove(delivery, decision):
-                return True
-            decision = IgnoredDelivery(Ignored.NOTHING_TO_END)
+        if isinstance(decision, Ticked):
+            return await self._tick(delivery, decision)
+        if isinstance(decision, FailedCheck):
+            repair = await self.controls.find_repair(decision)
+            if isinstance(repair, TaskRequest):
+                return await self._accept_unasked(delivery, repair)
+            decision = repair
+        if isinstance(decision, Reviewed):
+            return await self._take_review(delivery, decision.request)
+        if isinstance(decision, Closed | Removed):
+            return await self._end(delivery, decision)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
         config = await self._read_config(decision)
@@ -184,12 +190,52 @@ class Intake:
             return False
         return await self._take(delivery, decision, config or RepoConfig())
 
+    async def _end(self, delivery: Delivery, gone: Closed | Removed) -> bool:
+        """What was worked on is no more: its tasks end."""
+        close, remove = self.controls.close, self.controls.remove
+        ended = await (close(delivery, gone) if isinstance(gone, Closed) else remove(delivery, gone))
+        return ended or await self._ignore(delivery, IgnoredDelivery(Ignored.NOTHING_TO_END))
+
+    async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
+        """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
+        ticks = self.controls.parts.ticks
+        if ticks is None or not await self._call(ticks.is_ours, ticked):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_DASHBOARD))
+        refusal = await self._check_access(delivery, ticked)
+        if refusal is not None:
+            await self._call(ticks.show_again, ticked)
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.TICK_WITHOUT_ACCESS, refusal.value))
+        await self.controls.tick(delivery, ticked)
+        return True
+
+    async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
+        if _is_closed(await self._read_config(request), request):
+            ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
+        elif (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
+        else:
+            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+            return bool(handled.verdict is Verdict.TASK)
+        return await self._ignore(delivery, ignored)
+
+    async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""
+        if not await self.controls.is_own_pull(request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
+        if _is_closed(await self._read_config(request), request):
+            return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
+        if (refusal := await self._check_access(delivery, request)) is not None:
+            ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
+            return await self._ignore(delivery, ignored)
+        return await self._take(delivery, request, RepoConfig())
+
     async def _is_let_in(
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig | None
     ) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
         asked = _asked(decision)
-        closed = config is not None and not is_open(config.triggers, asked.way, asked.called)
+        closed = _is_closed(config, asked)
         if closed and is_silent(asked.way):
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
             return False
@@ -213,6 +259,9 @@ class Intake:
             return False
         if asked is None:
             return True
+        if asked.review or asked.word is CommandWord.UNDO:  # work of its own, beside no other
+            await self.controls.wait_for_others(asked)
+            return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         fresh = isinstance(decision, TaskRequest)
         if fresh and await self._hand_over(delivery, asked):
@@ -289,7 +338,7 @@ class Intake:
         return False
 
     async def _check_access(
-        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply
+        self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply | Ticked
     ) -> Refusal | None:
         decision = asked.request if isinstance(asked, Control) else asked
         login, user_id = _person(decision)
@@ -371,14 +420,19 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     return decide_trigger(delivery.event, payload, handle)
 
 
+def _is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
+    """Whether the repository's file does not want to be asked like that."""
+    return config is not None and not is_open(config.triggers, asked.way, asked.called)
+
+
 def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
     return decision.request if isinstance(decision, Control) else decision
 
 
-def _person(decision: TaskRequest | RefusedRequest | Reply) -> tuple[str, int]:
+def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
     if isinstance(decision, TaskRequest):
         return decision.requested_by, decision.requested_by_id
-    return decision.login, decision.user_id if isinstance(decision, Reply) else 0
+    return decision.login, 0 if isinstance(decision, RefusedRequest) else decision.user_id
 
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:

@@ -160,11 +160,16 @@ def _render(found: Measures) -> Iterator[Metric]:
         "state",
         found.effects,
     )
+    yield _by("pullwright_schedules", "Schedules, by why they rest.", "pause", found.schedules)
+    yield _by(
+        "pullwright_schedule_turns", "Turns of schedules that are kept, by result.", "result", found.turns
+    )
     for name, help_text, value in (
         ("oldest_queued_seconds", "Age of the oldest task that waits to be admitted.", found.oldest_queued_s),
         ("deliveries_undecided", "Deliveries that the intake has not decided.", found.undecided),
         ("oldest_undecided_seconds", "Age of the oldest of them.", found.oldest_undecided_s),
         ("delivery_lag_seconds", "From received to decided, mean of five minutes.", found.delivery_lag_s),
+        ("schedule_turns_open", "Turns of schedules that are under way.", found.turns_open),
         ("workers", "Workers that beat lately.", found.workers),
         ("model_tokens", "Tokens that tasks have cost, of those that are kept.", found.tokens),
         ("model_money_usd", "US dollars that tasks have cost, where prices are known.", found.money_usd),

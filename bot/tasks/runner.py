@@ -33,11 +33,13 @@ from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
 from bot.tasks.control import Answerer, ControlParts, Controls
+from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine import Engine
 from bot.tasks.intake import Intake, Permissions, Refuser
 from bot.tasks.reconcile import Reconciler
 from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
+from bot.tasks.ticks import Ticks
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
 from bot.tasks.workflow import Bookkeeping, Steps
 
@@ -59,6 +61,7 @@ class Intervals:
     sweep_s: float = limits.SWEEP_S
     scan_s: float = limits.SCAN_S
     tick_s: float = limits.SCHEDULE_TICK_S
+    dashboard_s: float = limits.DASHBOARD_S
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class WorkerParts:
     clear_disk: Callable[[frozenset[tuple[int, int]]], object] | None = None  # given the busy repositories
     sweep: Sweep | None = None
     ticker: Ticker | None = None
+    dashboards: Dashboards | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
     observe_wait: Callable[[float], None] = lambda _seconds: None
@@ -135,6 +139,7 @@ class Worker:
                 pool,
                 now,
                 parts.operator,
+                Ticks(parts.ticker.store, now) if parts.ticker is not None else None,
             )
         )
         self._intake = Intake(
@@ -186,6 +191,7 @@ class Worker:
             ("scan", self._look_for_comments, intervals.scan_s, None),
             ("schedule files", self._read_schedules, intervals.tick_s, None),
             ("schedules", self._tick, intervals.tick_s, None),
+            ("dashboards", self._write_dashboards, intervals.dashboard_s, None),
             ("retention", self._clear_old, limits.RETENTION_S, None),
             ("disk", self._clear_disk, limits.RETENTION_S, None),
         )
@@ -236,6 +242,10 @@ class Worker:
     async def _read_schedules(self) -> None:
         if self._parts.ticker is not None:
             await self._sweep(self._parts.ticker.read)
+
+    async def _write_dashboards(self) -> None:
+        if self._parts.dashboards is not None:
+            await self._sweep(self._parts.dashboards.write)
 
     async def _tick(self) -> None:
         ticker = self._parts.ticker

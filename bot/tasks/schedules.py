@@ -34,12 +34,12 @@ from bot.domain.schedules import (
     decide_pause,
     decide_result,
 )
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn, render_active_key
 from bot.errors import GitHubFault
 from bot.forge.deliveries import Files
 from bot.forge.forge import Forge
 from bot.store.received import Received
-from bot.store.schedules import Bounds, Place, Run, RunEnd, Schedules, StoredSchedule
+from bot.store.schedules import NO_ISSUE, Bounds, Place, Run, RunEnd, Schedules, StoredSchedule
 from bot.store.tasks import Tasks
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 
@@ -89,7 +89,10 @@ class Ticker:
                     log.warning("too many repositories to read all schedules", installation=installation)
                     break
                 seen.add(int(item["id"]))
-                self._read_one(files, installation, item)
+                try:
+                    self._read_one(files, installation, item)
+                except GitHubFault as fault:  # blocked, for example: the others are read
+                    log.warning("schedules were not read", repository=item["id"], why=str(fault))
         return seen
 
     def _read_one(self, files: Files, installation: InstallationId, item: JsonObject) -> None:
@@ -138,10 +141,12 @@ class Ticker:
 
     def _begin_one(self, due: StoredSchedule) -> bool:
         now = self.now()
+        if due.place.issue == 0:  # the dashboard is on its way: a preview needs a place
+            return False
         following = find_next(due, now)
         slot = int(now if due.wanted_by else due.next_at)
         next_at = due.next_at if due.wanted_by and due.next_at > now else following
-        request = make_request(due, slot, now)
+        request = make_request(due, slot, now, self._find_repairs(due))
         ended = self._find_objection(due, request, following)
         if ended is not None:
             passed = self.store.pass_over(due, ended, (slot, next_at), now)
@@ -151,6 +156,15 @@ class Ticker:
         if begun:
             log.info("schedule begins", task=request.task_id)
         return begun
+
+    def _find_repairs(self, due: StoredSchedule) -> tuple[tuple[str, str], ...]:
+        """(before, after) of commits that nobody asked for and that we put on top of the schedule's own: red CI."""
+        pull = next((run.pull for run in due.runs if run.pull), 0)
+        if not pull:
+            return ()
+        found = self.tasks.list_finished(render_active_key(due.place.repository.id, pull))
+        facts = (parse_facts(view.facts) for view, asked in found if asked.is_event)
+        return tuple((str(one.base_commit), str(one.commit)) for one in facts if one.commit)
 
     def _find_objection(self, due: StoredSchedule, request: TaskRequest, following: float) -> RunEnd | None:
         """Why this turn is passed over; what a person asked for is not, but for want of money."""
@@ -181,10 +195,16 @@ def find_next(due: StoredSchedule, now: float) -> float:
     return next_due(parse_when(due.spec.when), parse_zone(due.spec.zone), scattered, now)
 
 
-def make_request(due: StoredSchedule, slot: int, now: float) -> TaskRequest:
-    """The task of a turn, on the authority of the file. Pure."""
+def make_request(
+    due: StoredSchedule, slot: int, now: float, repairs: tuple[tuple[str, str], ...] = ()
+) -> TaskRequest:
+    """The task of a turn, on the authority of the file. `repairs`: commits of ours on top of what stands first in each
+    pair; on top of somebody else's they are no more ours. Pure."""
     place = due.place
-    pushed = tuple(run.pushed for run in due.runs if run.pushed)
+    pushed = [run.pushed for run in due.runs if run.pushed]
+    for before, after in repairs:  # in the order in which they were made
+        if before in pushed:
+            pushed.append(after)
     last = next((run for run in due.runs if run.base), None)
     return TaskRequest(
         installation=place.installation,
@@ -205,9 +225,11 @@ def make_request(due: StoredSchedule, slot: int, now: float) -> TaskRequest:
             due.name,
             slot,
             asked=bool(due.wanted_by),
-            pushed=pushed,
+            pushed=tuple(pushed),
             before=last.base if last else "",
             title=last.title if last else "",
+            preview=not place.previewed and place.issue != NO_ISSUE,
+            dashboard=place.issue,
         ),
     )
 

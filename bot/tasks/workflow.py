@@ -75,10 +75,11 @@ class Finished:
 @dataclass(frozen=True)
 class Waiting:
     """Not now: until a time (seconds since the epoch), or None: until somebody wakes it. Then the same phase
-    is run again. With a time: one of TASK_DEFERRALS."""
+    is run again. With a time: one of TASK_DEFERRALS, unless the phase itself sees to it that it ends."""
 
     until: float | None = None
     why: str = ""
+    counted: bool = True
 
 
 PhaseEnd = Next | Finished | Waiting
@@ -283,8 +284,9 @@ class TaskExecution:
                 await call(tasks.finish, taken, outcome, detail, self._books.now())
                 log.info("task finished", task=taken.id, outcome=outcome)
                 return StepAnswer(False, outcome.value)
-            case Waiting(until, why):
-                if until is not None and not await self._append_deferral(taken, why, until):
+            case Waiting(until, why, counted):
+                deferred = until is not None and counted
+                if deferred and not await self._append_deferral(taken, why, until or 0.0):
                     given_up = f"Given up after {self._books.deferrals} waits: {why}"
                     return await self._fail(taken, Outcome.MODEL_UNAVAILABLE, given_up)
                 await call(tasks.wait, taken, until)

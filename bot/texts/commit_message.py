@@ -16,6 +16,11 @@ def render_commit_message(title: str, summary: str, issue: int, requester: str, 
     return "\n\n".join([subject, *_paragraphs(summary), f"For #{issue}.", trailer]) + "\n"
 
 
+def render_undo_message(title: str, commit: str, issue: int, requester: str, requester_id: int) -> str:
+    """Of a commit that takes `commit` back."""
+    return render_commit_message(f"Undo: {title}", f"Takes back {commit}.", issue, requester, requester_id)
+
+
 def render_schedule_message(title: str, summary: str, schedule: str) -> str:
     """The same for what a schedule asked for: nobody is its co-author."""
     subject = sanitise_line(title, _SUBJECT) or f"Maintenance: {schedule}"

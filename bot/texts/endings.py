@@ -23,6 +23,9 @@ _HEADLINES: Final = {
     Outcome.ANSWERED: "",
     Outcome.CLEAN: "🔎 I have reviewed this and found nothing.",
     Outcome.FINDINGS: "🔎 I have reviewed this; the review says what I found.",
+    Outcome.UNDONE: "↩️ I have taken my newest commit back.",
+    Outcome.FLAKY: "🎲 What is red passed on this very commit before, so I changed nothing.",
+    Outcome.HANDED_OVER: "🖐️ The checks are still red, so I stop here: a person has to look.",
     Outcome.STALE: "⌛ The pull request moved on meanwhile.",
     Outcome.NO_CHANGE_NEEDED: "🔎 I found nothing to change.",
     Outcome.NEEDS_CLARIFICATION: "❓ I need an answer before I can go on:",
@@ -62,6 +65,7 @@ class Ending:
     patch: str = ""
     spent: str = ""
     marker: str = ""
+    about: str = ""  # what it was about: red checks, points of a review
 
 
 def render_ending(ending: Ending) -> str:
@@ -76,6 +80,7 @@ def render_ending(ending: Ending) -> str:
         sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
+        ending.about,
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",

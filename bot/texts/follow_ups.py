@@ -1,20 +1,72 @@
 """What people read when a pull request went on: the tracking comment, and the answers in its threads. Pure."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from bot.domain.evidence import Evidence
+from bot.domain.follow_up import PointAnswer
 from bot.domain.outcomes import Outcome
 from bot.texts.claims import drop_claims
 from bot.texts.endings import render_patch
 from bot.texts.evidence_table import render_proofs, render_remarks, render_runs, render_verdict
-from bot.texts.sanitise import sanitise_block, sanitise_line
+from bot.texts.sanitise import code, sanitise_block, sanitise_line
 from bot.texts.size import fit
 
 PUSHED: Final = frozenset({Outcome.PROVEN, Outcome.CHECKED, Outcome.UNTESTED})
 """The ends of a follow-up that brought a commit."""
 
 _MARKS: Final = {Outcome.PROVEN: "✅", Outcome.CHECKED: "☑️", Outcome.UNTESTED: "⚠️"}
+
+
+_ANSWERS: Final = {
+    PointAnswer.DONE: "Done",
+    PointAnswer.WONT: "Not done",
+    PointAnswer.QUESTION: "A question",
+}
+
+
+@dataclass(frozen=True)
+class PointText:
+    """A point of a review and its answer. `where`: file and line, empty when they are gone."""
+
+    number: int
+    where: str
+    answer: PointAnswer
+    words: str
+
+
+def render_point_reply(answer: PointAnswer, words: str, commit: str, marker: str) -> str:
+    """In the point's thread. `commit`: in which it is done."""
+    said = sanitise_block(drop_claims(words)[0], 2_000)
+    match answer:
+        case PointAnswer.DONE:
+            first = f"✅ Done in {commit[:10]}."
+        case PointAnswer.WONT:
+            first = "↩️ I did not do this."
+        case PointAnswer.QUESTION:
+            first = "❓ I have a question before I do this."
+        case _:
+            assert_never(answer)
+    more = "\n\n<sub>Answer in this thread, and I go on.</sub>" if answer is PointAnswer.QUESTION else ""
+    return f"{first} {said}".rstrip() + f"{more}\n\n{marker}\n"
+
+
+def render_points_table(points: tuple[PointText, ...]) -> str:
+    """Every point of the review with what became of it."""
+    if not points:
+        return ""
+    rows = (
+        f"| {one.number} | {_where(one)} | {_ANSWERS[one.answer]} | {_cell(one.words)} |" for one in points
+    )
+    return "\n".join(["| point | where | answer | in the model's words |", "|---|---|---|---|", *rows])
+
+
+def _where(point: PointText) -> str:
+    return code(point.where, 100).replace("|", "\\|") if point.where else ""
+
+
+def _cell(words: str) -> str:
+    return sanitise_line(drop_claims(words)[0], 300).replace("|", "\\|")
 
 
 @dataclass(frozen=True)
@@ -30,6 +82,8 @@ class Pushed:
     spent: str
     marker: str
     patch: str = ""  # instead of a commit: nothing was pushed
+    stacked: int = 0  # the pull request of our own into the person's branch
+    about: str = ""  # what it was about: red checks, points of a review
 
 
 def render_pushed(pushed: Pushed) -> str:
@@ -37,11 +91,14 @@ def render_pushed(pushed: Pushed) -> str:
     words, dropped = drop_claims(pushed.summary)
     evidence, title = pushed.evidence, sanitise_line(pushed.title, 200)
     first = f"I have pushed {pushed.commit[:10]}: {title}"
+    if pushed.stacked:
+        first = f"#{pushed.stacked} goes onto the branch of this pull request: {title}"
     if pushed.patch:
         first = f"{title}\n\nI do not push to this branch; the change is below, for `git apply`."
     sections = [
         f"{_MARKS[pushed.outcome]} {first}",
         sanitise_block(words, 3_000),
+        pushed.about,
         render_verdict(evidence),
         f"<sub>The untouched code is the head before it, {pushed.before[:10]}.</sub>",
         render_proofs(evidence),
@@ -53,6 +110,15 @@ def render_pushed(pushed: Pushed) -> str:
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{pushed.outcome.value}`.", pushed.spent) if part)
     return fit(head, f"\n\n<sub>{footer}</sub>\n{pushed.marker}\n")
+
+
+def render_undone(commit: str, before: str, title: str, marker: str) -> str:
+    """A commit of ours was taken back: `before` by `commit`."""
+    what = f": {sanitise_line(title, 200)}" if title else ""
+    return (
+        f"↩️ I have taken back {before[:10]}{what}. {commit[:10]} makes the files what they were before it; nothing "
+        f"was run again.\n\n<sub>Ended as `{Outcome.UNDONE.value}`.</sub>\n{marker}\n"
+    )
 
 
 def _left_out(count: int) -> str:

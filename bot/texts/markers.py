@@ -8,6 +8,7 @@ import hashlib
 import re
 from typing import Final
 
+from bot.domain.follow_up import PointAnswer
 from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Refusal
 
@@ -33,6 +34,19 @@ def review_marker(task: TaskId) -> str:
 def finding_marker(fingerprint: str) -> str:
     """In each finding's text: what was said is not said again."""
     return f"<!-- pullwright:finding:{fingerprint} -->"
+
+
+def point_marker(task: TaskId, comment: int, answer: PointAnswer) -> str:
+    """In the answer to one point of a review."""
+    return f"<!-- pullwright:point:{task}:{comment}:{answer.value} -->"
+
+
+_QUESTION: Final = re.compile(r"<!-- pullwright:point:[A-Za-z0-9-]{1,100}:\d{1,20}:question -->")
+
+
+def is_question(body: str) -> bool:
+    """Whether this answer of ours to a point asks back."""
+    return _QUESTION.search(body) is not None
 
 
 def seen_marker(head: CommitSha, base: CommitSha) -> str:

@@ -14,7 +14,7 @@ from bot.texts.evidence_table import (
     render_verdict,
 )
 from bot.texts.markers import SECTION
-from bot.texts.sanitise import sanitise_block, sanitise_line
+from bot.texts.sanitise import code, sanitise_block, sanitise_line
 from bot.texts.size import fit
 
 _SCHEDULE = (
@@ -56,6 +56,7 @@ class PullText:
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
     schedule: str = ""  # that asked for it, in place of an issue
+    onto: str = ""  # a person's branch: `issue` is the pull request that it comes from, and nothing is closed
 
 
 def render_pull_title(title: str, issue: int) -> str:
@@ -129,6 +130,11 @@ def _footer(text: PullText) -> str:
     base = text.evidence.base_commit[:10]
     if text.schedule:
         asked = f"---\n<sub>Made by the schedule `{text.schedule}` of `{REPO_CONFIG_PATH}`; {_SCHEDULE}"
+    elif text.onto:
+        asked = (
+            f"Goes onto {code(text.onto)}, the branch of #{text.issue}.\n\n---\n<sub>Requested by "
+            f"{sanitise_line(text.requested_by, 60)} in #{text.issue}."
+        )
     else:
         asked = (
             f"Fixes #{text.issue}\n\n---\n<sub>Requested by {sanitise_line(text.requested_by, 60)} in "

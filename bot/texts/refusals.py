@@ -15,7 +15,7 @@ _SENTENCES: Final = {
     Refusal.ALREADY_ACTIVE: "I am at work here already; the comment with the 👀 shows how far I am.",
     Refusal.LOCKED: "This conversation is locked, so I did not start.",
     Refusal.ON_PULL_REQUEST: "On pull requests I review and make changes; questions I answer in issues.",
-    Refusal.NOT_ON_ISSUE: "I review pull requests, and this is an issue. Ask me in the pull request.",
+    Refusal.NOT_ON_ISSUE: "That is for pull requests, and this is an issue. Ask me in the pull request.",
     Refusal.ISSUE_ALLOWANCE: "What may be spent on this issue is used up. The operator can raise the limit.",
     Refusal.AUTHOR_ALLOWANCE: "What you may spend within a day is used up. Ask again tomorrow, or the operator for "
     "more.",

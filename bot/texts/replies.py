@@ -20,6 +20,7 @@ _HELP = {
     CommandWord.STOP: "end what runs here; the work so far is shown",
     CommandWord.RETRY: "the last request once more; words behind it are added to it",
     CommandWord.GO: "release the request of somebody without write access",
+    CommandWord.UNDO: "take back my newest commit on the pull request, by one more commit",
     CommandWord.CONFIG: "the settings that hold here, and where they come from",
     CommandWord.HELP: "this list",
 }
@@ -67,8 +68,16 @@ def _ways(handle: str, config: RepoConfig) -> list[str]:
     )
     lines = [f"- {text}" for is_on, text in ways if is_on]
     lines = lines or ["- nothing: `triggers` in `.github/pullwright.yml` closes every way"]
-    unasked = f"Pull requests are reviewed without being asked for: {moments}, where the file says so."
-    return [*lines, "", unasked] if moments else lines
+    unasked = (
+        (
+            bool(moments),
+            f"Pull requests are reviewed without being asked for: {moments}, where the file says so.",
+        ),
+        (triggers.reviews, "Reviews of my own pull requests are answered point by point, mention or not."),
+        (triggers.checks, "I repair what my own commits break in CI without being asked."),
+    )
+    said = [text for is_on, text in unasked if is_on]
+    return [*lines, "", *said] if said else lines
 
 
 def render_config(rows: tuple[Effective, ...], models: tuple[str, ...]) -> str:

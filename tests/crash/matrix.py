@@ -113,8 +113,8 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked = world.comment(told.asks, told.says)
-        task = TaskId(f"t-{asked}")
+        asked, name = told.ask(world)
+        task = TaskId(f"t-{name}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
         else:
@@ -137,9 +137,11 @@ class Stage:
     # -- what is expected -----------------------------------------------------------------------------------
     def _expect_one_of_everything(self, asked: int, task: TaskId) -> None:
         world, told = self.world, self.story
-        pulls = [p for p in world.pulls() if f"Fixes #{world.issue}\n" in p["issue"]["body"] + "\n"]
+        said = f"Fixes #{world.issue}\n" if told.begin is None else f"schedule `n{world.issue}`"
+        pulls = [p for p in world.pulls() if said in p["issue"]["body"] + "\n"]
         assert len(pulls) == told.pulls, f"{len(pulls)} pull requests"
-        branches = [ref for ref in world.branches() if f"/agent/{world.issue}-" in ref]
+        begun = f"/agent/{world.issue}-" if told.begin is None else f"/agent/schedule-n{world.issue}"
+        branches = [ref for ref in world.branches() if begun in ref]
         assert len(branches) == told.pulls, f"branches {branches}"
         assert all(len(pull["check_runs"]) == 1 for pull in pulls), "check runs"
         assert len(world.bot_comments()) == told.comments, f"comments {world.bot_comments()}"
@@ -148,7 +150,8 @@ class Stage:
         if told.commits:
             assert world.thread()["pull"]["commits"] == 1 + told.commits, "commits"
             assert len(world.thread()["check_runs"]) == 1, "check runs"
-        if told.outcome is not None:
+            assert len(world.thread()["review_comments"]) == 2 * told.on_diff, "the request and its answer"
+        if told.outcome is not None and asked:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
             states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()
@@ -292,7 +295,9 @@ def start_worker(world: World, data_dir: Path) -> Worker:
 @contextmanager
 def stage(tmp_path: Path, told: Story) -> Iterator[Stage]:
     url = f"sqlite:///{tmp_path / 'data' / 'pullwright.db'}"
-    with story(tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url) as world:
+    with story(
+        tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url, PULLWRIGHT_CI_QUIET_S="0.2"
+    ) as world:
         made = Stage(world, told, start_worker(world, world.data_dir))
         try:
             yield made

@@ -19,7 +19,7 @@ from bot.domain.repo_config import (
     parse_repo_config,
     repo_config_schema,
 )
-from bot.domain.repo_sections import BudgetConfig, TriggersConfig, TrustLevel
+from bot.domain.repo_sections import BudgetConfig, BuiltIn, ScheduleConfig, TriggersConfig, TrustLevel
 
 
 def test_commands_are_read_and_an_absent_key_is_left_to_detection():
@@ -234,3 +234,59 @@ def test_every_key_has_the_line_where_it_stands() -> None:
     lines = {"test": 2, "review": 4, "review.when": 5, "review.most": 6, "budget": 7}
     assert find_lines(text) == lines
     assert find_lines("") == {}
+
+
+# -- schedules -----------------------------------------------------------------------------------------------
+
+SCHEDULES = """\
+schedules:
+  zone: Europe/Berlin
+  usd_per_week: 20
+  tasks:
+    updates: {when: weekly mon, uses: dependencies}
+    flaky:
+      when: "0 3 * * 1-5"
+      zone: Asia/Tokyo
+      draft: yes
+      prompt: |
+        Run the tests.
+        Twice.
+"""
+
+
+def test_schedules_are_read_with_what_holds_for_all_of_them():
+    found = parse_repo_config(SCHEDULES).schedules
+    assert (found.zone, found.usd_per_week, found.open_pulls) == ("Europe/Berlin", 20.0, 3)
+    assert found.tasks["updates"] == ScheduleConfig(when="weekly mon", uses=BuiltIn.DEPENDENCIES)
+    assert found.tasks["flaky"].prompt == "Run the tests.\nTwice.\n"
+    assert (found.tasks["flaky"].zone, found.tasks["flaky"].draft) == ("Asia/Tokyo", True)
+    assert find_lines(SCHEDULES)["schedules.tasks"] == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("schedules: daily\n", 1, "holds no keys"),
+        ("schedules:\n  zone: UTC\n  zon: UTC\n", 3, "Did you mean `zone`"),
+        ("schedules:\n  zone: Mars/Base\n", 2, "there is no zone"),
+        ("schedules:\n  open_pulls: 0\n", 2, "greater than or equal to 1"),
+        ("schedules:\n  tasks: [a]\n", 2, "holds no schedules"),
+        ("schedules:\n  tasks: {}\n  tasks: {}\n", 3, "second time"),
+        ("schedules:\n  tasks:\n    Updates: {}\n", 3, "no name of a schedule"),
+        ("schedules:\n  tasks:\n    a: {when: daily, prompt: x}\n    a: {}\n", 4, "second time"),
+        ("schedules:\n  tasks:\n    a:\n      when: often\n      prompt: x\n", 4, "five cron fields"),
+        ("schedules:\n  tasks:\n    a:\n      wen: daily\n", 4, "Did you mean `when`"),
+        ("schedules:\n  tasks:\n    a: {prompt: x}\n", 3, "does not say when"),
+        ("schedules:\n  tasks:\n    a: {when: daily}\n", 3, "does not say what"),
+        ("schedules:\n  tasks:\n    a: {when: daily, uses: deps}\n", 3, "'dependencies'"),
+        ("schedules:\n  tasks:\n    a: {when: daily, prompt: [[x]]}\n", 3, "nested too deeply"),
+        ('schedules:\n  tasks:\n    a: {when: daily, prompt: "x\\0y"}\n', 3, "no text can"),
+        ("schedules:\n  tasks:\n    a: 7\n", 3, "holds no keys"),
+        (f"schedules:\n  tasks: {{{', '.join(f'a{n}: x' for n in range(30))}}}\n", 2, "more than"),
+    ],
+)
+def test_a_fault_in_schedules_names_its_line_and_a_remedy(text, line, part):
+    with pytest.raises(ConfigFault) as caught:
+        parse_repo_config(text)
+    assert (caught.value.line, part in str(caught.value)) == (line, True), str(caught.value)
+    assert caught.value.remedy

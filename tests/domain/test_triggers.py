@@ -9,16 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.access import Permission, decide_access
+from bot.domain.boxes import BEGIN, END, Box, Tick, Ticked, render_box
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 from bot.domain.triggers import (
     Closed,
     Control,
+    FailedCheck,
     IgnoredDelivery,
     Pressed,
     RefusedRequest,
     Removed,
+    Reviewed,
     decide_trigger,
 )
 from tests.tasks.payloads import removed_payload
@@ -92,6 +95,47 @@ def button_payload(identifier: str = "stop", **changes: object) -> dict[str, typ
     return changed(payload, changes)
 
 
+def review_payload(body: str = "", state: str = "commented", **changes: object) -> dict[str, typing.Any]:
+    payload = review_requested(action="submitted")
+    del payload["requested_reviewer"]
+    payload["review"] = {
+        "id": 55,
+        "user": dict(PERSON),
+        "body": body or None,
+        "state": state,
+        "submitted_at": "2026-11-21T10:00:00Z",
+    }
+    return changed(payload, changes)
+
+
+def review_comment_payload(body: str = "Rename it.", **changes: object) -> dict[str, typing.Any]:
+    payload = review_payload()
+    del payload["review"]
+    at = "2026-11-21T10:00:00Z"
+    comment = {"id": 91, "pull_request_review_id": 55, "user": dict(PERSON), "body": body}
+    payload |= {"action": "created", "comment": {**comment, "created_at": at, "updated_at": at}}
+    return changed(payload, changes)
+
+
+def suite_payload(conclusion: str = "failure", **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(action="completed")
+    del payload["issue"]
+    payload["sender"] = {"id": 8, "login": "github-actions[bot]", "type": "Bot"}
+    payload["check_suite"] = {
+        "head_sha": "a" * 40,
+        "conclusion": conclusion,
+        "updated_at": "2026-11-21T10:00:00Z",
+    }
+    return changed(payload, changes)
+
+
+def status_payload(state: str = "failure", **changes: object) -> dict[str, typing.Any]:
+    payload = suite_payload()
+    del payload["check_suite"], payload["action"]
+    told = {"sha": "a" * 40, "state": state, "updated_at": "2026-11-21T10:00:00+00:00"}
+    return changed({**payload, **told}, changes)
+
+
 def changed(payload: dict[str, typing.Any], changes: dict[str, object]) -> dict[str, typing.Any]:
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -100,6 +144,46 @@ def changed(payload: dict[str, typing.Any], changes: dict[str, object]) -> dict[
             part = part[parent]
         part[last] = value
     return payload
+
+
+BOXES = f"{BEGIN}\n{{}} Run now\n{END}"
+FREE, TICKED = (BOXES.format(render_box(Box.RUN, "sums", on=on)) for on in (False, True))
+
+
+def edited(before: str = FREE, after: str = TICKED, **changes: object) -> dict[str, typing.Any]:
+    payload = issue_payload(after, action="edited", changes={"body": {"from": before}})
+    return changed(payload, changes)
+
+
+def test_a_box_that_a_person_ticks_is_the_one_edit_that_may_cause_something():
+    assert decide_trigger("issues", edited(), "agent") == Ticked(
+        InstallationId(5),
+        RepositoryRef(RepositoryId(11), "acme/shop", "main"),
+        3,
+        "ada",
+        7,
+        (Tick(Box.RUN, "sums", True),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (edited(sender__type="Bot"), Ignored.BOT_SENDER),
+        (edited(sender__login="pullwright[bot]"), Ignored.BOT_SENDER),
+        (edited(FREE, FREE + "\n@agent fix this"), Ignored.EDITED),
+        (edited(TICKED, TICKED), Ignored.EDITED),
+        (edited("", TICKED), Ignored.EDITED),
+        (edited(changes={"title": {"from": "x"}}), Ignored.EDITED),
+        (edited(changes=None), Ignored.EDITED),
+        (edited(changes={"body": None}), Ignored.EDITED),
+        (edited(changes={"body": {"from": 7}}), Ignored.EDITED),
+    ],
+)
+def test_every_other_edit_causes_nothing(payload, reason):
+    decision = decide_trigger("issues", payload, "agent")
+    assert isinstance(decision, IgnoredDelivery)
+    assert decision.reason is reason
 
 
 def test_a_persons_new_comment_becomes_a_task_made_from_the_payload_alone():
@@ -396,6 +480,9 @@ def test_githubs_own_examples_are_read(event, payload):
     """With an installation added, as every App's delivery has one."""
     payload = {**payload, "installation": {"id": 5}}
     decision = decide_trigger(event, payload, "agent")
+    if isinstance(decision, Reviewed):  # a request if the pull request is ours
+        assert event == "pull_request_review_comment"
+        return
     if event not in ("issues", "pull_request") or payload["action"] not in (
         "closed",
         "deleted",
@@ -417,3 +504,131 @@ def test_only_write_access_that_github_named_lets_a_person_in(permission):
 
 def test_silence_of_github_is_a_refusal_of_its_own():
     assert decide_access(Permission.UNKNOWN) is Refusal.PERMISSION_UNKNOWN
+
+
+# -- red checks ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["failure", "timed_out", "startup_failure"])
+def test_a_suite_that_failed_names_its_commit_whoever_sent_it(word: str) -> None:
+    failed = decide_trigger("check_suite", suite_payload(word), "agent")
+    assert isinstance(failed, FailedCheck)
+    assert (failed.commit, failed.repository.id, failed.at) == ("a" * 40, 11, "2026-11-21T10:00:00Z")
+
+
+@pytest.mark.parametrize("word", ["failure", "error"])
+def test_a_status_that_failed_does_the_same_and_has_no_action(word: str) -> None:
+    failed = decide_trigger("status", status_payload(word), "agent")
+    assert isinstance(failed, FailedCheck)
+    assert failed.commit == "a" * 40
+
+
+@pytest.mark.parametrize(
+    "word", ["success", "neutral", "cancelled", "skipped", "stale", "action_required", None]
+)
+def test_what_did_not_fail_is_nothing(word: str) -> None:
+    assert decide_trigger("check_suite", suite_payload(word), "agent") == IgnoredDelivery(Ignored.NOT_RED)
+
+
+def test_a_check_of_no_commit_or_without_a_time_is_nothing() -> None:
+    for payload in (
+        suite_payload(check_suite__head_sha="HEAD"),
+        suite_payload(check_suite__updated_at="soon"),
+    ):
+        found = decide_trigger("check_suite", payload, "agent")
+        assert isinstance(found, IgnoredDelivery)
+        assert found.reason is Ignored.MALFORMED
+
+
+def test_only_a_suite_that_is_over_counts_and_an_issue_needs_its_action() -> None:
+    begun = decide_trigger("check_suite", suite_payload(action="requested"), "agent")
+    assert begun == IgnoredDelivery(Ignored.UNKNOWN_ACTION, "requested")
+    payload = issue_payload()
+    del payload["action"]
+    assert decide_trigger("issues", payload, "agent") == IgnoredDelivery(Ignored.UNKNOWN_ACTION, "")
+
+
+# -- reviews ---------------------------------------------------------------------------------------------------
+
+
+def test_a_review_and_its_comments_are_one_task_whichever_comes_first() -> None:
+    whole = decide_trigger("pull_request_review", review_payload("Two things."), "agent")
+    part = decide_trigger("pull_request_review_comment", review_comment_payload(), "agent")
+    reply = decide_trigger(
+        "pull_request_review_comment", review_comment_payload(comment__in_reply_to_id=90), "agent"
+    )
+    assert isinstance(whole, Reviewed)
+    assert isinstance(part, Reviewed)
+    assert isinstance(reply, Reviewed)
+    assert whole.request.task_id == part.request.task_id == TaskId("t-v11-55")
+    assert (whole.request.instruction, whole.request.review, whole.request.comment_id) == (
+        "Two things.",
+        55,
+        0,
+    )
+    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("", 91, 91)
+    assert reply.request.thread == 90
+    assert part.request.way is WayIn.REVIEWED
+    assert not part.request.is_event, "a person said it"
+
+
+def test_a_mention_in_a_review_asks_on_any_pull_request() -> None:
+    for event, payload in (
+        ("pull_request_review", review_payload("@agent do these", state="approved")),
+        ("pull_request_review_comment", review_comment_payload("@agent rename it")),
+    ):
+        request = decide_trigger(event, payload, "agent")
+        assert isinstance(request, TaskRequest)
+        assert (request.kind, request.way, request.task_id) == (
+            TaskKind.FOLLOW_UP,
+            WayIn.MENTION,
+            TaskId("t-v11-55"),
+        )
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "reason"),
+    [
+        ("pull_request_review", review_payload("Fine.", state="approved"), Ignored.NO_MENTION),
+        ("pull_request_review", review_payload(pull_request__state="closed"), Ignored.NO_MENTION),
+        ("pull_request_review", review_payload(action="edited"), Ignored.UNKNOWN_ACTION),
+        ("pull_request_review", review_payload(action="dismissed"), Ignored.UNKNOWN_ACTION),
+        ("pull_request_review", review_payload(review__user=None), Ignored.MALFORMED),
+        ("pull_request_review", review_payload(sender__type="Bot"), Ignored.BOT_SENDER),
+        ("pull_request_review_comment", review_comment_payload(action="edited"), Ignored.UNKNOWN_ACTION),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__user={"id": 9, "login": "x"}),
+            Ignored.MALFORMED,
+        ),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__pull_request_review_id=None),
+            Ignored.MALFORMED,
+        ),
+        (
+            "pull_request_review_comment",
+            review_comment_payload(comment__performed_via_github_app={"id": 1}),
+            Ignored.BOT_SENDER,
+        ),
+    ],
+)
+def test_what_is_no_request_of_a_review_is_nothing(
+    event: str, payload: dict[str, typing.Any], reason: Ignored
+) -> None:
+    found = decide_trigger(event, payload, "agent")
+    assert isinstance(found, IgnoredDelivery)
+    assert found.reason is reason
+
+
+def test_undo_is_about_pull_requests_and_only_alone() -> None:
+    pull = {"issue__pull_request": {"url": "x"}}
+    request = decide_trigger("issue_comment", comment_payload("@agent undo", **pull), "agent")
+    assert isinstance(request, TaskRequest)
+    assert (request.kind, request.word.value) == (TaskKind.FOLLOW_UP, "undo")
+    refused = decide_trigger("issue_comment", comment_payload("@agent undo"), "agent")
+    assert isinstance(refused, RefusedRequest)
+    assert refused.refusal is Refusal.NOT_ON_ISSUE
+    more = decide_trigger("issue_comment", comment_payload("@agent undo the rename of `x`", **pull), "agent")
+    assert isinstance(more, TaskRequest)
+    assert more.word.value == "fix"

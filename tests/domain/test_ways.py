@@ -17,6 +17,8 @@ def test_without_a_file_every_way_is_open_that_needs_no_names(way: WayIn) -> Non
         (TriggersConfig(mention=False), WayIn.MENTION),
         (TriggersConfig(opened=False), WayIn.OPENED),
         (TriggersConfig(label=False), WayIn.LABEL),
+        (TriggersConfig(reviews=False), WayIn.REVIEWED),
+        (TriggersConfig(checks=False), WayIn.CHECKS),
     ],
 )
 def test_each_key_closes_its_own_way(config: TriggersConfig, way: WayIn) -> None:

@@ -46,6 +46,30 @@ def test_a_closed_pull_request_is_still_found(world, github):
     assert not found.open
 
 
+def test_our_pull_requests_of_a_branch_and_of_a_prefix_are_listed_and_nobody_elses(world, github):
+    for number, branch in enumerate(("agent/schedule-a", "agent/schedule-b", "agent/1-fix", "theirs")):
+        push_branch(world, branch, f"x = {number}\n".encode())
+    first = github.pulls.create_pull(new_pull("agent/schedule-a"))
+    world.server.seed.close_issue(NAME, first.number, "ada")
+    second = github.pulls.create_pull(new_pull("agent/schedule-a"))
+    github.pulls.create_pull(new_pull("agent/1-fix"))
+    world.server.seed.open_pull(NAME, "ada", "Mine", "", "agent/schedule-b")
+    listed = github.pulls.list_own("agent/schedule-a")
+    assert [(one.number, one.open) for one in listed] == [(first.number, False), (second.number, True)]
+    assert listed[0].created_at.startswith("20")
+    assert github.pulls.list_own("agent/schedule-b") == ()
+    assert [one.number for one in github.pulls.list_open_own("agent/schedule-")] == [second.number]
+
+
+def test_files_of_an_installations_repositories_are_read(world):
+    files = world.forge.files(world.installation)
+    assert [one["full_name"] for one in files.fetch_repositories()] == [NAME]
+    assert files.find_text(NAME, "a.py", "main") == "x = 1\n"
+    assert files.find_text(NAME, "none.py", "main") is None
+    assert files.find_text(NAME, "a.py", "none") is None
+    files.close()
+
+
 def test_a_check_run_is_found_by_its_external_id_and_updated(world, github):
     sha = push_branch(world)
     assert github.checks.find_check(sha, "agent", "t-1") is None

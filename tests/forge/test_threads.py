@@ -111,3 +111,14 @@ def test_a_name_that_was_just_looked_up_serves_the_next_job_and_a_rename_is_noti
         github.threads.create_tracking_comment(issue, "MARK 2")
     assert world.requests("POST", "/repos/acme/store/issues/") == 2
     assert world.requests("POST", "/repos/acme/shop/issues/") == 1
+
+
+def test_issues_of_our_own_are_found_by_their_mark_edited_and_closed(world, github):
+    made = github.threads.create_issue("Board", "<!-- mark --> one")
+    world.server.seed.open_issue(NAME, "ada", "A copy", "<!-- mark --> one")
+    github.threads.create_issue("Other", "none")
+    assert [one.id for one in github.threads.find_own_issues("<!-- mark -->")] == [made]
+    github.threads.edit_issue(made, body="<!-- mark --> two")
+    github.threads.edit_issue(made, state="closed")
+    (found,) = github.threads.find_own_issues("<!-- mark -->")
+    assert found.body == "<!-- mark --> two"

@@ -13,7 +13,7 @@ from bot.domain.schedules import MaintenanceRef, Pause, ScheduleResult
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 from bot.store.database import Database
 from bot.store.schedules import Bounds, Place, RunEnd, Schedules, StoredSchedule
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import AdmissionLimits, Tasks, insert_task
 from tests.store.requests import request
 
 KEY = RepositoryId(10)
@@ -177,10 +177,28 @@ def test_what_schedules_have_used_is_counted(store: Schedules, database: Databas
 
 
 def test_people_come_before_schedules(store: Schedules, database: Database) -> None:
-    from bot.store.tasks import insert_task
-
     store.begin(due(store), turn("sums", 50), 900.0, 60.0)
     with database.write() as connection:
         insert_task(connection, request(2, issue=2), 61.0)
     admitted = Tasks(database).admit(AdmissionLimits(fleet=1, repository=1, installation=1), 62.0)
     assert [one.task for one in admitted] == ["t-2"]
+
+
+def test_schedules_have_half_of_the_fleet_at_most(database: Database) -> None:
+    names = ("a", "b", "c")
+    store = Schedules(database)
+    store.keep(PLACE, dict.fromkeys(names, (WEEKLY, 50.0)))
+    for one in store.due(60.0):
+        assert store.begin(one, turn(one.name, 50), 900.0, 60.0)
+    limits = AdmissionLimits(fleet=4, repository=9, installation=9)
+    assert len(Tasks(database).admit(limits, 61.0)) == 2
+    assert Tasks(database).admit(limits, 62.0) == ()
+    with database.write() as connection:
+        insert_task(connection, request(2, issue=2), 63.0)
+    assert [one.task for one in Tasks(database).admit(limits, 64.0)] == ["t-2"]
+    assert len(Tasks(database).admit(AdmissionLimits(fleet=1, repository=9, installation=9), 65.0)) == 0
+
+
+def test_a_fleet_of_one_serves_schedules_too(store: Schedules, database: Database) -> None:
+    store.begin(due(store), turn("sums", 50), 900.0, 60.0)
+    assert len(Tasks(database).admit(AdmissionLimits(fleet=1, repository=1, installation=1), 61.0)) == 1

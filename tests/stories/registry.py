@@ -11,6 +11,7 @@ from bot.domain.outcomes import Outcome
 from bot.localhub.actions_reviews import Place, create_review
 from bot.localhub.records import Actor
 from tests.stories.model import Call, Say, Turn, edit, shell, submit
+from tests.stories.schedules import begin_turn
 from tests.stories.world import NEW_TEST, OLD_TEST, World
 
 FIX = edit("app.py", "a - b", "a + b")
@@ -30,7 +31,9 @@ class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
     asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
-    threads there; `commits`: that it pushed to it. `arrange`: the story's own trouble, for each telling."""
+    threads there; `commits`: that it pushed to it. `on_diff`: the request is made on a line there. `arrange`: the
+    story's own trouble, for each telling. `begin`: what asks where no comment does; it gives the task's name without
+    `t-`."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -44,7 +47,24 @@ class Story:
     reviews: int = 0
     resolved: int = 0
     commits: int = 0
+    on_diff: bool = False
     arrange: Callable[[World], None] = field(default=_nothing)
+    begin: Callable[[World], str] | None = None
+
+    def ask(self, world: World) -> tuple[int, str]:
+        """The comment (0: it is none of the thread's) and what names the task: on the diff, the review that GitHub
+        makes around the comment."""
+        if self.begin is not None:
+            return 0, self.begin(world)
+        if not self.on_diff:
+            number = world.comment(self.asks, self.says)
+            return number, str(number)
+        seed = world.hub.seed
+        number = seed.comment_on_line(world.name, world.issue, self.asks, "NOTES.md", 1, self.says)
+        said = [one for one in world.thread()["review_comments"] if one["id"] == number]
+        record = world.hub.hub.repository(world.name)
+        assert record is not None
+        return 0, f"v{record.id}-{said[0]['pull_request_review_id']}"
 
 
 def _limit_once(world: World) -> None:
@@ -99,6 +119,15 @@ REVIEW: Final[tuple[Turn, ...]] = (
     submit("no_change_needed", summary="I read `add` and `mean`."),
 )
 
+
+def _red_pull_of_adas(world: World) -> None:
+    _on_a_pull_of_ada(world)
+    branch = world.thread()["pull"]["head"]["ref"]
+    world.hub.seed.add_workflow_run(world.name, branch, {"test": ("failure", "AssertionError: -1 != 3\n")})
+
+
+POINT: Final = submit(points=["1 done: it adds now"])
+
 STORIES: Final = (
     Story("change", GOOD, Outcome.PROVEN, pulls=1),
     Story("sent back", (FIX, submit(), TEST, submit()), Outcome.PROVEN, pulls=1),
@@ -115,6 +144,24 @@ STORIES: Final = (
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),
+    Story("maintenance", GOOD, Outcome.PROVEN, pulls=1, comments=0, begin=begin_turn),
+    Story(
+        "red CI",
+        GOOD,
+        Outcome.PROVEN,
+        says="@agent fix the CI failures",
+        commits=1,
+        arrange=_red_pull_of_adas,
+    ),
+    Story(
+        "a comment on the diff",
+        (*GOOD[:-1], POINT),
+        Outcome.PROVEN,
+        says="@agent add, do not subtract",
+        commits=1,
+        on_diff=True,
+        arrange=_on_a_pull_of_ada,
+    ),
     Story(
         "review",
         REVIEW,

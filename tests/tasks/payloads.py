@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from bot.domain.boxes import BEGIN, END, Box, render_box
+
 
 def comment_payload(
     comment: int = 11, issue: int = 3, text: str = "@agent fix this", **issue_parts: Any
@@ -51,12 +53,55 @@ def requested_payload(login: str = "octo-agent") -> bytes:
     return json.dumps({**body, "requested_reviewer": reviewer}).encode()
 
 
+def ticked_payload(box: Box, issue: int = 9, schedule: str = "sums") -> bytes:
+    """Ada ticks a box of a dashboard."""
+    before, after = (f"{BEGIN}\n{render_box(box, schedule, on=on)}\n{END}" for on in (False, True))
+    body = json.loads(comment_payload(issue=issue))
+    body["issue"]["body"] = after
+    return json.dumps({**body, "action": "edited", "changes": {"body": {"from": before}}}).encode()
+
+
 def button_payload(button: str, task: str, repository: int = 10) -> bytes:
     body = json.loads(comment_payload())
     body["repository"]["id"] = repository
     check = {"id": 77, "external_id": task, "head_sha": "a" * 40}
     pressed = {"action": "requested_action", "check_run": check, "requested_action": {"identifier": button}}
     return json.dumps({**body, **pressed}).encode()
+
+
+def review_payload(body: str = "", review: int = 55, pull: int = 5, person: int = 7) -> bytes:
+    said = _reviewed(pull, person)
+    at = "2026-03-02T00:00:00Z"
+    submitted = {"id": review, "user": said["sender"], "body": body, "state": "commented", "submitted_at": at}
+    return json.dumps({**said, "action": "submitted", "review": submitted}).encode()
+
+
+def review_comment_payload(
+    comment: int, body: str = "Rename it.", review: int = 55, pull: int = 5, person: int = 7
+) -> bytes:
+    said = _reviewed(pull, person)
+    at = "2026-03-02T00:00:00Z"
+    made = {"id": comment, "user": said["sender"], "body": body, "created_at": at, "updated_at": at}
+    made["pull_request_review_id"] = review
+    return json.dumps({**said, "action": "created", "comment": made}).encode()
+
+
+def _reviewed(pull: int, person: int) -> dict[str, Any]:
+    body = json.loads(comment_payload())
+    del body["issue"], body["comment"]
+    body["sender"]["id"] = person
+    ends = {"head": {"ref": "x", "sha": "a" * 40}, "base": {"ref": "main", "sha": "b" * 40}}
+    body["pull_request"] = {"number": pull, "title": "It adds", "body": "", "state": "open", **ends}
+    return dict(body)
+
+
+def suite_payload(conclusion: str = "failure", repository: int = 10) -> bytes:
+    body = json.loads(comment_payload())
+    del body["issue"], body["comment"]
+    body["repository"]["id"] = repository
+    body["sender"] = {"id": 9, "login": "github-actions[bot]", "type": "Bot"}
+    suite = {"head_sha": "a" * 40, "conclusion": conclusion, "updated_at": "2026-03-02T00:00:00Z"}
+    return json.dumps({**body, "action": "completed", "check_suite": suite}).encode()
 
 
 def pull_payload(action: str, *, draft: bool = False, head: str = "a" * 40) -> bytes:

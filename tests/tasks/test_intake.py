@@ -8,20 +8,26 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.boxes import Box
 from bot.domain.commands import CommandWord
 from bot.domain.effective import OperatorSays
-from bot.domain.ids import DeliveryId, InstallationId, TaskId
+from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.repo_sections import ScheduleConfig
+from bot.domain.schedules import Pause
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.domain.triggers import RefusedRequest
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
 from bot.store.events import Events
+from bot.store.schedules import Place, Schedules, StoredSchedule
 from bot.store.tasks import STEERING, AdmissionLimits, Taken, Tasks
 from bot.tasks.control import ControlParts, Controls
 from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake
+from bot.tasks.schedules import make_request
+from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import Bookkeeping
 from tests.tasks.payloads import (
     assigned_payload,
@@ -32,6 +38,7 @@ from tests.tasks.payloads import (
     pull_payload,
     removed_payload,
     requested_payload,
+    ticked_payload,
 )
 from tests.tasks.quiet_engine import QuietEngine
 
@@ -121,7 +128,7 @@ class Room:
         )
         parts = ControlParts(
             deliveries, Tasks(self.database), self.engine, books.open_execution, self.teller, "agent", self.executor,
-            now, OperatorSays(models=("m",)),
+            now, OperatorSays(models=("m",)), Ticks(Schedules(self.database), now),
         )  # fmt: skip
         self.controls = Controls(parts)
         return Intake(deliveries, doorman, self.teller, self.controls, "agent", self.executor, now)
@@ -887,3 +894,74 @@ async def test_the_button_below_a_review_asks_for_its_findings_to_be_mended(room
     assert asked is not None
     assert (asked.kind, asked.word, asked.issue) == (TaskKind.FOLLOW_UP, CommandWord.FIX, 3)
     assert "`app.py`, lines 6-6 (P1): Divides by zero. Always." in asked.instruction
+
+
+# -- boxes of the dashboard ----------------------------------------------------------------------------------
+
+
+@dataclass
+class Schedule:
+    """One schedule, whose dashboard is issue 9, and a turn of it that works."""
+
+    store: Schedules
+
+    @property
+    def now(self) -> StoredSchedule:
+        found = self.store.find(RepositoryId(10), "sums")
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def schedule(room: Room) -> Schedule:
+    store = Schedules(room.database)
+    place = Place(InstallationId(100), RepositoryRef(RepositoryId(10), "octo/app", "main"))
+    store.keep(place, {"sums": (ScheduleConfig(when="daily", zone="UTC", prompt="Look."), STARTED - 1.0)})
+    store.note_written(store.places()[0], 9)
+    return Schedule(store)
+
+
+def _begin(room: Room, schedule: Schedule) -> TaskId:
+    request = make_request(schedule.now, 1, room.time)
+    assert schedule.store.begin(schedule.now, request, room.time + 900.0, room.time)
+    Tasks(room.database).admit(AdmissionLimits(9, 9, 9), room.time)
+    return request.task_id
+
+
+async def test_pausing_ends_the_turn_that_works_and_people_see_why(room: Room, schedule: Schedule) -> None:
+    task = _begin(room, schedule)
+    room.store("d1", ticked_payload(Box.PAUSE), "issues")
+    intake = room.intake(Permission.WRITE)
+    assert await intake.decide_waiting() == 1
+    await room.controls.settle()
+    assert schedule.now.pause == Pause.PERSON
+    assert room.ended == [(task, Outcome.STOPPED)]
+    assert room.handled("d1") == Handled(Verdict.CONTROL, Outcome.STOPPED, task)
+
+
+async def test_two_ticks_before_a_turn_begins_are_one(room: Room, schedule: Schedule) -> None:
+    for name in ("d1", "d2"):
+        room.store(name, ticked_payload(Box.RUN), "issues")
+    assert await room.intake(Permission.WRITE).decide_waiting() == 2
+    assert room.handled("d1") == room.handled("d2") == Handled(Verdict.CONTROL, "tick")
+    assert schedule.now.wanted_by == "ada"
+
+
+@pytest.mark.parametrize("permission", [Permission.READ, Permission.TRIAGE, Permission.UNKNOWN])
+async def test_a_tick_without_access_does_nothing_and_the_box_is_put_back(
+    room: Room, schedule: Schedule, permission: Permission
+) -> None:
+    assert schedule.store.unwritten(9) == ()
+    room.store("d1", ticked_payload(Box.RUN), "issues")
+    assert await room.intake(permission).decide_waiting() == 0
+    assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.TICK_WITHOUT_ACCESS)
+    assert schedule.now.wanted_by == ""
+    assert len(schedule.store.unwritten(9)) == 1
+    assert room.teller.told == []
+
+
+async def test_a_tick_in_any_other_issue_asks_nobody(room: Room, schedule: Schedule) -> None:
+    room.store("d1", ticked_payload(Box.RUN, issue=8), "issues")
+    assert await room.intake(GitHubFault("not to be asked")).decide_waiting() == 0
+    assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.NO_DASHBOARD)
+    assert schedule.now.wanted_by == ""

@@ -6,11 +6,14 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from prometheus_client import generate_latest
 
-from bot.domain.ids import DeliveryId
+from bot.domain.ids import DeliveryId, InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome
-from bot.domain.tasks import Phase
+from bot.domain.repo_sections import ScheduleConfig
+from bot.domain.schedules import Pause, ScheduleResult
+from bot.domain.tasks import Phase, RepositoryRef
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.schedules import Place, RunEnd, Schedules
 from bot.store.tasks import AdmissionLimits, Tasks
 from bot.store.workers import Workers
 from bot.tasks.measured import ModelEnd
@@ -48,6 +51,23 @@ def test_the_tables_are_told_as_they_are_when_somebody_asks(busy: Database) -> N
         "pullwright_oldest_undecided_seconds 30.0",
         "pullwright_delivery_lag_seconds 2.0",
         "pullwright_workers 1.0",
+    ):
+        assert line in told.splitlines()
+
+
+def test_schedules_are_told_by_why_they_rest_and_their_turns_by_result(database: Database) -> None:
+    store, spec = Schedules(database), ScheduleConfig(when="daily", zone="UTC", prompt="Look.")
+    place = Place(InstallationId(1), RepositoryRef(RepositoryId(2), "octo/app", "main"))
+    store.keep(place, {"a": (spec, 1.0), "b": (spec, 1.0), "c": (spec, NOW * 2)})
+    store.pause(RepositoryId(2), "b", Pause.FAILURES)
+    (due,) = store.due(NOW)
+    store.pass_over(due, RunEnd(ScheduleResult.LIMIT_DAY), (1, NOW * 2), NOW)
+    told = generate_latest(WorkerMetrics(database, lambda: NOW).registry).decode()
+    for line in (
+        'pullwright_schedules{pause="awake"} 2.0',
+        'pullwright_schedules{pause="failures"} 1.0',
+        'pullwright_schedule_turns{result="limit_day"} 1.0',
+        "pullwright_schedule_turns_open 0.0",
     ):
         assert line in told.splitlines()
 

@@ -38,6 +38,7 @@ class ToolContext:
     base_tree: TreeSha
     read_paths: frozenset[str] = frozenset()  # files that this run has read, for whole replacement
     findings: int = 0  # how many this review has kept
+    points: int = 0  # of a review that are to be answered
     settleable: frozenset[int] = frozenset()  # numbers of earlier findings
     asked: int = 0  # how often people were asked already
     label: str = "output"

@@ -12,7 +12,7 @@ from bot.agent.tools.report_finding import REPORT_FINDING
 from bot.agent.tools.run_tests import RUN_TESTS
 from bot.agent.tools.settle_finding import SETTLE_FINDING
 from bot.agent.tools.shell import SHELL
-from bot.agent.tools.submit import SUBMIT
+from bot.agent.tools.submit import SUBMIT, SUBMIT_FOLLOW_UP
 from bot.agent.tools.update_plan import UPDATE_PLAN
 from bot.llm.features import EditStyle
 
@@ -35,8 +35,10 @@ ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING, SETTLE_
 def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
     """One editing style, never both; reviews and answers have none."""
     match mode:
-        case Mode.CHANGE | Mode.FOLLOW_UP:
+        case Mode.CHANGE:
             return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
+        case Mode.FOLLOW_UP:
+            return _answering_points(PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS)
         case Mode.MAINTENANCE:
             tools = PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
             return tuple(tool for tool in tools if tool is not ASK_PERSON)
@@ -46,3 +48,12 @@ def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
             return ANSWER_TOOLS
         case _:
             assert_never(mode)
+
+
+def known_tools(mode: Mode) -> tuple[Tool, ...]:
+    """Whatever a run of this mode may have been given, by any version of ours."""
+    return _answering_points(ALL_TOOLS) if mode is Mode.FOLLOW_UP else ALL_TOOLS
+
+
+def _answering_points(tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    return tuple(SUBMIT_FOLLOW_UP if tool is SUBMIT else tool for tool in tools)

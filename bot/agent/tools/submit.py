@@ -1,5 +1,6 @@
 """`submit`: the only way to finish. The static gate answers at once; a clean submission ends the run."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from pydantic import Field
 from bot.agent.contract import Submission, SubmitOutcome
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.domain import limits
+from bot.domain.follow_up import refuse_points
 from bot.domain.ids import TreeSha
 from bot.errors import ForModel
 
@@ -27,6 +29,16 @@ class SubmitArguments(Arguments):
     ]
 
 
+class FollowUpArguments(SubmitArguments):
+    points: Annotated[
+        list[str],
+        Field(
+            default_factory=list,
+            description="Each point of the review: `1 done: how`, `2 wont: why not`, `3 question: what`.",
+        ),
+    ]
+
+
 async def _run(arguments: SubmitArguments, context: ToolContext) -> ToolResult:
     submission = Submission(
         outcome=arguments.outcome,
@@ -36,14 +48,20 @@ async def _run(arguments: SubmitArguments, context: ToolContext) -> ToolResult:
         regression_tests=tuple(arguments.regression_tests),
         risks=arguments.risks,
         questions=tuple(arguments.questions),
+        points=tuple(arguments.points) if isinstance(arguments, FollowUpArguments) else (),
     )
     tree = await context.snapshots.take()
     if reason := refuse_submission(submission, tree, context.base_tree):
         raise ForModel(f"Not submitted. {reason}")
+    if submission.outcome in _ANSWERS_POINTS and (fault := refuse_points(submission.points, context.points)):
+        raise ForModel(f"Not submitted. {fault}")
     if submission.outcome is SubmitOutcome.FIXED and (faults := await context.gate.check(submission, tree)):
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise ForModel(f"Not submitted. Mend this, then submit again:\n{listed}")
     return ToolResult("Submitted.", submission=submission, tree=tree)
+
+
+_ANSWERS_POINTS = (SubmitOutcome.FIXED, SubmitOutcome.NO_CHANGE_NEEDED)
 
 
 def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha) -> str | None:
@@ -67,3 +85,5 @@ SUBMIT = Tool(
     run=_run,
     aliases={"tests": "regression_tests", "rootCause": "root_cause", "description": "summary"},
 )
+SUBMIT_FOLLOW_UP = replace(SUBMIT, arguments=FollowUpArguments)
+"""With an answer to each point of a review."""

@@ -43,9 +43,15 @@ async def begin_tracking(desk: Desk) -> None:
 
 
 async def react(desk: Desk) -> None:
-    """A comment that was deleted meanwhile is no reason to stop."""
+    """A comment that was deleted meanwhile is no reason to stop. GitHub knows no reaction to a review's own text."""
+    request, github = desk.request, desk.github
+    if request.review and not request.comment_id:
+        return
     try:
-        await desk.call(desk.github.threads.create_reaction, desk.request.issue, desk.request.comment_id)
+        if request.thread:
+            await desk.call(github.review_comments.create_reaction, request.comment_id)
+        else:
+            await desk.call(github.threads.create_reaction, request.issue, request.comment_id)
     except GitHubFault as fault:
         if fault.status not in _GONE:
             raise

@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 from bot.agent.contract import Clock
 from bot.domain.allowance import Cost
 from bot.domain.budget import Budget, Spent, decide_budget, limit_budget, lower_budget
+from bot.domain.ci import Waits
 from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
+from bot.forge.ci import CiReader
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.llm.features import features_for
@@ -57,6 +59,7 @@ class ChangeSettings:
     budget: Budget = field(default_factory=Budget)
     second_look: bool = False
     secrets: tuple[str, ...] = ()  # literal values that no text may hold
+    waits: Waits = field(default_factory=Waits)  # for checks to be over
     host: str = ""  # names the data directory
 
 
@@ -163,12 +166,23 @@ class Desk:
             raise Bug("there is no review to learn about")
         await self.learn(review=replace(self.facts.review, **changes))
 
+    async def learn_follow(self, **changes: Any) -> None:
+        """As `learn`, about the follow-up."""
+        await self.learn(follow=replace(self.follow, **changes))
+
     @property
     def follow(self) -> FollowFacts:
         """What a follow-up knows, once ACCEPT is over."""
         if self.facts.follow is None:
             raise Bug("the phase before left no pull request to go on with")
         return self.facts.follow
+
+    def open_ci(self) -> CiReader:
+        """What CI says of this repository's commits. Close it."""
+        request = self.request
+        return self.services.forge.ci(
+            request.installation, request.repository.full_name, request.repository.id
+        )
 
     @property
     def turn(self) -> tuple[MaintenanceRef, TurnFacts]:

@@ -28,6 +28,7 @@ class SubmissionFacts:
     regression_tests: tuple[str, ...] = ()
     risks: str = ""
     questions: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,23 @@ class FollowFacts:
     rules_tree: TreeSha = TreeSha("")
     origin: TaskId = TaskId("")  # the task that opened the pull request; empty: it is a person's
     fork: bool = False
+    points: tuple[
+        tuple[int, int], ...
+    ] = ()  # of a review: the comment, and the one that its thread begins with
+
+
+@dataclass(frozen=True)
+class CheckFacts:
+    """What a follow-up about red checks knows of them. `began`: when they were first looked at (seconds since the
+    epoch). `step` empty: they are not over yet. Names are those of the checks."""
+
+    began: float
+    step: str = ""
+    red: tuple[str, ...] = ()  # because of the pull request, as far as it can be told
+    on_base: tuple[str, ...] = ()
+    passed_again: tuple[str, ...] = ()  # red before on this very commit, and not now
+    unfinished: tuple[str, ...] = ()
+    repairs: int = 0  # in a row before this one
 
 
 @dataclass(frozen=True)
@@ -184,6 +202,7 @@ class ChangeFacts:
     review: ReviewFacts | None = None  # of a review only
     follow: FollowFacts | None = None  # of a follow-up only
     others: tuple[tuple[int, str], ...] = ()  # open pull requests for the same issue: (number, author)
+    checks: CheckFacts | None = None  # of a follow-up about red checks only
     turn: TurnFacts | None = None  # of a schedule's turn only
     outcome: str = ""  # set by the phase that decides the end; REPORT tells it
     detail: str = ""
@@ -244,6 +263,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "rules": _parse_rules,
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
+        "checks": lambda value: CheckFacts(**_tuples(value)) if value else None,
         "turn": lambda value: TurnFacts(**value) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
@@ -260,7 +280,8 @@ def _tuples(body: JsonObject) -> JsonObject:
 
 
 def _parse_follow(body: JsonObject) -> FollowFacts:
-    return FollowFacts(**{**body, "way": Way(body["way"])})
+    points = tuple((int(comment), int(thread)) for comment, thread in body.get("points", ()))
+    return FollowFacts(**{**body, "way": Way(body["way"]), "points": points})
 
 
 def _parse_rules(body: JsonObject) -> HouseRules:

@@ -56,7 +56,7 @@ async def publish(desk: Desk) -> None:
     if not desk.facts.commit:
         await desk.learn(commit=await write_commit(desk, evidence, submission))
     if not desk.facts.branch:
-        await desk.learn(branch=await _push(desk, submission))
+        await desk.learn(branch=await push_new_branch(desk, submission))
     record = await keep_record(desk, evidence)
     pull = await _open_pull(desk, evidence, submission, around)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
@@ -101,8 +101,8 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
     )
 
 
-async def _push(desk: Desk, submission: SubmissionFacts) -> str:
-    """The branch that now holds our commit."""
+async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:
+    """A branch of our own that now holds our commit. Raises BranchTaken, RepositoryFault."""
     first = render_branch(desk.request.issue, submission.title)
     for branch in (first, render_second_branch(first, desk.taken.id)):
         holder = await desk.call(desk.github.refs.find_branch, branch)

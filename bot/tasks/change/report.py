@@ -12,8 +12,8 @@ from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_spent, render_tracking
 
 
-async def report(desk: Desk) -> None:
-    """The last state of the tracking comment."""
+async def report(desk: Desk, about: str = "") -> None:
+    """The last state of the tracking comment. `about`: what it was about beside its issue."""
     if not desk.facts.comment:
         await learn_tracking_comment(desk)
     facts, submission = desk.facts, desk.facts.submission
@@ -30,6 +30,7 @@ async def report(desk: Desk) -> None:
         patch=redact(await patch_so_far(desk), secrets),
         spent=render_spent(total_spent(facts)) if facts.spent.turns else "",
         marker=tracking_marker(desk.taken.id),
+        about=about,
     )
     await edit_tracking(desk, render_ending(ending))
 

@@ -220,4 +220,5 @@ def keep_submission(submission: Submission) -> SubmissionFacts:
         submission.regression_tests,
         submission.risks,
         submission.questions,
+        submission.points,
     )

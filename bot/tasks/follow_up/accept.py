@@ -8,26 +8,52 @@ Races, and how each is closed:
 from bot.domain.follow_up import decide_way
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
+from bot.domain.tasks import TaskRequest, WayIn
 from bot.forge.pulls import PullState
 from bot.tasks.change.accept import begin_tracking, react
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import FollowFacts
+from bot.tasks.follow_up.points import learn_points
 from bot.tasks.follow_up.so_far import find_origin
 
 
 async def accept(desk: Desk) -> bool:
     """False: it is over already, by the outcome that the facts name. Idempotent."""
-    if not desk.request.is_event:
-        await react(desk)
-    await begin_tracking(desk)
-    if desk.facts.follow is not None:
+    if desk.facts.checks is not None:  # it was accepted, and rests until checks are over
         return True
+    if not is_quiet(desk.request):
+        await react(desk)
+        await begin_tracking(desk)
+    if desk.facts.follow is not None:
+        return await _take_review(desk)
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     ended = decide_end(pull, desk.request.head)
     if ended is not None:
         await desk.learn(outcome=ended[0].value, detail=ended[1])
         return False
-    await _pin(desk, pull)
+    await pin(desk, pull)
+    return await _take_review(desk)
+
+
+_QUIET = (WayIn.CHECKS, WayIn.REVIEWED)
+
+
+def is_quiet(request: TaskRequest) -> bool:
+    """Whether nobody has called the agent: people are told of the task once it is known that there is work. (Who says
+    `retry` of such a task has called.)"""
+    return request.way in _QUIET and not (request.comment_id and not request.thread)
+
+
+async def _take_review(desk: Desk) -> bool:
+    """The points of the review that asked, if one did."""
+    if desk.request.review and not await learn_points(desk):
+        await desk.learn(
+            outcome=Outcome.NO_CHANGE_NEEDED.value, detail="Nothing in the review asks for a change."
+        )
+        return False
+    if is_quiet(desk.request) and desk.request.review:
+        await react(desk)
+        await begin_tracking(desk)
     return True
 
 
@@ -45,7 +71,8 @@ def decide_end(pull: PullState, named: str) -> tuple[Outcome, str] | None:
     return None
 
 
-async def _pin(desk: Desk, pull: PullState) -> None:
+async def pin(desk: Desk, pull: PullState) -> None:
+    """This head is what the task is about from here on."""
     refs, request = desk.github.refs, desk.request
     trunk = await desk.call(refs.fetch_merge_base, pull.base_sha, pull.head_sha)
     rules = await desk.call(refs.fetch_head, pull.base_branch)  # GitHub's base may be older

@@ -1,5 +1,5 @@
 """Publish: one commit on top of the pinned head, pushed to the pull request's own branch; its text is brought up
-to date.
+to date. On a person's branch that its owner did not ask for: a pull request of our own into it.
 
 Races, and how each is closed:
 - The head has moved since it was pinned: nothing is pushed and the end is STALE, with the patch shown. The push is
@@ -8,23 +8,30 @@ Races, and how each is closed:
 - The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
 """
 
-from bot.domain.evidence import Evidence
+from dataclasses import replace
+
+from bot.domain.evidence import Evidence, Tier
 from bot.domain.follow_up import Way
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, GitHubFault, RepositoryFault
+from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.facts import total_spent
+from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.tasks.change.publish import (
     OUTCOME_OF_TIER,
     check_access,
+    ensure_pull,
     keep_record,
+    learn_published,
+    pull_text,
     push_branch,
+    push_new_branch,
     report_check,
     write_commit,
 )
 from bot.tasks.follow_up.so_far import list_pushes, load_so_far
 from bot.texts.markers import pull_marker, replace_section
-from bot.texts.pull_request import PullText, Push, render_pull_body
+from bot.texts.pull_request import PullText, Push, render_pull_body, render_pull_title
 from bot.texts.redact import redact
 from bot.texts.tracking import render_spent
 
@@ -34,7 +41,10 @@ async def publish(desk: Desk) -> None:
     evidence, submission = desk.facts.evidence, desk.facts.submission
     if evidence is None or submission is None:
         raise Bug("nothing to publish: the phase before left no evidence")
-    if desk.follow.way is not Way.PUSH:
+    if desk.follow.way is Way.STACK:
+        await _stack(desk, evidence, submission)
+        return
+    if desk.follow.way is Way.SHOW:
         await keep_record(desk, evidence)
         await desk.learn(outcome=OUTCOME_OF_TIER[evidence.tier].value)
         return
@@ -48,6 +58,28 @@ async def publish(desk: Desk) -> None:
     await desk.learn(outcome=OUTCOME_OF_TIER[evidence.tier].value)
     if desk.follow.origin:
         await _refresh(desk, evidence)
+    await report_check(desk, evidence, record)
+
+
+async def _stack(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> None:
+    """A branch of our own on top of the head, and a pull request of our own into the person's branch."""
+    await check_access(desk)
+    if not desk.facts.commit:
+        await desk.learn(commit=await write_commit(desk, evidence, submission))
+    if not desk.facts.branch:
+        await desk.learn(branch=await push_new_branch(desk, submission))
+    record = await keep_record(desk, evidence)
+    onto = desk.follow.head_branch
+    text = replace(pull_text(desk, evidence, submission), onto=onto)
+    new = NewPull(
+        title=render_pull_title(submission.title, desk.request.issue),
+        body=render_pull_body(text),
+        head=desk.facts.branch,
+        base=onto,
+        draft=evidence.tier not in (Tier.A, Tier.B),
+    )
+    pull = await ensure_pull(desk, new)
+    await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
     await report_check(desk, evidence, record)
 
 
@@ -105,6 +137,7 @@ async def _refresh(desk: Desk, evidence: Evidence) -> None:
         advice=tuple(redact(point, secrets) for point in desk.facts.advice),
         pushes=(*list_pushes(so_far, opened.task), own),
         first_tier=opened.facts.evidence.tier.value,
+        schedule=opened.request.maintenance.schedule if opened.request.maintenance else "",
     )
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     body = replace_section(pull.body, render_pull_body(text), opened.task)
@@ -115,6 +148,9 @@ async def _refresh(desk: Desk, evidence: Evidence) -> None:
 
 async def learn_pushed(desk: Desk) -> None:
     """A push that was under way when the task was ended from outside: it is told as well."""
+    if desk.follow.way is Way.STACK:
+        await learn_published(desk)
+        return
     if desk.facts.commit and not desk.facts.branch:
         try:
             holder = await desk.call(desk.github.refs.find_branch, desk.follow.head_branch)

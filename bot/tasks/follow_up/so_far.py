@@ -6,6 +6,7 @@ Found in our own database; a marker in the pull request's text only says where t
 from dataclasses import dataclass
 
 from bot.agent.hidden_text import strip_hidden
+from bot.domain.follow_up import Way
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskKind, TaskRequest
 from bot.tasks.change.desk import Desk
@@ -49,7 +50,17 @@ async def load_so_far(desk: Desk) -> tuple[Earlier, ...]:
     finished = await desk.call(tasks.list_finished, desk.request.active_key)
     rows += [(view, asked) for view, asked in finished if asked.kind is TaskKind.FOLLOW_UP]
     found = (Earlier(view.id, asked, parse_facts(view.facts)) for view, asked in rows)
-    return tuple(one for one in found if one.facts.commit and one.facts.submission and one.facts.evidence)
+    return tuple(
+        one
+        for one in found
+        if one.facts.commit and one.facts.submission and one.facts.evidence and not _is_elsewhere(one, origin)
+    )
+
+
+def _is_elsewhere(one: Earlier, origin: TaskId) -> bool:
+    """Whether it is a commit on a branch of its own, beside this pull request."""
+    follow = one.facts.follow
+    return one.task != origin and follow is not None and follow.way is not Way.PUSH
 
 
 def render_so_far(earlier: tuple[Earlier, ...]) -> str:

@@ -6,6 +6,7 @@ Work, verification and questions are those of a change; what they stand on and w
 from dataclasses import dataclass
 from typing import assert_never
 
+from bot.domain.commands import CommandWord
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
@@ -14,9 +15,12 @@ from bot.tasks.change.carry import bring_here
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.phases import hear_late_words, noted_phase, save_work, verify_phase, work_phase
 from bot.tasks.follow_up.accept import accept
-from bot.tasks.follow_up.ground import describe, fetch_again, prepare
+from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, settle
+from bot.tasks.follow_up.fetch import fetch_again
+from bot.tasks.follow_up.ground import describe, prepare
 from bot.tasks.follow_up.publish import learn_pushed, publish
 from bot.tasks.follow_up.report import report
+from bot.tasks.follow_up.undo import undo
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 
 
@@ -39,7 +43,8 @@ class FollowUpSteps:
             await save_work(desk, outcome, detail, _bring)
             if task.phase is Phase.PUBLISH:
                 await learn_pushed(desk)
-            await report(desk)
+            if is_worth_a_word(desk):
+                await report(desk)
 
 
 async def _bring(desk: Desk) -> None:
@@ -51,7 +56,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         return heard
     match phase:
         case Phase.ACCEPT:
-            return Next(Phase.PREPARE if await accept(desk) else Phase.REPORT)
+            return await _accept(desk)
         case Phase.PREPARE:
             await prepare(desk)
             return Next(Phase.WORK)
@@ -62,10 +67,19 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         case Phase.VERIFY:
             return await verify_phase(desk)
         case Phase.PUBLISH:
-            await publish(desk)
+            await (undo if desk.request.word is CommandWord.UNDO else publish)(desk)
             return Next(Phase.REPORT)
         case Phase.REPORT:
-            await report(desk)
+            if is_worth_a_word(desk):
+                await report(desk)
             return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
         case _:
             assert_never(phase)
+
+
+async def _accept(desk: Desk) -> PhaseEnd:
+    if not await accept(desk):
+        return Next(Phase.REPORT)
+    if desk.request.word is CommandWord.UNDO:
+        return Next(Phase.PUBLISH)
+    return await settle(desk) if is_about_checks(desk.request) else Next(Phase.PREPARE)

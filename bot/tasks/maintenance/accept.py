@@ -4,6 +4,8 @@ The authority is the file on the default branch (law 6), read at the pinned comm
 due only said that it is time.
 """
 
+from datetime import datetime
+
 from bot.domain.outcomes import Outcome
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, RepoConfig, parse_repo_config
 from bot.domain.schedules import (
@@ -56,7 +58,11 @@ async def look(desk: Desk, schedule: str) -> Standing:
     head = await desk.call(desk.github.refs.find_branch, branch)
     pulls = await desk.call(desk.github.pulls.list_own, branch)
     others = await desk.call(desk.github.pulls.list_open_own, schedule_branch(""))
-    found = tuple(OwnPull(one.number, one.open, one.merged, one.head_sha) for one in pulls)
+    now = desk.services.clock.now()
+    found = tuple(
+        OwnPull(one.number, one.open, one.merged, one.head_sha, _days_since(one.created_at, now))
+        for one in pulls
+    )
     return Standing(head or "", found, len(others), desk.facts.base_commit)
 
 
@@ -64,3 +70,11 @@ async def end_early(desk: Desk, result: ScheduleResult, detail: str = "") -> Non
     """The turn is over before it began, or before anything was published."""
     await desk.learn_turn(result=result.value)
     await desk.learn(outcome=Outcome.NOT_RUN.value, detail=detail)
+
+
+def _days_since(text: str, now: float) -> float:
+    """0.0 when GitHub does not say."""
+    try:
+        return (now - datetime.fromisoformat(text).timestamp()) / 86_400
+    except ValueError:
+        return 0.0

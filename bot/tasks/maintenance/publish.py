@@ -39,6 +39,11 @@ async def publish(desk: Desk) -> None:
     evidence, submission = desk.facts.evidence, desk.facts.submission
     if evidence is None or submission is None:
         raise Bug("nothing to publish: the phase before left no evidence")
+    if desk.turn[0].preview:
+        await keep_record(desk, evidence)
+        await desk.learn_turn(result=ScheduleResult.PREVIEWED.value)
+        await desk.learn(outcome=OUTCOME_OF_TIER[evidence.tier].value)
+        return
     if not desk.facts.branch and (ended := await _find_objection(desk)) is not None:
         await end_early(desk, *ended)
         return
@@ -111,7 +116,7 @@ async def _update(desk: Desk, text: PullText, title: str) -> None:
     body = None
     if opened is not None:
         body = replace_section(pull.body, render_pull_body(replace(text, marker=pull_marker(opened))), opened)
-    named = title if pull.title == ref.title else None
+    named = title if pull.title == render_schedule_title(ref.title, ref.schedule) else None
     if body is not None or named is not None:
         await desk.call(_edit, desk, pull.number, named, body)
     await desk.learn(pull=pull.number, pull_url=pull.url)

@@ -1,7 +1,7 @@
 """The phases of a schedule's turn, joined: implements `workflow.Steps`.
 
-Work and verification are those of a change. Nobody is told in a comment: how it ended stands in the task's row, from
-which `tasks/schedules.py` writes the turn's result, and in the pull request.
+Work and verification are those of a change. How it ended stands in the pull request and in the task's row, from which
+`tasks/schedules.py` writes the turn's result; only a preview is shown in a comment.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from bot.tasks.change.publish import learn_published
 from bot.tasks.maintenance.accept import accept
 from bot.tasks.maintenance.ground import describe, prepare
 from bot.tasks.maintenance.publish import publish
+from bot.tasks.maintenance.report import report
 from bot.tasks.workflow import Finished, Next, PhaseEnd
 
 
@@ -60,6 +61,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
             await publish(desk)
             return Next(Phase.REPORT)
         case Phase.REPORT:
+            await report(desk)
             return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
         case _:
             assert_never(phase)

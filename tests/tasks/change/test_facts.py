@@ -12,6 +12,7 @@ from bot.tasks.change.facts import (
     FollowFacts,
     SetupFacts,
     SubmissionFacts,
+    TurnFacts,
     parse_facts,
     render_facts,
 )
@@ -45,6 +46,7 @@ def test_all_facts_come_back_from_json() -> None:
         follow=FollowFacts(
             Way.PUSH, "agent/1-x", "main", CommitSha("d" * 40), CommitSha("e" * 40), origin=TaskId("t-1")
         ),
+        turn=TurnFacts("debt", "Look.", draft=True, pull=4, over="f" * 40, result="updated"),
         outcome="proven",
     )  # fmt: skip
     assert parse_facts(json.loads(json.dumps(render_facts(facts)))) == facts

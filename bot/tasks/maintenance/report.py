@@ -1,0 +1,42 @@
+"""Report: what a preview would have proposed, as a comment on the dashboard. Every other end stands in the dashboard's
+own text, which is written from the turn's row."""
+
+from bot.domain.schedules import ScheduleResult
+from bot.tasks.change.desk import Desk
+from bot.tasks.change.facts import total_spent
+from bot.tasks.change.report import patch_so_far
+from bot.texts.dashboard import Preview, render_preview
+from bot.texts.markers import tracking_marker
+from bot.texts.redact import redact
+from bot.texts.tracking import render_spent
+
+
+async def report(desk: Desk) -> None:
+    """Nothing, but for a preview with something to show. Raises GitHubFault, RetryLater."""
+    ref, turn, evidence = desk.request.maintenance, desk.facts.turn, desk.facts.evidence
+    submission, secrets = desk.facts.submission, desk.services.settings.secrets
+    if ref is None or turn is None or turn.result != ScheduleResult.PREVIEWED:
+        return
+    if evidence is None or submission is None or ref.dashboard <= 0:
+        return
+    marker, threads = tracking_marker(desk.taken.id), desk.github.threads
+    preview = Preview(
+        schedule=ref.schedule,
+        title=redact(submission.title, secrets),
+        summary=redact(submission.summary, secrets),
+        evidence=evidence,
+        patch=redact(await patch_so_far(desk), secrets),
+        spent=render_spent(total_spent(desk.facts)),
+        marker=marker,
+    )
+
+    def find() -> dict[str, object] | None:
+        found = threads.find_tracking_comment(ref.dashboard, marker)
+        return {"id": found.id, "url": found.url} if found else None
+
+    def create() -> dict[str, object]:
+        made = threads.create_tracking_comment(ref.dashboard, render_preview(preview))
+        return {"id": made.id, "url": made.url}
+
+    ledger = desk.services.ledger
+    await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
