@@ -20,7 +20,7 @@ from bot.domain.auto_review import AutoReview
 from bot.domain.base_choice import find_base_line
 from bot.domain.boxes import Ticked, find_ticks
 from bot.domain.check_triggers import decide_status, decide_suite
-from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, Unknown, parse_command
+from bot.domain.commands import ANSWERS, CONTROLS, Command, CommandWord, parse_command
 from bot.domain.decisions import (
     Button,
     Closed,
@@ -34,9 +34,8 @@ from bot.domain.decisions import (
     Reply,
     Reviewed,
 )
-from bot.domain.flags import FlagFault
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
-from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.outcomes import Ignored
 from bot.domain.payloads import (
     CheckRunPayload,
     CheckSuitePayload,
@@ -51,6 +50,7 @@ from bot.domain.payloads import (
     StatusPayload,
 )
 from bot.domain.repo_config import Moment
+from bot.domain.request_refusals import as_refused, refuse, refuse_state
 from bot.domain.review_words import read_said
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 
@@ -343,7 +343,7 @@ def _decide_said(payload: ReviewPayload | ReviewCommentPayload, handle: str) -> 
     command = parse_command(said.text, handle)
     if command is not None:
         return _decide(asked, pull, command)
-    if not said.asks or _refuse_state(pull) is not None:
+    if not said.asks or refuse_state(pull) is not None:
         return IgnoredDelivery(Ignored.NO_MENTION)
     words = "" if said.comment else said.text.strip()
     return Reviewed(replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED, instruction=words))
@@ -395,7 +395,7 @@ def _decide(asked: TaskRequest, issue: IssuePart, command: Command) -> Decision:
         budget_usd=command.flags.budget_usd,
         attempts=command.flags.attempts,
     )
-    refused = _refuse(asked, issue, command)
+    refused = refuse(asked, issue, command)
     if refused is not None:
         return refused
     return Control(command.word, asked) if command.word in CONTROLS else asked
@@ -407,55 +407,6 @@ def _kind(word: CommandWord, *, is_pull: bool) -> TaskKind:
     if word is CommandWord.REVIEW:
         return TaskKind.REVIEW
     return TaskKind.FOLLOW_UP if is_pull else TaskKind.CHANGE
-
-
-def _refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedRequest | None:
-    """The first reason against it; words that we can't serve come before the state of the issue."""
-    plain = as_refused(asked, Refusal.UNAVAILABLE_COMMAND)
-    match command.fault:
-        case Unknown(word, near):
-            return replace(plain, refusal=Refusal.UNKNOWN_COMMAND, word=word, near=near)
-        case FlagFault(flag, near, wanted):
-            return replace(plain, refusal=Refusal.BAD_FLAG, word=flag, near=near, wanted=wanted)
-    if not command.available:
-        return replace(plain, word=command.word.value)
-    if command.word in CONTROLS:
-        begins = command.word in (CommandWord.RETRY, CommandWord.GO)
-        over = _refuse_state(issue) if begins else None
-        return replace(plain, refusal=over) if over else None
-    if command.flags.attempts > 1 and asked.kind is not TaskKind.CHANGE:
-        return replace(plain, word="--attempts")
-    if (refusal := _refuse_place(asked, issue)) is not None:
-        return replace(plain, refusal=refusal)
-    return None
-
-
-def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
-    if asked.is_pull and asked.kind is TaskKind.ANSWER:
-        return Refusal.ON_PULL_REQUEST
-    if not asked.is_pull and asked.word in (CommandWord.REVIEW, CommandWord.UNDO):
-        return Refusal.NOT_ON_ISSUE
-    return _refuse_state(issue)
-
-
-def _refuse_state(issue: IssuePart) -> Refusal | None:
-    if issue.locked:
-        return Refusal.LOCKED
-    return Refusal.ISSUE_CLOSED if issue.state == "closed" else None
-
-
-def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
-    """The answer to a request, where it was made."""
-    return RefusedRequest(
-        refusal,
-        request.installation,
-        request.repository,
-        request.issue,
-        request.comment_id,
-        request.requested_by,
-        way=request.way,
-        called=request.called,
-    )
 
 
 _DECIDE: Final[dict[str, Callable[[Mapping[str, Any], str], Decision]]] = {

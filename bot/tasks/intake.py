@@ -431,6 +431,11 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     return decide_trigger(delivery.event, payload, handle)
 
 
+def _is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
+    """Whether the repository's file does not want to be asked like that."""
+    return config is not None and not is_open(config.triggers, asked.way, asked.called)
+
+
 def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
     return decision.request if isinstance(decision, Control) else decision
 

@@ -113,8 +113,8 @@ class Stage:
         world.issue = world.hub.seed.open_issue(world.name, "eve", "Sums are wrong", "`add(1, 2)` gives -1.")
         paid = len(world.model.requests)
         told.arrange(world)
-        asked, name = told.ask(world)
-        task = TaskId(f"t-{name}")
+        asked = told.begin(world) if told.begin else world.comment(told.asks, told.says)
+        task = TaskId(f"t-{asked}")
         if told.outcome is None:
             self.wait("a refusal", lambda: self._all_decided() and self._holds(task))
         else:
@@ -150,8 +150,8 @@ class Stage:
         if told.commits:
             assert world.thread()["pull"]["commits"] == 1 + told.commits, "commits"
             assert len(world.thread()["check_runs"]) == 1, "check runs"
-            assert len(world.thread()["review_comments"]) == 2 * told.on_diff, "the request and its answer"
-        if told.outcome is not None and asked:
+            assert len(world.thread()["review_comments"]) == 2 * told.answers, "the request and its answer"
+        if told.outcome is not None and told.begin is None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         with world.database.read() as connection:
             states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()

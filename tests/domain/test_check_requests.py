@@ -47,6 +47,6 @@ def test_what_asks_for_more_or_else_is_none(text: str) -> None:
     )
 )
 def test_no_text_takes_long(words: list[str]) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     asks_for_repair("".join(words))
-    assert time.perf_counter() - begun < 1.0
+    assert time.process_time() - begun < 1.0

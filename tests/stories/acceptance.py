@@ -38,9 +38,7 @@ _ODD: Final = (
 PENDING: Final[dict[str, str]] = {
     "trigger then edit of review": "reviews as a way in",
     "trigger then edit of inline comment": "review comments as a way in",
-    "review with 8 inline comments => one job": "reviews as a way in",
     "fork PR must not push to base repo": "a fork's pull request in the local hub",
-    "check red on base ignored": "red CI as a way in",
     "schedules: daylight saving, downtime, two schedulers, zone, closed or edited by a human, limits": "schedules",
 }
 """Cases without a story, and what they wait for. One that has tests by now must not stand here."""
@@ -66,7 +64,9 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "same delivery twice": (f"{_FIRST}test_a_redelivery_changes_nothing", _DOOR),
     "same comment created+edited": (_WRITTEN_FIRST,),
-    "review with 8 inline comments => one job": (),
+    "review with 8 inline comments => one job": (
+        "tests/stories/test_review_points.py::test_a_review_with_inline_comments_is_one_job_and_each_point_is_answered",
+    ),
     "crash after accept, before publish => exactly one PR": (_KILLED, _MATRIX),
     "token of 40 and of 400 characters redacted everywhere": (_CUT_OUT,),
     "65,537-character summary": (_CUT_OUT,),
@@ -89,7 +89,9 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     "base branch moved during run": (
         f"{_BRANCHES}test_a_base_that_moves_during_the_run_is_said_in_the_pull_request",
     ),
-    "check red on base ignored": (),
+    "check red on base ignored": (
+        "tests/stories/test_red_ci.py::test_a_check_that_is_red_on_the_base_is_ignored",
+    ),
     "403 with and without retry-after": (_LIMITS,),
     "clock 90 s off": (f"{_BAD_DAYS}test_a_clock_that_is_off",),
     "installation suspended mid-run": (

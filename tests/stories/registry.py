@@ -31,9 +31,8 @@ class Story:
     """`outcome` None: refused, no task. `pulls` and `comments`: how many of the bot's there are in the end.
     `says`: the request. `reply`: what Ada answers when she is asked. `stop_at`: she says stop when the model has been
     asked so often (0: never). `reviews`, `resolved`: of the bot, on the pull request that `arrange` opened; and of its
-    threads there; `commits`: that it pushed to it. `on_diff`: the request is made on a line there. `arrange`: the
-    story's own trouble, for each telling. `begin`: what asks where no comment does; it gives the task's name without
-    `t-`."""
+    threads there; `commits`: that it pushed to it, `answers`: in people's threads. `arrange`: the story's own trouble,
+    for each telling. `begin`: what asks where no comment does; it gives the task's name without `t-`."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -47,24 +46,9 @@ class Story:
     reviews: int = 0
     resolved: int = 0
     commits: int = 0
-    on_diff: bool = False
+    answers: int = 0
     arrange: Callable[[World], None] = field(default=_nothing)
     begin: Callable[[World], str] | None = None
-
-    def ask(self, world: World) -> tuple[int, str]:
-        """The comment (0: it is none of the thread's) and what names the task: on the diff, the review that GitHub
-        makes around the comment."""
-        if self.begin is not None:
-            return 0, self.begin(world)
-        if not self.on_diff:
-            number = world.comment(self.asks, self.says)
-            return number, str(number)
-        seed = world.hub.seed
-        number = seed.comment_on_line(world.name, world.issue, self.asks, "NOTES.md", 1, self.says)
-        said = [one for one in world.thread()["review_comments"] if one["id"] == number]
-        record = world.hub.hub.repository(world.name)
-        assert record is not None
-        return 0, f"v{record.id}-{said[0]['pull_request_review_id']}"
 
 
 def _limit_once(world: World) -> None:
@@ -126,6 +110,16 @@ def _red_pull_of_adas(world: World) -> None:
     world.hub.seed.add_workflow_run(world.name, branch, {"test": ("failure", "AssertionError: -1 != 3\n")})
 
 
+def _comment_on_diff(world: World) -> str:
+    """The task has the name of the review that GitHub makes around the comment."""
+    says = "@agent add, do not subtract"
+    number = world.hub.seed.comment_on_line(world.name, world.issue, "ada", "NOTES.md", 1, says)
+    said = [one for one in world.thread()["review_comments"] if one["id"] == number]
+    record = world.hub.hub.repository(world.name)
+    assert record is not None
+    return f"v{record.id}-{said[0]['pull_request_review_id']}"
+
+
 POINT: Final = submit(points=["1 done: it adds now"])
 
 STORIES: Final = (
@@ -157,10 +151,10 @@ STORIES: Final = (
         "a comment on the diff",
         (*GOOD[:-1], POINT),
         Outcome.PROVEN,
-        says="@agent add, do not subtract",
         commits=1,
-        on_diff=True,
+        answers=1,
         arrange=_on_a_pull_of_ada,
+        begin=_comment_on_diff,
     ),
     Story(
         "review",

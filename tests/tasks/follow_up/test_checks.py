@@ -162,9 +162,11 @@ async def test_what_passed_on_the_same_commit_is_called_flaky(room: Room) -> Non
     assert await room.run(taken, Phase.REPORT) == Finished(Outcome.FLAKY)
     (comment,) = room.bot_comments()
     assert "passed on this very commit before, so I changed nothing" in comment
-    assert await settled(room, room.take(wish_of(room))) == Next(Phase.PREPARE), (
-        "a person may want it all the same"
-    )
+
+
+async def test_a_person_may_want_what_is_flaky_repaired_all_the_same(room: Room) -> None:
+    run_flaky(room)
+    assert await settled(room, room.take(wish_of(room))) == Next(Phase.PREPARE)
 
 
 async def test_what_passes_when_it_is_run_again_is_said_to_be_flaky_too(room: Room) -> None:
