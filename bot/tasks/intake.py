@@ -201,8 +201,7 @@ class Intake:
         ticks = self.controls.parts.ticks
         if ticks is None or not await self._call(ticks.is_ours, ticked):
             return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_DASHBOARD))
-        refusal = await self._check_access(delivery, ticked)
-        if refusal is not None:
+        if (refusal := await self._check_access(delivery, ticked)) is not None:
             await self._call(ticks.show_again, ticked)
             return await self._ignore(delivery, IgnoredDelivery(Ignored.TICK_WITHOUT_ACCESS, refusal.value))
         await self.controls.tick(delivery, ticked)
@@ -213,20 +212,20 @@ class Intake:
         config = await self._read_config(request)
         if _is_closed(config, request):
             ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
-        elif (refusal := await self._find_withdrawal(delivery, request, config)) is not None:
+        elif (refusal := await self._lapse(delivery, request, config)) is not None:
             ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
         else:
             handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
             return bool(handled.verdict is Verdict.TASK)
         return await self._ignore(delivery, ignored)
 
-    async def _find_withdrawal(
-        self, delivery: Delivery, request: TaskRequest, config: RepoConfig | None
+    async def _lapse(
+        self, delivery: Delivery, asked: TaskRequest, config: RepoConfig | None
     ) -> Refusal | None:
         """In whose name it is done: a person's, who has access now, or a schedule's, which the file still names."""
-        if request.maintenance is None:
-            return await self._check_access(delivery, request)
-        named = config is not None and request.maintenance.schedule in config.schedules.tasks
+        if asked.maintenance is None:
+            return await self._check_access(delivery, asked)
+        named = config is not None and asked.maintenance.schedule in config.schedules.tasks
         return None if named else Refusal.NO_WRITE_ACCESS
 
     async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
