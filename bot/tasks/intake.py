@@ -430,11 +430,6 @@ def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | Re
     return decision.request if isinstance(decision, Control) else decision
 
 
-def _is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
-    """Whether the repository's file does not want to be asked like that."""
-    return config is not None and not is_open(config.triggers, asked.way, asked.called)
-
-
 def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
     if isinstance(decision, TaskRequest):
         return decision.requested_by, decision.requested_by_id
