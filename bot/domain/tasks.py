@@ -88,7 +88,9 @@ class TaskRequest:
     base_line: str = ""  # the branch that the issue's text names, if its author's word counts
     milestone: str = ""  # the issue's, by its title
     thread: int = 0  # `comment_id` is a review comment, in the thread that begins with this one
-    maintenance: MaintenanceRef | None = None  # of a schedule's turn, which has no issue
+    maintenance: MaintenanceRef | None = (
+        None  # of a schedule's turn, which has no issue, and of repairs of its work
+    )
 
     @property
     def is_event(self) -> bool:
@@ -112,7 +114,7 @@ class TaskRequest:
     @property
     def active_key(self) -> str:
         """At most one unfinished task may hold this key: one task for each issue, pull request or schedule."""
-        if self.maintenance is not None:
+        if self.maintenance is not None and self.kind is TaskKind.MAINTENANCE:
             return render_schedule_key(self.repository.id, self.maintenance.schedule)
         return render_active_key(self.repository.id, self.issue)
 

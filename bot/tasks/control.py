@@ -393,6 +393,7 @@ def request_repair(failed: FailedCheck, asked: TaskRequest, facts: ChangeFacts) 
         is_pull=True,
         way=WayIn.CHECKS,
         head=failed.commit,
+        maintenance=asked.maintenance,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.domain import limits
+from bot.domain.tasks import TaskKind
 from bot.forge.forge import Forge, RepositoryForge
 from bot.store.effects import Effects, EffectState, HalfSent
 from bot.tasks.change.facts import ChangeFacts, parse_facts
@@ -47,8 +48,9 @@ class HalfSentDesk:
 
 
 def _find_tracking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
-    shown = half.request.maintenance  # a preview stands on the dashboard
-    issue = shown.dashboard if shown is not None else half.request.issue
+    issue, turn = half.request.issue, half.request.maintenance
+    if turn is not None and half.request.kind is TaskKind.MAINTENANCE:
+        issue = turn.dashboard  # where a preview stands
     found = github.threads.find_tracking_comment(issue, tracking_marker(half.task))
     return {"id": found.id, "url": found.url} if found else None
 

@@ -210,14 +210,24 @@ class Intake:
 
     async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
         """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
-        if _is_closed(await self._read_config(request), request):
+        config = await self._read_config(request)
+        if _is_closed(config, request):
             ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
-        elif (refusal := await self._check_access(delivery, request)) is not None:
+        elif (refusal := await self._find_withdrawal(delivery, request, config)) is not None:
             ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
         else:
             handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
             return bool(handled.verdict is Verdict.TASK)
         return await self._ignore(delivery, ignored)
+
+    async def _find_withdrawal(
+        self, delivery: Delivery, request: TaskRequest, config: RepoConfig | None
+    ) -> Refusal | None:
+        """In whose name it is done: a person's, who has access now, or a schedule's, which the file still names."""
+        if request.maintenance is None:
+            return await self._check_access(delivery, request)
+        named = config is not None and request.maintenance.schedule in config.schedules.tasks
+        return None if named else Refusal.NO_WRITE_ACCESS
 
     async def _take_review(self, delivery: Delivery, request: TaskRequest) -> bool:
         """What nobody was mentioned in: of our own pull requests only, and strangers are not answered at all."""

@@ -216,7 +216,7 @@ def make_request(
         issue_body="",
         comment_id=0,
         instruction="",
-        requested_by=due.wanted_by,
+        requested_by=due.wanted_by or f"the schedule {due.name}",
         requested_by_id=0,
         requested_at=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         kind=TaskKind.MAINTENANCE,

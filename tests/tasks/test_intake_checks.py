@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.domain.access import Permission
-from bot.domain.ids import TaskId
+from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Ignored, Outcome
+from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import TaskKind, TaskStatus, WayIn
 from bot.store.database import Database
 from bot.store.deliveries import Handled, Verdict
@@ -114,3 +116,22 @@ async def test_without_access_or_where_the_file_closes_it_nothing_begins(room: R
     await room.intake(Permission.WRITE).decide_waiting()
     assert room.handled("d2") == Handled(Verdict.IGNORED, Ignored.NOT_CONFIGURED)
     assert room.teller.told == [], "nobody asked"
+
+
+async def test_a_schedules_work_is_repaired_as_long_as_the_file_names_it(room: Room) -> None:
+    asked = replace(request(1), kind=TaskKind.MAINTENANCE, maintenance=MaintenanceRef("sums", 1))
+    with room.database.write() as connection:
+        insert_task(connection, asked, 1.0)
+    tasks = Tasks(room.database)
+    tasks.admit(WIDE, 1.0)
+    taken = tasks.take(TaskId("t-1"), "w")
+    tasks.save_facts(taken, render_facts(ChangeFacts(commit=CommitSha(HEAD), pull=5)))
+    tasks.finish(taken, Outcome.PROVEN, "", 2.0)
+    room.teller.config = "test: pytest"
+    room.store("d1", suite_payload(), "check_suite")
+    await room.intake(Permission.UNKNOWN).decide_waiting()
+    assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.ACCESS_WITHDRAWN)
+    room.teller.config = "schedules: {tasks: {sums: {when: daily, prompt: Look.}}}"
+    room.store("d2", suite_payload(), "check_suite")
+    assert await room.intake(Permission.UNKNOWN).decide_waiting() == 1
+    assert room.handled("d2") == Handled(Verdict.TASK, task=REPAIR)

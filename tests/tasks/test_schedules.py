@@ -1,9 +1,10 @@
 """The ticker, the dashboard and its boxes, against a real hub and a real database. No task runs: how one ended is
 written down here in its place."""
 
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from bot.domain import limits
 from bot.domain.allowance import Cost
 from bot.domain.boxes import Box, Tick, Ticked
+from bot.domain.decisions import FailedCheck
 from bot.domain.due import next_due, parse_when, parse_zone
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
@@ -25,8 +27,9 @@ from bot.store.database import Database
 from bot.store.received import Received
 from bot.store.schedules import NO_ISSUE, Place, Run, Schedules, StoredSchedule
 from bot.store.schema import dashboard, schedule
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import AdmissionLimits, Tasks, parse_request
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, TurnFacts, render_facts
+from bot.tasks.control import request_repair
 from bot.tasks.dashboard import Dashboards
 from bot.tasks.schedules import Ticker, describe_end, list_specs, make_request
 from bot.tasks.ticks import Ticks
@@ -279,6 +282,17 @@ def test_our_own_repair_of_red_ci_is_ours_and_one_on_top_of_a_persons_commit_is_
     asked = make_request(told.schedule(), 1, told.now(), repairs)
     assert asked.maintenance is not None
     assert asked.maintenance.pushed == ("c" * 40, "d" * 40, "e" * 40)
+
+
+def test_a_repair_of_red_ci_stands_on_the_schedules_authority_and_is_a_task_of_the_pull_request(
+    told: Room,
+) -> None:
+    asked = make_request(told.schedule(), 1, told.now())
+    failed = FailedCheck(told.installation, asked.repository, "c" * 40, "2026-03-01T00:00:00Z")
+    repair = request_repair(failed, asked, ChangeFacts(pull=4))
+    assert repair.maintenance == asked.maintenance
+    assert (repair.active_key, asked.active_key) == (f"{told.key}#4", f"{told.key}#schedule:sums")
+    assert parse_request(json.dumps(asdict(repair))) == repair
 
 
 def test_every_end_is_described() -> None:

@@ -20,6 +20,7 @@ from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
 from bot.domain.outcomes import Outcome, Refusal
+from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, parse_repo_config
 from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
@@ -64,8 +65,12 @@ async def publish(desk: Desk) -> None:
 
 
 async def check_access(desk: Desk) -> None:
-    """Who asked may still write here: asked of GitHub before anything is sent (law 6). Raises GitHubFault."""
+    """Who asked may still write here: asked of GitHub before anything is sent (law 6). What a schedule asked for, the
+    file on the default branch still has to name. Raises GitHubFault."""
     request = desk.request
+    if request.maintenance is not None:
+        await _check_schedule(desk, request.maintenance.schedule)
+        return
     permission = await desk.call(
         desk.github.threads.fetch_permission, request.requested_by, request.requested_by_id
     )
@@ -76,6 +81,18 @@ async def check_access(desk: Desk) -> None:
     if refusal is Refusal.PERMISSION_UNKNOWN:  # nothing is said about a person that GitHub did not say
         what = f"GitHub does not tell the App any more whether {request.requested_by} has write access here."
     raise GitHubFault(what, "Somebody with write access can ask again.", status=int(HTTPStatus.FORBIDDEN))
+
+
+async def _check_schedule(desk: Desk, schedule: str) -> None:
+    branch = desk.request.repository.default_branch
+    found = await desk.call(desk.github.refs.find_file, REPO_CONFIG_PATH, branch)
+    try:
+        named = parse_repo_config((found or b"").decode("utf-8", "replace")).schedules.tasks
+    except ConfigFault as fault:
+        raise GitHubFault(str(fault), fault.remedy, status=int(HTTPStatus.FORBIDDEN)) from fault
+    if schedule not in named:
+        what = f"`{REPO_CONFIG_PATH}` does not name the schedule `{schedule}` any more."
+        raise GitHubFault(what, "Somebody with write access can ask.", status=int(HTTPStatus.FORBIDDEN))
 
 
 async def learn_published(desk: Desk) -> None:
