@@ -64,9 +64,9 @@ def test_what_is_no_mention_and_who_is_no_person_starts_nothing(tmp_path: Path) 
         ada = Actor(hub.accounts["ada"])
         with hub.lock:
             act.edit_thread(hub, record, thread, ada, {"title": "@agent fix this"})
-        assert world.wait_until_decided().reason == Ignored.UNKNOWN_ACTION
+        assert world.wait_until_decided().verdict is Verdict.IGNORED
         world.hub.seed.edit_body(NAME, world.issue, "ada", "@agent fix this")
-        assert world.wait_until_decided().reason == Ignored.UNKNOWN_ACTION
+        assert world.wait_until_decided().verdict is Verdict.IGNORED
         assert world.bot_comments() == ["@agent fix this"], "the stranger's alone"
         world.hub.seed.order_fault(
             method="GET", path="/permission$", status=403, body={"message": "Forbidden"}
