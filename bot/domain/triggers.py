@@ -26,10 +26,8 @@ from bot.domain.decisions import (
     Closed,
     Control,
     Decision,
-    FailedCheck,
     IgnoredDelivery,
     Pressed,
-    RefusedRequest,
     Removed,
     Reply,
     Reviewed,
@@ -50,27 +48,9 @@ from bot.domain.payloads import (
     StatusPayload,
 )
 from bot.domain.repo_config import Moment
-from bot.domain.request_refusals import as_refused, refuse, refuse_state
+from bot.domain.request_refusals import refuse, refuse_state
 from bot.domain.review_words import read_said
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
-
-__all__ = [
-    "Button",
-    "Closed",
-    "Control",
-    "Decision",
-    "FailedCheck",
-    "IgnoredDelivery",
-    "Pressed",
-    "RefusedRequest",
-    "Removed",
-    "Reply",
-    "Reviewed",
-    "as_refused",
-    "decide_trigger",
-    "fix_label",
-    "review_label",
-]
 
 _MOMENTS: Final = {
     "opened": Moment.OPENED,

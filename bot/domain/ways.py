@@ -5,8 +5,10 @@ Words about a task that is there already (`stop`, `status`, `help`, `config`) ar
 
 from typing import assert_never
 
+from bot.domain.decisions import RefusedRequest
+from bot.domain.repo_config import RepoConfig
 from bot.domain.repo_sections import TriggersConfig
-from bot.domain.tasks import WayIn
+from bot.domain.tasks import TaskRequest, WayIn
 
 
 def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
@@ -35,6 +37,11 @@ def is_open(config: TriggersConfig, way: WayIn, called: str) -> bool:
 def _names(configured: tuple[str, ...], called: str) -> bool:
     """Logins and teams do not differ by case."""
     return bool(called) and called.casefold() in {one.casefold() for one in configured}
+
+
+def is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
+    """Whether the repository's file does not want to be asked like that. None: it has no say."""
+    return config is not None and not is_open(config.triggers, asked.way, asked.called)
 
 
 def is_silent(way: WayIn) -> bool:

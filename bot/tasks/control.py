@@ -28,12 +28,7 @@ from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.base_choice import list_wishes
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord, parse_command
-from bot.domain.effective import OperatorSays, list_effective
-from bot.domain.follow_up import Way
-from bot.domain.outcomes import Ignored, Outcome, Refusal
-from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
-from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
-from bot.domain.triggers import (
+from bot.domain.decisions import (
     Button,
     Closed,
     Control,
@@ -42,8 +37,13 @@ from bot.domain.triggers import (
     Pressed,
     RefusedRequest,
     Removed,
-    as_refused,
 )
+from bot.domain.effective import OperatorSays, list_effective
+from bot.domain.follow_up import Way
+from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
+from bot.domain.request_refusals import as_refused
+from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, EndedTask
 from bot.store.tasks import Tasks, TaskView

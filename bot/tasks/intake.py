@@ -25,12 +25,7 @@ from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord
-from bot.domain.explanations import Explanations
-from bot.domain.ids import DeliveryId, InstallationId
-from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.repo_config import RepoConfig
-from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
-from bot.domain.triggers import (
+from bot.domain.decisions import (
     Closed,
     Control,
     Decision,
@@ -41,10 +36,15 @@ from bot.domain.triggers import (
     Removed,
     Reply,
     Reviewed,
-    as_refused,
-    decide_trigger,
 )
-from bot.domain.ways import is_open, is_silent
+from bot.domain.explanations import Explanations
+from bot.domain.ids import DeliveryId, InstallationId
+from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.repo_config import RepoConfig
+from bot.domain.request_refusals import as_refused
+from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
+from bot.domain.triggers import decide_trigger
+from bot.domain.ways import is_closed, is_silent
 from bot.errors import ForPerson, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, Delivery, Said, Verdict
 from bot.tasks.control import Controls
@@ -210,7 +210,7 @@ class Intake:
     async def _accept_unasked(self, delivery: Delivery, request: TaskRequest) -> bool:
         """Nobody asked, so nobody is told if it is refused; in whose name it is done has to have access now."""
         config = await self._read_config(request)
-        if _is_closed(config, request):
+        if is_closed(config, request):
             ignored = IgnoredDelivery(Ignored.NOT_CONFIGURED)
         elif (refusal := await self._lapse(delivery, request, config)) is not None:
             ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
@@ -233,7 +233,7 @@ class Intake:
         if not await self.controls.is_own_pull(request):
             return await self._ignore(delivery, IgnoredDelivery(Ignored.NO_MENTION))
         config = await self._read_config(request)
-        if _is_closed(config, request):
+        if is_closed(config, request):
             return await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
         if (refusal := await self._check_access(delivery, request)) is not None:
             ignored = IgnoredDelivery(Ignored.REPLY_WITHOUT_ACCESS, refusal.value)
@@ -245,7 +245,7 @@ class Intake:
     ) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
         asked = _asked(decision)
-        closed = _is_closed(config, asked)
+        closed = is_closed(config, asked)
         if closed and is_silent(asked.way):
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
             return False
@@ -428,11 +428,6 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     if not isinstance(payload, dict):
         return IgnoredDelivery(Ignored.MALFORMED, "not an object")
     return decide_trigger(delivery.event, payload, handle)
-
-
-def _is_closed(config: RepoConfig | None, asked: TaskRequest | RefusedRequest) -> bool:
-    """Whether the repository's file does not want to be asked like that."""
-    return config is not None and not is_open(config.triggers, asked.way, asked.called)
 
 
 def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:

@@ -8,10 +8,10 @@ before it is written, whatever the number of requests. Blocking.
 from dataclasses import dataclass
 
 from bot.domain.access import Permission
+from bot.domain.decisions import RefusedRequest
 from bot.domain.ids import InstallationId
 from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.domain.tasks import RepositoryRef, TaskRequest
-from bot.domain.triggers import RefusedRequest
 from bot.forge.forge import Forge, RepositoryForge
 from bot.texts.markers import refusal_marker, reply_marker
 from bot.texts.refusals import render_refusal

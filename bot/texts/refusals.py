@@ -3,9 +3,9 @@
 from typing import Final
 
 from bot.domain.commands import AVAILABLE
+from bot.domain.decisions import RefusedRequest
 from bot.domain.flags import WANTED
 from bot.domain.outcomes import Refusal
-from bot.domain.triggers import RefusedRequest
 from bot.texts.sanitise import code, sanitise_line
 
 # Every refusal has one here or in `_reason`; tests see to it.

@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.access import Permission, decide_access
 from bot.domain.boxes import BEGIN, END, Box, Tick, Ticked, render_box
-from bot.domain.ids import InstallationId, RepositoryId, TaskId
-from bot.domain.outcomes import Ignored, Refusal
-from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
-from bot.domain.triggers import (
+from bot.domain.decisions import (
     Closed,
     Control,
     FailedCheck,
@@ -22,8 +19,11 @@ from bot.domain.triggers import (
     RefusedRequest,
     Removed,
     Reviewed,
-    decide_trigger,
 )
+from bot.domain.ids import InstallationId, RepositoryId, TaskId
+from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
+from bot.domain.triggers import decide_trigger
 from tests.tasks.payloads import removed_payload
 
 PERSON = {"id": 7, "login": "ada", "type": "User"}

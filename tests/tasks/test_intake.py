@@ -10,13 +10,13 @@ import pytest
 from bot.domain.access import Permission
 from bot.domain.boxes import Box
 from bot.domain.commands import CommandWord
+from bot.domain.decisions import RefusedRequest
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_sections import ScheduleConfig
 from bot.domain.schedules import Pause
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
-from bot.domain.triggers import RefusedRequest
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch

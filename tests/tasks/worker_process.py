@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.access import Permission
+from bot.domain.decisions import RefusedRequest
 from bot.domain.ids import InstallationId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, RepositoryRef, TaskRequest
-from bot.domain.triggers import RefusedRequest
 from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.migrations import migrate

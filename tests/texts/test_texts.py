@@ -8,6 +8,7 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain import limits
 from bot.domain.budget import Spent
 from bot.domain.commands import AVAILABLE
+from bot.domain.decisions import RefusedRequest
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.findings import Anchored, Arranged, Finding, Priority, Shown, Side, fingerprint
@@ -17,7 +18,6 @@ from bot.domain.repo_config import find_lines, parse_repo_config
 from bot.domain.review_memory import Standing
 from bot.domain.review_report import Report, Told
 from bot.domain.tasks import Phase, RepositoryRef, TaskStatus
-from bot.domain.triggers import RefusedRequest
 from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
 from bot.texts.commit_message import render_commit_message

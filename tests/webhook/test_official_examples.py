@@ -11,9 +11,11 @@ import structlog
 from starlette.testclient import TestClient
 
 from bot.domain.access import Permission
+from bot.domain.decisions import IgnoredDelivery, RefusedRequest
 from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored
-from bot.domain.triggers import IgnoredDelivery, RefusedRequest, TaskRequest, decide_trigger
+from bot.domain.tasks import TaskRequest
+from bot.domain.triggers import decide_trigger
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Inbox, Verdict
 from bot.store.tasks import Tasks

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, replace
 import structlog
 
 from bot.agent.contract import Deferred, Exhausted, Finished, SubmitOutcome
+from bot.domain.decisions import Button
 from bot.domain.findings import Arranged, Finding
 from bot.domain.outcomes import Outcome
 from bot.domain.review_report import Report
 from bot.domain.review_scope import Seen
 from bot.domain.tasks import Phase
-from bot.domain.triggers import Button
 from bot.errors import Bug, GitHubFault
 from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
