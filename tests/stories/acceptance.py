@@ -1,6 +1,6 @@
 """The acceptance cases of the field, each somebody's real bug, and the tests that cover them.
 
-`CASES` has every line of the two lists word for word (what native GitHub agents got wrong; what makes a bot reliable),
+`CASES` has every line of the two lists, some of them shortened (what native GitHub agents got wrong; what makes a bot reliable),
 each with the tests that would fail if we got it wrong too. `test_acceptance.py` sees to it that no line is without one,
 that each named test exists, and that one of them is a story wherever a story can be told.
 """
@@ -14,6 +14,9 @@ _BAD_DAYS: Final = "tests/stories/test_bad_days.py::"
 _REVIEW: Final = "tests/stories/test_review.py::"
 _COMMANDS: Final = "tests/stories/test_commands.py::"
 _WAYS: Final = "tests/stories/test_ways_in.py::"
+
+_TURNS: Final = "tests/stories/test_maintenance.py::"
+_DUE: Final = "tests/domain/test_due.py::"
 
 _TALKING: Final = f"{_FIRST}test_talking_about_the_agent_starts_nothing"
 _NOBODY: Final = f"{_ALL}test_what_is_no_mention_and_who_is_no_person_starts_nothing"
@@ -39,7 +42,6 @@ PENDING: Final[dict[str, str]] = {
     "trigger then edit of review": "reviews as a way in",
     "trigger then edit of inline comment": "review comments as a way in",
     "fork PR must not push to base repo": "a fork's pull request in the local hub",
-    "schedules: daylight saving, downtime, two schedulers, zone, closed or edited by a human, limits": "schedules",
 }
 """Cases without a story, and what they wait for. One that has tests by now must not stand here."""
 
@@ -166,7 +168,14 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     "injection corpus: no effect outside the job's own branch and comment": (
         "tests/hostile/injection/test_injection.py::test_a_model_that_obeys_reaches_nothing",
     ),
-    "schedules: daylight saving, downtime, two schedulers, zone, closed or edited by a human, limits": (),
+    "schedules: daylight saving, downtime, two schedulers, zone, closed or edited by a human, limits": (
+        f"{_TURNS}test_downtime_over_a_due_time_is_made_up_once",
+        f"{_TURNS}test_two_workers_begin_a_turn_once",
+        f"{_TURNS}test_a_schedule_previews_opens_updates_and_accepts_no_for_an_answer",
+        f"{_TURNS}test_a_persons_commit_makes_the_branch_theirs",
+        f"{_DUE}test_when_the_clock_goes_back_a_time_that_there_is_twice_comes_the_first_time_only",
+        "tests/domain/test_schedules.py::test_limits_hold_and_a_person_goes_before_the_repositorys_own",
+    ),
     "SIGTERM during a run: handed over within 20 s, money not spent twice": (
         f"{_ALL}test_a_worker_that_is_told_to_end_hands_over_within_seconds_and_nothing_is_paid_twice",
     ),
