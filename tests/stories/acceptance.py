@@ -1,8 +1,8 @@
 """The acceptance cases of the field, each somebody's real bug, and the tests that cover them.
 
-`CASES` has every line of the two lists, some of them shortened (what native GitHub agents got wrong; what makes a bot reliable),
-each with the tests that would fail if we got it wrong too. `test_acceptance.py` sees to it that no line is without one,
-that each named test exists, and that one of them is a story wherever a story can be told.
+`CASES` has every line of the two lists (what native GitHub agents got wrong; what makes a bot reliable), some of them
+shortened, each with the tests that would fail if we got it wrong too. `test_acceptance.py` sees to it that no line is
+without one, that each named test exists, and that one of them is a story wherever a story can be told.
 """
 
 from typing import Final
