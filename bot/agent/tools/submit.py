@@ -32,10 +32,7 @@ class SubmitArguments(Arguments):
 class FollowUpArguments(SubmitArguments):
     points: Annotated[
         list[str],
-        Field(
-            default_factory=list,
-            description="Each point of the review: `1 done: how`, `2 wont: why not`, `3 question: what`.",
-        ),
+        Field(default_factory=list),  # the prompt of a follow-up says how they look
     ]
 
 

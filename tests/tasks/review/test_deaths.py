@@ -159,7 +159,7 @@ async def test_it_dies_at_every_point_and_says_everything_once(ready: Ready) -> 
     while await ready.report(deaths + 1) > deaths:
         deaths += 1
         assert deaths < 60, "it never comes to an end"
-    assert deaths > 8, "the points are those of the whole phase"
+    assert deaths > 5, "each death lets the next one come further, so there are fewer than calls"
     _expect_one_of_everything(ready)
 
 
