@@ -140,7 +140,7 @@ def test_three_failures_pause_it_and_boxes_wake_pause_and_run_it(tmp_path: Path)
 
         tick(world, Box.PAUSE)
         assert wait_for_schedule(world).pause == Pause.PERSON
-        assert "somebody paused it" in dashboard_says(world, "- [x] <!-- pullwright:pause:sums -->")
+        assert "- [x] <!-- pullwright:pause:sums -->" in dashboard_says(world, "somebody paused it")
         assert len(runs(world)) == 4
 
 
