@@ -67,6 +67,9 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
     os.close(theirs)
     assert os.read(ours, 1) == b"", "somebody holds the other end"
     os.close(ours)
+    until = time.monotonic() + 5  # it answers first and closes then
+    while len(list(folder.iterdir())) != before and time.monotonic() < until:
+        time.sleep(0.01)
     assert len(list(folder.iterdir())) == before
 
 
