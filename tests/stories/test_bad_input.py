@@ -70,6 +70,7 @@ BODIES = {
 }
 
 
+@pytest.mark.stories
 def test_what_can_not_be_read_or_acted_on_ends_at_once_and_by_name(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         for body in BODIES.values():

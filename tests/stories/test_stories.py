@@ -59,6 +59,7 @@ TALK = {
 }
 
 
+@pytest.mark.stories
 def test_talking_about_the_agent_starts_nothing(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         for said in TALK.values():
@@ -70,6 +71,7 @@ def test_talking_about_the_agent_starts_nothing(tmp_path: Path) -> None:
         assert world.model.requests == []
 
 
+@pytest.mark.stories
 def test_somebody_without_write_access_is_told_once(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         for _ in range(2):
@@ -81,6 +83,7 @@ def test_somebody_without_write_access_is_told_once(tmp_path: Path) -> None:
         assert world.model.requests == []
 
 
+@pytest.mark.stories
 def test_bots_never_start_bots(tmp_path: Path) -> None:
     with story(tmp_path, GOOD) as world:
         from bot.localhub import actions_threads as act
@@ -114,6 +117,7 @@ def test_a_second_request_on_the_same_issue_is_heard_by_the_task_that_runs(tmp_p
         assert ["pullwright[bot]", "eyes"] in world.thread()["reactions"][str(second)]
 
 
+@pytest.mark.stories
 def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:
     with story(tmp_path, GOOD, PULLWRIGHT_BWRAP="/bin/false") as world:
         world.comment("ada", "@agent fix this")
@@ -124,6 +128,7 @@ def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:
         assert world.pulls() == []
 
 
+@pytest.mark.stories
 def test_without_tests_the_pull_request_is_a_draft_and_says_so(tmp_path: Path) -> None:
     files = {"app.py": BUG, "README.md": "# App\n"}
     with story(tmp_path, [FIX, submit()], files) as world:
@@ -135,6 +140,7 @@ def test_without_tests_the_pull_request_is_a_draft_and_says_so(tmp_path: Path) -
         assert [run["conclusion"] for run in pull["check_runs"]] == ["neutral"]
 
 
+@pytest.mark.stories
 def test_a_model_that_gives_up_leaves_its_work(tmp_path: Path) -> None:
     turns: list[Turn] = [FIX, Say("I can't go on."), Say("Really not.")]
     with story(tmp_path, turns) as world:
@@ -149,6 +155,7 @@ def test_a_model_that_gives_up_leaves_its_work(tmp_path: Path) -> None:
         assert world.branches() == []
 
 
+@pytest.mark.stories
 def test_a_suite_that_was_red_before_is_no_obstacle(tmp_path: Path) -> None:
     red = OLD_TEST.replace("AddTest", "RedTest").replace("add(0, 0), 0", "add(0, 0), 1")
     with story(tmp_path, GOOD, {**FILES, "tests/test_red.py": red}) as world:
