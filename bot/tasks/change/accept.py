@@ -59,9 +59,13 @@ async def react(desk: Desk) -> None:
 
 async def learn_tracking_comment(desk: Desk, before: int | None = None) -> None:
     """The one comment of this task is there, and its id and address are known. `before`: see `TrackingState`."""
-    marker, issue = tracking_marker(desk.taken.id), desk.request.issue
-    threads = desk.github.threads
-    body = _render(desk, before)
+    made = await ensure_tracking_comment(desk, desk.request.issue, _render(desk, before))
+    await desk.learn(comment=made["id"], comment_url=made["url"])
+
+
+async def ensure_tracking_comment(desk: Desk, issue: int, body: str) -> dict[str, object]:
+    """The task's one comment on `issue`: `id` and `url`. `body` has its marker."""
+    marker, threads = tracking_marker(desk.taken.id), desk.github.threads
 
     def find() -> dict[str, object] | None:
         found = threads.find_tracking_comment(issue, marker)
@@ -72,8 +76,7 @@ async def learn_tracking_comment(desk: Desk, before: int | None = None) -> None:
         return {"id": made.id, "url": made.url}
 
     ledger = desk.services.ledger
-    made = await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
-    await desk.learn(comment=made["id"], comment_url=made["url"])
+    return await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
 
 
 async def tell_place(desk: Desk, before: int) -> None:

@@ -11,6 +11,7 @@ from bot.domain.budget import Budget, Spent, used_shares
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
+from bot.tasks.change.facts import EarlierFacts
 from bot.texts.sanitise import sanitise_line
 
 _NOTE_IDS = 5
@@ -81,6 +82,11 @@ def render_earlier(evidence: Evidence, summary: str) -> str:
         lines.append(f"What it said of itself: {sanitise_line(summary, 600)}")
     lines.append("Do not repeat it: look for another cause, or another place to mend it.")
     return "\n".join(lines)
+
+
+def tell_earlier(earlier: EarlierFacts | None) -> str:
+    """As `render_earlier`, of what the task knows; nothing at a first attempt."""
+    return render_earlier(earlier.evidence, earlier.submission.summary) if earlier else ""
 
 
 def _ids(title: str, ids: tuple[str, ...]) -> list[str]:

@@ -144,6 +144,21 @@ async def push_branch(desk: Desk, branch: str, expected: CommitSha | None) -> No
         raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
 
 
+async def move_branch(desk: Desk, branch: str, expected: CommitSha | None) -> bool:
+    """Whether the branch has our commit now: moved from `expected` (None: absent), or by a run before a death. False:
+    somebody else moved it, and it is left alone. Raises RepositoryFault: the push was refused for another reason."""
+    holder = await desk.call(desk.github.refs.find_branch, branch)
+    if holder == desk.facts.commit or holder != expected:
+        return holder == desk.facts.commit
+    try:
+        await push_branch(desk, branch, expected)
+    except RepositoryFault:
+        if await desk.call(desk.github.refs.find_branch, branch) == expected:
+            raise
+        return False
+    return True
+
+
 async def _look_around(desk: Desk) -> Surroundings:
     """Where the base stands now. Raises GitHubFault: it is gone, so there is nowhere to go and nothing is pushed."""
     request, facts = desk.request, desk.facts

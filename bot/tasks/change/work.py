@@ -35,7 +35,7 @@ from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault
 from bot.forge.threads import IssueThread
 from bot.llm.features import features_for
-from bot.tasks.change.attempts import render_earlier
+from bot.tasks.change.attempts import tell_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
 from bot.tasks.change.joined import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
@@ -121,9 +121,7 @@ async def describe_task(desk: Desk) -> AgentTask:
         issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
         thread=comments,
         regions=regions,
-        earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
-        if facts.earlier
-        else "",
+        earlier=tell_earlier(facts.earlier),
         mode=Mode.ANSWER if request.kind is TaskKind.ANSWER else Mode.CHANGE,
         facts=(
             f"Default branch: {request.repository.default_branch}",

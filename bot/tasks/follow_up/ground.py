@@ -13,7 +13,7 @@ from bot.domain.ci import Step
 from bot.domain.review_points import Point
 from bot.domain.tasks import WayIn
 from bot.domain.unified_diff import parse_diff, render_stat
-from bot.tasks.change.attempts import render_earlier
+from bot.tasks.change.attempts import tell_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.environment import learn_chosen
 from bot.tasks.change.ground import choose_commands, list_files, read_texts, settle_setup, settle_test
@@ -76,9 +76,7 @@ async def describe(desk: Desk) -> AgentTask:
         issue_trust=decide_trust(desk, thread.author, thread.association) if thread else Trust.UNKNOWN,
         thread=comments,
         regions=regions,
-        earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
-        if facts.earlier
-        else "",
+        earlier=tell_earlier(facts.earlier),
         so_far=render_so_far(await load_so_far(desk)),
         checks=render_material(failures),
         mode=Mode.FOLLOW_UP,

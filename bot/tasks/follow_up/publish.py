@@ -13,7 +13,7 @@ from dataclasses import replace
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.follow_up import Way
 from bot.domain.outcomes import Outcome
-from bot.errors import Bug, GitHubFault, RepositoryFault
+from bot.errors import Bug, GitHubFault
 from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
@@ -23,8 +23,8 @@ from bot.tasks.change.publish import (
     ensure_pull,
     keep_record,
     learn_published,
+    move_branch,
     pull_text,
-    push_branch,
     push_new_branch,
     report_check,
     write_commit,
@@ -88,17 +88,8 @@ _MOVED = "Somebody pushed to the branch while I worked, so I did not push: what 
 
 async def _push(desk: Desk) -> bool:
     """Whether the branch has our commit now."""
-    branch, facts = desk.follow.head_branch, desk.facts
-    holder = await desk.call(desk.github.refs.find_branch, branch)
-    if holder == facts.base_commit:
-        try:
-            await push_branch(desk, branch, facts.base_commit)
-        except RepositoryFault:
-            if await desk.call(desk.github.refs.find_branch, branch) == facts.base_commit:
-                raise  # it was refused for another reason
-            return False
-        holder = facts.commit
-    if holder != facts.commit:
+    branch = desk.follow.head_branch
+    if not await move_branch(desk, branch, desk.facts.base_commit):
         return False
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     await desk.learn(branch=branch, pull=pull.number, pull_url=pull.url)

@@ -14,11 +14,10 @@ from datetime import datetime
 from bot.domain.ids import CommitSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import TaskKind
-from bot.errors import RepositoryFault
 from bot.tasks.change.accept import edit_tracking
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import ChangeFacts, parse_facts
-from bot.tasks.change.publish import check_access, push_branch
+from bot.tasks.change.publish import check_access, move_branch
 from bot.texts.commit_message import render_undo_message
 from bot.texts.follow_ups import render_undone
 from bot.texts.markers import tracking_marker
@@ -47,7 +46,7 @@ async def undo(desk: Desk) -> None:
     await check_access(desk)
     if not desk.facts.commit:
         await desk.learn(commit=await _write(desk, made))
-    if not await _push(desk):
+    if not await move_branch(desk, desk.follow.head_branch, desk.facts.base_commit):
         await desk.learn(outcome=Outcome.STALE.value, detail=_MOVED)
         return
     await desk.learn(branch=desk.follow.head_branch, outcome=Outcome.UNDONE.value)
@@ -69,21 +68,6 @@ async def _write(desk: Desk, made: ChangeFacts) -> CommitSha:
     )
     when = int(datetime.fromisoformat(request.requested_at).timestamp())
     return await repos.commit(key, before.tree, desk.facts.base_commit, message, when)
-
-
-async def _push(desk: Desk) -> bool:
-    """Whether the branch has our commit now."""
-    branch, head = desk.follow.head_branch, desk.facts.base_commit
-    holder = await desk.call(desk.github.refs.find_branch, branch)
-    if holder == head:
-        try:
-            await push_branch(desk, branch, head)
-        except RepositoryFault:
-            if await desk.call(desk.github.refs.find_branch, branch) == head:
-                raise  # it was refused for another reason
-            return False
-        holder = desk.facts.commit
-    return holder == desk.facts.commit
 
 
 async def report_undone(desk: Desk) -> None:

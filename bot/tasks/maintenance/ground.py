@@ -5,7 +5,7 @@ from bot.agent.maintenance import render_instruction
 from bot.domain.repo_config import PRESETS
 from bot.domain.repo_sections import BuiltIn
 from bot.domain.schedules import ScheduleResult
-from bot.tasks.change.attempts import render_earlier
+from bot.tasks.change.attempts import tell_earlier
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.environment import prepare as prepare_base
 from bot.tasks.change.ground import open_verifier
@@ -63,9 +63,7 @@ async def describe(desk: Desk) -> AgentTask:
         base_tree=facts.base_tree,
         instruction=render_instruction(BuiltIn(turn.uses) if turn.uses else None, turn.prompt),
         requested_by=ref.schedule,
-        earlier=render_earlier(facts.earlier.evidence, facts.earlier.submission.summary)
-        if facts.earlier
-        else "",
+        earlier=tell_earlier(facts.earlier),
         mode=Mode.MAINTENANCE,
         facts=(
             f"Default branch: {request.repository.default_branch}",

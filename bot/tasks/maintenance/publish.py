@@ -14,9 +14,10 @@ Races, and how each is closed:
 from dataclasses import replace
 
 from bot.domain.evidence import Evidence, Tier
+from bot.domain.ids import CommitSha
 from bot.domain.repo_config import ConfigFault
 from bot.domain.schedules import ScheduleResult, schedule_branch
-from bot.errors import Bug, RepositoryFault
+from bot.errors import Bug
 from bot.forge.pulls import NewPull
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts
@@ -24,8 +25,8 @@ from bot.tasks.change.publish import (
     OUTCOME_OF_TIER,
     ensure_pull,
     keep_record,
+    move_branch,
     pull_text,
-    push_branch,
     report_check,
     write_commit,
 )
@@ -78,17 +79,8 @@ async def _find_objection(desk: Desk) -> tuple[ScheduleResult, str] | None:
 async def _push(desk: Desk) -> bool:
     """Whether the branch has our commit now."""
     ref, turn = desk.turn
-    branch, facts = schedule_branch(ref.schedule), desk.facts
-    holder = await desk.call(desk.github.refs.find_branch, branch)
-    if (holder or "") == turn.over and holder != facts.commit:
-        try:
-            await push_branch(desk, branch, holder)
-        except RepositoryFault:
-            if (await desk.call(desk.github.refs.find_branch, branch) or "") == turn.over:
-                raise  # it was refused for another reason
-            return False
-        holder = facts.commit
-    if holder != facts.commit:
+    branch = schedule_branch(ref.schedule)
+    if not await move_branch(desk, branch, CommitSha(turn.over) if turn.over else None):
         return False
     await desk.learn(branch=branch)
     return True

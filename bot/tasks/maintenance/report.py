@@ -2,6 +2,7 @@
 own text, which is written from the turn's row."""
 
 from bot.domain.schedules import ScheduleResult
+from bot.tasks.change.accept import ensure_tracking_comment
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import total_spent
 from bot.tasks.change.report import patch_so_far
@@ -19,7 +20,6 @@ async def report(desk: Desk) -> None:
         return
     if evidence is None or submission is None or ref.dashboard <= 0:
         return
-    marker, threads = tracking_marker(desk.taken.id), desk.github.threads
     preview = Preview(
         schedule=ref.schedule,
         title=redact(submission.title, secrets),
@@ -27,16 +27,6 @@ async def report(desk: Desk) -> None:
         evidence=evidence,
         patch=redact(await patch_so_far(desk), secrets),
         spent=render_spent(total_spent(desk.facts)),
-        marker=marker,
+        marker=tracking_marker(desk.taken.id),
     )
-
-    def find() -> dict[str, object] | None:
-        found = threads.find_tracking_comment(ref.dashboard, marker)
-        return {"id": found.id, "url": found.url} if found else None
-
-    def create() -> dict[str, object]:
-        made = threads.create_tracking_comment(ref.dashboard, render_preview(preview))
-        return {"id": made.id, "url": made.url}
-
-    ledger = desk.services.ledger
-    await ledger.ensure(desk.taken.id, desk.taken.epoch, "tracking-comment", find, create)
+    await ensure_tracking_comment(desk, ref.dashboard, render_preview(preview))
