@@ -10,20 +10,20 @@ from pathlib import Path
 import uvicorn
 
 from bot.cli.supervise import Supervisor
-from bot.compose import build_webhook
+from bot.compose import build_webhook, ensure_data_dir
 from bot.log import configure_log
 from bot.settings import Settings, host_environment, load_settings
 
 
 def run_serve(with_worker: bool) -> int:
-    """Serve until SIGTERM. Raises SettingsFault before anything is started."""
+    """Serve until SIGTERM. Raises SettingsFault and StoreFault before anything is started."""
     configure_log()
     settings = load_settings()
     if with_worker:
         return _serve_both()
+    data_dir = ensure_data_dir(settings)
     listener = socket.create_server((settings.host, settings.port))
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    write_whole(settings.data_dir / "receiver.json", json.dumps({"url": _url(settings, listener)}))
+    write_whole(data_dir / "receiver.json", json.dumps({"url": _url(settings, listener)}))
     config = uvicorn.Config(
         build_webhook(settings), log_config=None, access_log=False, server_header=False, ws="none"
     )

@@ -224,6 +224,8 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
+SANDBOX_WAITS_S: Final = (5.0, 20.0, 60.0)  # a task's, for a host that is too busy for its preflight
+SANDBOX_REFUSAL_S: Final = 3.0  # a failed preflight is believed; under the shortest wait, so it is tried anew
 EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either
 EXPLANATIONS_AN_HOUR: Final = 20  # in one repository, to all of them: a wave is not answered one by one
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
