@@ -22,6 +22,8 @@ SWEEP_REDELIVERIES: Final = 100  # of one pass: GitHub sends them at once
 REDELIVERIES: Final = 8  # of one delivery: the last one two hours after the first
 REDELIVERY_PAUSE_S: Final = 30.0  # after the first attempt, then twice as long each time
 SCAN_S: Final = 1_800.0  # between two looks at the newest comments: one request for each repository
+KNOWN_ANSWERS: Final = 512  # of GitHub, kept to be asked for by name: a few for a polled repository
+KNOWN_ANSWER_CHARACTERS: Final = 65_536  # each; 32 MB together at the very most, usually a tenth
 SCAN_SETTLE_S: Final = 120.0  # younger comments are left to their webhooks
 SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requests in an hour
 
