@@ -22,13 +22,13 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,7 +42,8 @@ APPLICATION_VERSION: Final = "1"
 _APPLICATION: Final = "pullwright"
 _QUEUE: Final = "tasks"
 _WORKFLOW: Final = "change"
-_POLL_S: Final = 1.0  # each poll builds its statements anew, 3 to 5 ms of processor
+_POLL_S: Final = 2.0  # each poll builds its statements anew, 3 to 5 ms of processor
+_START_S: Final = 30.0  # one row is written; as long as a database may be locked
 _UNUSED_POLL_S: Final = 60.0  # the library's own queue, which nothing of ours ever enters
 _CLEAN_UP_S: Final = 3.0  # for a cancelled phase that was asked before, or whose worker must end
 _UNFINISHED: Final = ["ENQUEUED", "DELAYED", "PENDING"]
@@ -69,6 +70,8 @@ class DbosEngine:
         self._client: DBOSClient | None = None
         self._runs: set[asyncio.Task[Any]] = set()
         self._executions: list[Execution] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # None: nothing is executed here
+        self._change: Callable[[str], Coroutine[Any, Any, str]] | None = None
         self._closing = False
 
     # -- executing ------------------------------------------------------------------------------------------
@@ -78,6 +81,7 @@ class DbosEngine:
         await _in_thread(self._prepare)
         with _translated():
             self._launch(open_execution)
+        self._loop = asyncio.get_running_loop()
 
     def _launch(self, open_execution: Callable[[RunId], Execution]) -> None:
         library = DBOS(
@@ -134,7 +138,7 @@ class DbosEngine:
             finally:
                 self._executions.remove(execution)
 
-        del change  # reached by its name
+        self._change = change
 
     async def hand_over(self, within_s: float) -> None:
         """See `Engine`. A cancelled run is recorded by nobody, so it is still ours when we look for it."""
@@ -170,7 +174,25 @@ class DbosEngine:
 
     # -- asking and telling ---------------------------------------------------------------------------------
     def enqueue(self, run: RunId) -> None:
-        """See `Engine`."""
+        """See `Engine`. A worker that is not half full begins it at once, so that whoever asked need not wait for a
+        poll as well; the rest is for whichever worker polls first."""
+        loop, is_busy = self._loop, 2 * len(self._executions) >= max(2, self._slots)
+        if loop is None or is_busy or self._closing or _runs_here(loop):
+            self._queue(run)
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(run), loop).result(_START_S)
+        except TimeoutError as error:
+            raise RetryLater(f"{run} was not begun in time", 1.0) from error
+
+    async def _start(self, run: RunId) -> None:
+        """A run that is known already is left to whoever has it. On the loop of `launch`."""
+        if self._change is None:
+            raise Bug("the engine was not launched")
+        with _translated(), SetWorkflowID(str(run)):
+            await DBOS.start_workflow_async(self._change, str(run))
+
+    def _queue(self, run: RunId) -> None:
         self._ask(
             lambda client: client.enqueue(
                 {
@@ -231,6 +253,14 @@ class DbosEngine:
             )
         with _translated():
             return question(self._client)
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the caller stands on that loop, and so must not wait for it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 @contextmanager
