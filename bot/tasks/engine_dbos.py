@@ -64,8 +64,8 @@ log = structlog.get_logger()
 class DbosEngine:
     """One for each process. `worker` is unique for each start; `slots` runs are executed at once here."""
 
-    def __init__(self, url: str, worker: str, slots: int) -> None:
-        self._url, self._worker, self._slots = url, worker, slots
+    def __init__(self, url: str, worker: str, slots: int, poll_s: float = _POLL_S) -> None:
+        self._url, self._worker, self._slots, self._poll_s = url, worker, slots, poll_s
         self._database = open_engine(url)
         self._client: DBOSClient | None = None
         self._runs: set[asyncio.Task[Any]] = set()
@@ -108,7 +108,7 @@ class DbosEngine:
             lambda client: client.register_queue(
                 _QUEUE,
                 worker_concurrency=self._slots,
-                polling_interval_sec=_POLL_S,
+                polling_interval_sec=self._poll_s,
                 on_conflict="always_update",
             )
         )
