@@ -47,6 +47,7 @@ _PATIENCE_S = float(
 
 
 @cache
+@cache  # a tenth of a second each, and an App's key may serve every world of this process
 def make_key() -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
