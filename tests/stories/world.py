@@ -24,7 +24,7 @@ import bot
 from bot.cli.supervise import Child, Supervisor
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.findings import Finding, Priority
 from bot.domain.ids import CommitSha, DeliveryId, TaskId, TreeSha
 from bot.domain.tasks import Phase, TaskKind
@@ -24,7 +25,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch
 from bot.store.effects import Effects
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.facts import ChangeFacts, ReviewFacts, render_facts
