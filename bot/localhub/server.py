@@ -114,8 +114,8 @@ class _PromptServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         until = time.monotonic() + _ANSWER_WITHIN_S
-        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < until:
-            await asyncio.sleep(0.002)
+        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.002)  # uvicorn tells nobody
         for task in self.server_state.tasks:
             task.cancel()
 
