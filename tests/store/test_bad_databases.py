@@ -12,7 +12,8 @@ from bot.domain.ids import DeliveryId, TaskId
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store import migrations
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import schema_version, task
 from bot.store.tasks import Tasks, insert_task, parse_request
