@@ -100,10 +100,11 @@ class Inbox:
         return self._undecided < self.most_undecided or self.ticks() - self._counted_at >= _COUNT_EVERY_S
 
     def check(self) -> None:
-        """Could a delivery be stored now? Blocking. Raises RetryLater, Bug (the table is not there)."""
+        """Could a delivery be stored now? SQLite's write lock is had, and nothing written. Blocking. Raises RetryLater,
+        Bug (the table is not there)."""
         if self._writer is None or self._closing:
             raise RetryLater("the inbox is not open", 1.0)
-        with self.database.read() as connection:
+        with self.database.write() as connection:
             connection.execute(sa.select(delivery.c.id).limit(1)).first()
 
     def _store_and_count(self, batch: list[Delivery]) -> set[DeliveryId]:
