@@ -114,9 +114,10 @@ class _PromptServer(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.shutdown()
         until = time.monotonic() + _ANSWER_WITHIN_S
-        while (self.server_state.connections or self.server_state.tasks) and time.monotonic() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0.002)  # uvicorn tells nobody
-        for task in self.server_state.tasks:
+        state = self.server_state
+        while (state.connections or state.tasks) and time.monotonic() < until:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.002)
+        for task in state.tasks:
             task.cancel()
 
 
