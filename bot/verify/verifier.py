@@ -81,7 +81,7 @@ class Verifier:
         if not names:
             return ""
         subject = self.subject
-        material = await read_material(self.repos, subject.key, subject.base_tree, tree)
+        material = await read_material(self.repos, subject, tree)
         alone = await self.repos.derive(subject.key, subject.base_tree, material.tests)
         if (alone, names) not in self._tried_on_base:
             try:

@@ -209,7 +209,15 @@ BROKEN = "def add(a, b):\n    return a + b + 1\n"
 
 
 @pytest.mark.falsify
-@pytest.mark.parametrize("command", ["cd . && python3 -m pytest", "PYTHONPATH=$PWD python3 -m pytest"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd . && python3 -m pytest",
+        "PYTHONPATH=$PWD python3 -m pytest",
+        'PYTEST_ADDOPTS="-x -q" python3 -m pytest',
+        "PYTEST_ADDOPTS= python3 -m pytest",
+    ],
+)
 async def test_a_regression_under_a_command_for_the_shell(case: Case, command: str) -> None:
     """The selection of single tests broke such commands once, and what could not run was called flaky."""
     case.command = command
