@@ -74,10 +74,11 @@ SHADOWS = [
                 import sys
 
                 here = sys.path.pop(0)
-                del sys.modules['iniconfig']
+                mine = sys.modules.pop('iniconfig')
                 real = importlib.import_module('iniconfig')
+                sys.modules['iniconfig'] = mine
                 sys.path.insert(0, here)
-                ParseError = real.ParseError
+                ParseError, SectionWrapper = real.ParseError, real.SectionWrapper
 
 
                 class IniConfig(real.IniConfig):
