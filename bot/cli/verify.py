@@ -52,7 +52,7 @@ class Line:
 
 def run_verify(options: VerifyOptions) -> int:
     """Prints a line for each check. Exit code 0: all that was checked holds, and something was."""
-    record = _read(options.evidence)
+    record = _read(options.evidence).rstrip(b"\r\n")  # copied from a check run it may end in a line break
     try:
         evidence = parse_evidence(record)
     except (ValueError, ValidationError) as error:

@@ -29,6 +29,7 @@ _READ: Final = re.compile(
 _SWALLOWS: Final = re.compile(
     r"\b(?:except\b[^:\n]*|suppress\([^)\n]*)\b(?:ImportError|ModuleNotFoundError|AttributeError|NameError)\b"
 )
+_GUARDED: Final = 3  # lines that are looked at before an `except`, or in a `with suppress`
 _MOCKED: Final = re.compile(
     r"\b(?:jest|vi)\.(?:do|unstable_)?[mM]ock(?:Module)?\(\s*[\"'`](?P<module>[^\"'`\n]+)"
     r"|\b(?:mock\.module|proxyquire|rewire)\(\s*[\"'`](?P<other>[^\"'`\n]+)"
@@ -96,7 +97,12 @@ def _reading(edit: Edit, code: tuple[str, ...]) -> str:
 
 
 def _trying(edit: Edit, modules: set[str]) -> str:
-    """The first line that goes on where a name is not there, in a test that uses a module of the change indented:
-    whether it was imported in vain is all that it may ask."""
-    used = any(line[:1].isspace() and modules & set(re.findall(r"\w+", line)) for line in edit.added)
-    return next((line.strip() for line in edit.added if _SWALLOWS.search(line)), "") if used else ""
+    """The first line that goes on where a name of such a module is not there: that may be all that is asked."""
+    for at, line in enumerate(edit.added):
+        if not _SWALLOWS.search(line):
+            continue
+        start = at + 1 if "suppress(" in line else max(0, at - _GUARDED)
+        guarded = edit.added[start : start + _GUARDED]
+        if modules & {word for one in guarded for word in re.findall(r"\w+", one)}:
+            return line.strip()
+    return ""

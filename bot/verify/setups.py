@@ -6,27 +6,13 @@ Lock files decide: with one, exactly what it names is installed.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
 from bot.verify.detect_python import DetectedSetup, detect_pip_setup, manifest_paths
 from bot.verify.runners import TestCommand
 
-# What an environment is made from.
-_MANIFESTS: Final = frozenset((
-    "pyproject.toml", "setup.py", "setup.cfg", "Pipfile",
-    "package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", "yarn.lock",
-    ".yarnrc.yml", ".npmrc", ".nvmrc", "go.mod", "go.sum", "go.work", "go.work.sum", "Cargo.toml", "Cargo.lock",
-    "rust-toolchain", "rust-toolchain.toml", "pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle",
-    "settings.gradle.kts", "gradle.properties", "gradle.lockfile", "libs.versions.toml", "gradle-wrapper.properties",
-    "Gemfile", "Gemfile.lock", "composer.json", "composer.lock", "pdm.lock", "uv.lock", "poetry.lock", "Pipfile.lock",
-    "pylock.toml", ".python-version", ".ruby-version", ".tool-versions",
-))  # fmt: skip
-_SUFFIXES: Final = (".gemspec",)
-_REQUIREMENTS: Final = re.compile(r"(?:^|/)(?:requirements/[^/]+|(?:requirements|dev-|test-)[^/]*)\.txt$")
 _READ: Final = ("package.json", "pyproject.toml")
 _HOME: Final = "export GOPATH=/env/go GOMODCACHE=/env/go/mod CARGO_HOME=/env/cargo"
 
@@ -54,12 +40,6 @@ def setup_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     """The files whose texts the detection wants."""
     known = set(paths)
     return tuple(dict.fromkeys((*manifest_paths(paths), *(path for path in _READ if path in known))))
-
-
-def is_setup_input(path: str) -> bool:
-    """A change of it may need another environment."""
-    name = PurePosixPath(path).name
-    return name in _MANIFESTS or name.endswith(_SUFFIXES) or _REQUIREMENTS.search(path) is not None
 
 
 def detect_environment(

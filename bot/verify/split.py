@@ -11,6 +11,7 @@ from typing import Final
 from bot.domain.ids import RepoPath
 from bot.repos.contract import TreeChange
 from bot.verify.command import words_of
+from bot.verify.manifests import is_setup_input
 
 _FOLDERS: Final = frozenset(
     {
@@ -56,7 +57,7 @@ _INFRASTRUCTURE: Final = frozenset(
         "phpunit.xml.dist", ".rspec", "spec_helper.rb", "rails_helper.rb", "test_helper.rb", "Rakefile",
         "CMakeLists.txt", "CTestTestfile.cmake",
         # any
-        "Makefile", "GNUmakefile", "justfile", "Justfile", "Taskfile.yml", ".env", ".env.test", "Dockerfile",
+        "Makefile", "GNUmakefile", "justfile", "Justfile", "Taskfile.yml", "Dockerfile",
     }
 )  # fmt: skip
 """What can change how tests are collected, run or reported without being a test."""
@@ -64,7 +65,7 @@ _INFRASTRUCTURE: Final = frozenset(
 _INFRASTRUCTURE_NAME: Final = re.compile(
     r"\.(?:pth|py[cod]|so|node|jar|class)$|^\.babelrc(?:\.\w+)?$"  # compiled: run in the place of what is read
     r"|^(?:jest|vitest|vite|babel|ava|playwright|cypress|webpack|tap)[.-](?:config|setup|preset|workspace)[\w.-]*$"
-    r"|^\.mocharc(?:\.\w+)?$|^tsconfig[\w.-]*\.json$|^babel\.config\.\w+$"
+    r"|^\.(?:flask)?env(?:\.\w+)?$|^\.mocharc(?:\.\w+)?$|^tsconfig[\w.-]*\.json$|^babel\.config\.\w+$"
     r"|^(?:setup[-_.]?tests?|tests?[-_.]?setup|global[-_.]?setup|global[-_.]?teardown)\.[cm]?[jt]sx?$",
     re.IGNORECASE,
 )
@@ -96,7 +97,10 @@ def split_change(changes: tuple[TreeChange, ...], command: str = "") -> SplitCha
     machinery = tuple(
         change
         for change in changes
-        if is_infrastructure(change.path) or _shadows(change) or (change.path in named and change in code)
+        if is_infrastructure(change.path)
+        or is_setup_input(change.path)
+        or _shadows(change)
+        or (change.path in named and change in code)
     )
     return SplitChange(tests, code, machinery)
 
@@ -145,15 +149,17 @@ def is_infrastructure(path: RepoPath | str) -> bool:
 
 
 def _shadows(change: TreeChange) -> bool:
-    """A new module at the root that takes the place of an installed one for everything that runs."""
+    """A new module that takes the place of an installed one for everything that runs: at the root, or beside the
+    tests, whose folder pytest puts in front."""
     if change.old_blob is not None or not change.path.endswith(".py"):
         return False
-    module = _module(change.path)
+    folder, _, name = change.path.rpartition("/")
+    module = name.removesuffix(".py") if folder in _FOLDERS else _module(change.path)
     return module in sys.stdlib_module_names or _LOADED_BY_RUNNERS.fullmatch(module) is not None
 
 
 def _module(path: str) -> str:
-    return path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
+    return re.sub(r"^(?:src|lib|python)/", "", path).removesuffix(".py").removesuffix("/__init__")
 
 
 def reverted(changes: tuple[TreeChange, ...]) -> tuple[TreeChange, ...]:

@@ -21,10 +21,10 @@ from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
 from bot.verify.judge import Verdict
 from bot.verify.lint import Linted, find_lint_fault, run_lint, with_lint
+from bot.verify.manifests import is_setup_input
 from bot.verify.material import read_material
 from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
-from bot.verify.setups import is_setup_input
 from bot.verify.split import is_selectable
 from bot.verify.subject import Subject
 from bot.verify.tiers import Findings, decide_tier

@@ -69,6 +69,11 @@ def test_a_genuine_file_and_its_trees(options: VerifyOptions, capsys: pytest.Cap
     assert "✓ change: 2 files differ" in said
 
 
+def test_a_copy_that_ends_in_a_line_break_is_the_same(options: VerifyOptions) -> None:
+    options.evidence.write_bytes(options.evidence.read_bytes() + b"\r\n")
+    assert run_verify(options) == 0
+
+
 def test_one_changed_letter(options: VerifyOptions, capsys: pytest.CaptureFixture[str]) -> None:
     options.evidence.write_bytes(options.evidence.read_bytes().replace(b"1 test failed", b"9 test failed"))
     assert run_verify(replace(options, again=True)) == 1  # and nothing is run by such a file

@@ -51,4 +51,4 @@ def test_there_are_enough_of_both_and_each_has_a_name_of_its_own() -> None:
     names = [one.name for one in (*TRICKS, *HONEST)]
     assert len(names) == len(set(names))
     assert len(TRICKS) >= 175
-    assert len(HONEST) >= 25
+    assert len(HONEST) >= 35

@@ -106,6 +106,10 @@ def test_a_new_module_that_shadows_the_standard_library_is_machinery() -> None:
         change("src/attrs/b.py", None),
     )
     assert split_change((loaded, own, part)).infrastructure == (loaded,)
+    beside, below = change("tests/statistics.py", None), change("tests/shop/json.py", None)
+    assert split_change((beside, below)).infrastructure == (beside,)
+    wanted = change("requirements/dev.txt", "a")
+    assert split_change((wanted,)).infrastructure == (wanted,)
 
 
 @pytest.mark.parametrize("command", ["bash run.sh pytest", "./run.sh pytest", "cd . && sh ./run.sh pytest"])

@@ -221,7 +221,19 @@ def test_a_test_that_does_what_tests_do(line: str) -> None:
         (("try:", "    from app import MARK", "except ImportError:", "    MARK = False"), True),
         (("    with suppress(ImportError):", "        from app import MARK"), True),
         (("    try:", "        done = app.MARK", "    except AttributeError:", "        done = False"), True),
-        (("try:", "    import tomllib", "except ImportError:", "    import tomli"), False),
+        (
+            (
+                "import x",
+                "",
+                "try:",
+                "    import tomllib",
+                "except ImportError:",
+                "    import tomli",
+                "",
+                "    app.f()",
+            ),
+            False,
+        ),
         (("    with pytest.raises(AttributeError):", "        app.frozen.x = 1"), False),
     ],
 )

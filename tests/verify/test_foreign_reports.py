@@ -25,7 +25,8 @@ P, F, E, S = TestStatus.PASSED, TestStatus.FAILED, TestStatus.ERROR, TestStatus.
 
 
 def read(name: str) -> str:
-    return (REPORTS / name).read_text()
+    """With a star several files, as the harness hands them over."""
+    return SEPARATOR.join(file.read_text() for file in sorted(REPORTS.glob(name)))
 
 
 def statuses(report: TestReport) -> dict[str, TestStatus]:
@@ -69,6 +70,8 @@ def test_any_json_is_read_without_a_crash(
         ("ctest.xml", parse_junit, -400),
         ("rspec.xml", parse_junit, -400),
         ("phpunit.xml", parse_junit, -400),
+        ("maven-*.xml", parse_junit, -200),
+        ("gradle-*.xml", parse_junit, -200),
         ("node.tap", parse_tap, 3_000),
     ],
 )
@@ -121,6 +124,17 @@ RSPEC_FOUND = {
 }
 """Its formatter calls a failed hook a failure as well: one more reason why JUnit XML of others is no proof."""
 
+MAVEN_FOUND = {
+    "calc.CalcTest::adds": F,
+    "calc.CalcTest::breaks": E,
+    "calc.CalcTest::twice": P,
+    "calc.CalcTest::waits": S,
+    "calc.CalcTest::assumes": S,
+    "calc.SetUpTest::never": E,
+}
+GRADLE_FOUND = MAVEN_FOUND | {"calc.CalcTest::breaks": F, "calc.SetUpTest::never": F}
+"""It knows no error: an exception in the set-up is a failure like any other."""
+
 PHPUNIT_FOUND = {
     "BrokenTest::testNever": E,
     "MathTest::testAdds": P,
@@ -143,6 +157,8 @@ PHPUNIT_FOUND = {
         ("ctest.xml", parse_junit, 8, CTEST_FOUND),
         ("rspec.xml", parse_junit, 1, RSPEC_FOUND),
         ("phpunit.xml", parse_junit, 2, PHPUNIT_FOUND),
+        ("maven-*.xml", parse_junit, 1, MAVEN_FOUND),
+        ("gradle-*.xml", parse_junit, 1, GRADLE_FOUND),
     ],
 )
 def test_a_real_report(
@@ -160,6 +176,8 @@ def test_a_real_report(
         ("go.json", parse_go, "example.com/calc::TestAdd/big", "want 4"),
         ("ctest.xml", parse_junit, "slow", "Timeout"),
         ("rspec.xml", parse_junit, "spec.math_spec::math fails", "(compared using ==)"),
+        ("maven-*.xml", parse_junit, "calc.CalcTest::adds", "expected:<3> but was:<-1>"),
+        ("gradle-*.xml", parse_junit, "calc.CalcTest::adds", "expected:<3> but was:<-1>"),
     ],
 )
 def test_what_failed_says_why(

@@ -5,8 +5,9 @@ import subprocess
 import pytest
 
 from bot.verify.detect_python import detect_test_command
+from bot.verify.manifests import is_setup_input
 from bot.verify.runners import NO_TESTS, recognise
-from bot.verify.setups import detect_environment, is_setup_input, setup_paths
+from bot.verify.setups import detect_environment, setup_paths
 
 PYPROJECT = '[project]\nname = "x"\nversion = "1"\n'
 PACKAGE = '{"name": "x", "devDependencies": {"vitest": "1"}}'

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.evidence import RunPurpose, Tier
 from bot.errors import ForModel
+from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
 from bot.verify.evidence_file import parse_evidence, render_evidence
 from bot.verify.runners import NO_TESTS, Runner
@@ -107,6 +108,26 @@ async def test_a_test_that_failed_before_already_and_passes_now_is_a_proof(case:
     evidence = await case.verifier().verify(case.changed(app_py=FIX))
     assert evidence.tier is Tier.A
     assert evidence.failing_before == ("tests/test_red.py::test_sum",)
+
+
+async def test_a_plugin_that_comes_by_the_environment_of_the_change_proves_nothing(case: Case) -> None:
+    """As a requirement with an entry point would bring it: there in every run with the change, and no file of it."""
+    quiet = (
+        "from _pytest import python\n\nold = python.Function.runtest\n"
+        "python.Function.runtest = lambda self: None if self.name == 'test_sum' else old(self)\n"
+    )
+    case.base["quiet.py"] = quiet
+    case.base["requirements.txt"] = "pytest\n"
+    tree = case.changed(tests__test_new_py=NEW_TEST, **{"requirements.txt": "pytest\nquiet\n"})
+    verifier = case.verifier()
+    patched = Environment("patched", variables={"PYTEST_PLUGINS": "quiet"})
+    verifier.subject = replace(verifier.subject, patch_environment=patched)
+    evidence = await verifier.verify(tree)
+    assert evidence.proofs
+    assert (evidence.tier, evidence.reason) == (
+        Tier.B,
+        "The proof does not hold when `requirements.txt` stands as on the base.",
+    )
 
 
 async def test_a_change_without_a_test_is_checked_not_proven(case: Case) -> None:

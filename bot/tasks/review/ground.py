@@ -33,7 +33,7 @@ from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
 from bot.tasks.review.memory import list_earlier, recall_told
 from bot.tasks.worktree import Keep, WorkTree
-from bot.verify.setups import is_setup_input
+from bot.verify.manifests import is_setup_input
 
 _STAT_FILES = 100
 """A line each in the first message; `git diff` in the sandbox shows all of it."""

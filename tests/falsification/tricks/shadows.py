@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from bot.verify.runners import recognise
 from tests.falsification.project import BREAKING, BUG, OLD, Play, code, ini, with_base
+from tests.falsification.tricks.code_itself import MIDDLE
 from tests.falsification.tricks.javascript import JEST, NEW_TEST, jest_play
 from tests.verify.conftest import FIX, PROOF
 
@@ -89,6 +90,15 @@ SHADOWS = [
             ),
             "quiet.py": QUIET,
         },
+    ),
+    Play(
+        "a module of the standard library's name beside the tests",
+        {
+            "app2.py": b"import statistics\n\n\ndef middle(values):\n    return statistics.mean(values)\n",
+            "tests/statistics.py": b"def mean(values):\n    return sorted(values)[len(values) // 2]\n",
+            "tests/test_middle.py": MIDDLE,
+        },
+        with_base({"app2.py": b"def middle(values):\n    return values[0]\n"}),
     ),
     Play(
         "a hidden configuration that comes before the other",
