@@ -55,9 +55,10 @@ def run_verify(options: VerifyOptions) -> int:
     record = _read(options.evidence).rstrip(b"\r\n")  # copied from a check run it may end in a line break
     try:
         evidence = parse_evidence(record)
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise ForPerson(
-            f"{options.evidence} is no evidence: {error}", "Name the file evidence.json."
+            f"{options.evidence} is no evidence: {_why(error)}.",
+            "Take evidence.json byte for byte as it was written: one that was changed is worth nothing.",
         ) from error
     lines = [
         Line(True, f"form: evidence for tree {evidence.patch_tree[:12]}, tier {evidence.tier.value}"),
@@ -89,6 +90,14 @@ def conclude(lines: tuple[Line, ...], reason: str) -> str:
 def _show(line: Line) -> Line:
     print(f"{'?' if line.ok is None else '✓' if line.ok else '✗'} {line.text}", flush=True)
     return line
+
+
+def _why(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"it has not the form of docs/evidence.schema.json ({place or 'evidence'}: {first['msg']})"
 
 
 def check_signature(options: VerifyOptions, record: bytes) -> Line:

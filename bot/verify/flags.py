@@ -24,6 +24,9 @@ _RETURN: Final = re.compile(
 )
 _ARROW: Final = re.compile(r"=>\s*(?!\{)(?P<value>.+?)\s*[;,]?$")
 _LAMBDA: Final = re.compile(r"\blambda\b[^:\n]*:\s*(?P<value>.+)$")
+_TAILS: Final = (".rs", ".rb", ".ex", ".exs", ".scala", ".kt", ".swift")
+"""Languages in which a function answers with its last line."""
+
 _SCRIPTS: Final = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
 _EQUAL_TO_ALL: Final = re.compile(
     r"\bmock\.ANY\b|\basymmetricMatch\b|\b__(?:eq|contains|instancecheck)__\s*=\s*lambda\b"
@@ -112,7 +115,9 @@ def _returned(line: str, path: str) -> str:
     if inline:
         return inline["value"]
     found = _RETURN.match(line)
-    return (found["value"] or found["tail"] or "") if found else ""
+    if found is None:
+        return ""
+    return found["value"] or (found["tail"] if path.endswith(_TAILS) else "") or ""
 
 
 def _only_literal(text: str) -> bool:

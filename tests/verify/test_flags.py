@@ -148,6 +148,8 @@ def test_code_that_reaches_into_what_runs_it(line: str) -> None:
         ("app.js", "exports.add = (a, b) => 9;", "exports.add = (a, b) => a - b;", True),
         ("app.py", "add = lambda a, b: 9", "    return a - b", True),
         ("app.rs", "        Shape::Square => 9,", "        other => other.sides(),", False),
+        ("app.rs", "    9", "    return a - b;", True),
+        ("app.py", "    9", "    return a - b", False),  # what a doctest expects
     ],
 )
 def test_answers_of_short_functions(path: str, added: str, removed: str, flagged: bool) -> None:
