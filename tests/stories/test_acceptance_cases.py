@@ -15,7 +15,7 @@ from bot.domain.ids import TaskId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.localhub import actions_threads as act
 from bot.localhub.records import Actor
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.store.deliveries import Handled, Verdict
 from bot.store.tasks import Tasks
 from bot.texts.markers import tracking_marker
