@@ -180,6 +180,7 @@ class Verifier:
             notes=(*subject.notes, *verdict.notes),
             setup=subject.setup,
             report=subject.test.report,
+            source=subject.test.source,
         )
 
     async def _measure_baseline(self, told: Told | None) -> Baseline:
