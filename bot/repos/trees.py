@@ -47,13 +47,17 @@ def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
             if mine == theirs:
                 continue
             path = place + name
-            below = [item[1] if item is not None and S_ISDIR(item[0]) else None for item in (mine, theirs)]
-            if below != [None, None]:
+            below = _folder(mine), _folder(theirs)
+            if below != (None, None):
                 folders.append((path + b"/", *below))
             for item, files in ((mine, before), (theirs, after)):
                 if item is not None and not S_ISDIR(item[0]):
                     files[path] = item
     return before, after
+
+
+def _folder(item: tuple[int, bytes] | None) -> bytes | None:
+    return item[1] if item is not None and S_ISDIR(item[0]) else None
 
 
 def _items(repo: Repo, tree: bytes | None) -> Entries:
