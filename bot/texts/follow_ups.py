@@ -83,7 +83,8 @@ class Pushed:
     marker: str
     patch: str = ""  # instead of a commit: nothing was pushed
     stacked: int = 0  # the pull request of our own into the person's branch
-    about: str = ""  # what it was about: red checks, points of a review
+    about: str = ""  # what it was about: red checks, points of a review, a merge
+    untouched: str = ""  # what "the untouched code" is, where it is not the head before it
 
 
 def render_pushed(pushed: Pushed) -> str:
@@ -100,7 +101,7 @@ def render_pushed(pushed: Pushed) -> str:
         sanitise_block(words, 3_000),
         pushed.about,
         render_verdict(evidence),
-        f"<sub>The untouched code is the head before it, {pushed.before[:10]}.</sub>",
+        f"<sub>The untouched code is {pushed.untouched or f'the head before it, {pushed.before[:10]}'}.</sub>",
         render_proofs(evidence),
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),

@@ -260,7 +260,7 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
 @pytest.mark.parametrize(
     ("payload", "refused"),
     [
-        (comment_payload("@agent rebase"), RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "rebase")),
+        (comment_payload("@agent rebase"), RefusedRequest(Refusal.NOT_ON_ISSUE, *PLACE)),
         (comment_payload("@agent sotp"), RefusedRequest(Refusal.UNKNOWN_COMMAND, *PLACE, "sotp", "stop")),
         (
             comment_payload("@agent fix --modle x"),

@@ -42,7 +42,7 @@ class Served:
         blob = await self.repos.store_blob(KEY, b"x = 2\n")
         change = TreeChange(RepoPath("app.py"), None, None, FileMode.REGULAR, blob)
         tree = await self.repos.derive(KEY, base.tree, (change,))
-        return await self.repos.commit(KEY, tree, base.commit, "Fix it\n", 1_790_000_000)
+        return await self.repos.commit(KEY, tree, (base.commit,), "Fix it\n", 1_790_000_000)
 
 
 @pytest.fixture

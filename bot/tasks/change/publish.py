@@ -30,6 +30,7 @@ from bot.texts.branch import render_branch, render_second_branch
 from bot.texts.checks import CHECK_NAME, render_check
 from bot.texts.commit_message import render_commit_message, render_schedule_message
 from bot.texts.markers import pull_marker
+from bot.texts.merges import render_merge_summary
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
 from bot.texts.surroundings import Surroundings, render_surroundings
@@ -104,8 +105,13 @@ async def learn_published(desk: Desk) -> None:
 
 
 async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
-    """The verified tree on top of the base, in our cache; the same task gives the same id."""
+    """The verified tree on top of the base, in our cache (of a merge: of both sides); the same task gives the same
+    id."""
     request, summary = desk.request, redact(submission.summary, desk.services.settings.secrets)
+    parents: tuple[CommitSha, ...] = (desk.facts.base_commit,)
+    if (follow := desk.facts.follow) is not None and follow.merge is not None:
+        parents = (*parents, follow.rules_commit)
+        summary = render_merge_summary(summary, tuple(path for path, _ in follow.merge.conflicts))
     if request.maintenance is not None:
         message = render_schedule_message(submission.title, summary, request.maintenance.schedule)
     else:
@@ -113,9 +119,7 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
             submission.title, summary, request.issue, request.requested_by, request.requested_by_id
         )
     when = int(datetime.fromisoformat(request.requested_at).timestamp())
-    return await desk.services.repos.commit(
-        desk.key, evidence.patch_tree, desk.facts.base_commit, message, when
-    )
+    return await desk.services.repos.commit(desk.key, evidence.patch_tree, parents, message, when)
 
 
 async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:

@@ -1,5 +1,6 @@
 """Publish: one commit on top of the pinned head, pushed to the pull request's own branch; its text is brought up
-to date. On a person's branch that its owner did not ask for: a pull request of our own into it.
+to date. On a person's branch that its owner did not ask for: a pull request of our own into it. A merge has the base
+branch's tip as its second parent, and is pushed like every other commit.
 
 Races, and how each is closed:
 - The head has moved since it was pinned: nothing is pushed and the end is STALE, with the patch shown. The push is
@@ -129,6 +130,7 @@ async def _refresh(desk: Desk, evidence: Evidence) -> None:
         pushes=(*list_pushes(so_far, opened.task), own),
         first_tier=opened.facts.evidence.tier.value,
         schedule=opened.request.maintenance.schedule if opened.request.maintenance else "",
+        merged=desk.follow.base_branch if desk.follow.merge else "",
     )
     pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     body = replace_section(pull.body, render_pull_body(text), opened.task)
