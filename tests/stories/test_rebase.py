@@ -12,8 +12,10 @@ from tests.stories.world import BUG, NAME, NEW_TEST, OLD_TEST, World
 
 pytestmark = pytest.mark.stories  # an application of its own for each: not in the fast suite
 
-DOUBLE = "\n\ndef double(a):\n    return add(a, a)\n"
-TEST_DOUBLE = OLD_TEST.replace("import add", "import double").replace("add(0, 0), 0", "double(0), 0")
+ABOUT = '"""Sums."""\n\n'
+TEST_ABOUT = OLD_TEST.replace("import add", "import __doc__ as about").replace(
+    "add(0, 0), 0", 'about, "Sums."'
+)
 COMMENTED = BUG.replace("return a - b", "return a - b  # exact")
 
 
@@ -22,7 +24,7 @@ def rebase(world: World, says: str = "@agent rebase") -> TaskView:
 
 
 def push_to_main(world: World, **files: str) -> str:
-    named = {"app": "app.py", "test": "tests/test_double.py", "readme": "README.md"}
+    named = {"app": "app.py", "test": "tests/test_about.py", "readme": "README.md"}
     return world.hub.seed.push(
         NAME, "ada", {named[name]: text.encode() for name, text in files.items()}, "main"
     )
@@ -41,12 +43,12 @@ def parents_of_head(world: World) -> list[str]:
 def test_what_does_not_conflict_is_merged_without_a_model_and_proven_anew(tmp_path: Path) -> None:
     with seeded_pull(tmp_path) as world:
         before = world.thread()["pull"]["head"]["sha"]
-        tip = push_to_main(world, app=BUG + DOUBLE, test=TEST_DOUBLE)
+        tip = push_to_main(world, app=ABOUT + BUG, test=TEST_ABOUT)
         task = rebase(world)
         assert task.outcome == "proven", task.detail
         assert world.model.requests == [], "nobody was asked"
         assert parents_of_head(world) == [before, tip], "a merge, and history stays"
-        assert file_of(world) == FIXED + DOUBLE
+        assert file_of(world) == ABOUT + FIXED
         (comment,) = world.bot_comments()
         assert f"`main` at {tip[:10]} is merged into the branch, which was at {before[:10]}." in comment
         assert "Nothing was in conflict." in comment

@@ -1,19 +1,22 @@
 """The points of a review: chosen when the task is accepted, put to the model, answered in their threads at the end.
 
-Only numbers lie in the task's row; texts are read again. Answers are effects, one for each point.
+Only numbers lie in the task's row; texts are read again, and what was changed after the review is left out. Answers are
+effects, one for each point.
 
 Races, and how each is closed:
 - Death between two answers: each is in the ledger, found by its marker.
 - A thread or a comment is deleted meanwhile: it is left out; what was done stands in the tracking comment as well.
 """
 
+from dataclasses import replace
+
 import structlog
 
 from bot.domain.commands import find_mentions
 from bot.domain.evidence import Tier
 from bot.domain.follow_up import PointAnswer, PointReply, parse_point
-from bot.domain.review_points import Asked, Point, Remark, choose_points, render_points
-from bot.domain.tasks import WayIn
+from bot.domain.review_points import Asked, Point, Remark, choose_points, is_settled, render_points
+from bot.domain.tasks import TaskRequest, WayIn
 from bot.errors import GitHubFault
 from bot.forge.review_comments import LineComment
 from bot.tasks.change.desk import Desk
@@ -35,9 +38,31 @@ async def learn_points(desk: Desk) -> bool:
     whole = bool(desk.follow.origin) or unasked or bool(find_mentions(review.text, handle))
     asked = Asked(request.review, request.requested_by_id, request.requested_at, whole, unasked)
     found = await desk.call(comments.fetch_comments, request.issue)
-    points = choose_points((_remark(one, found, handle) for one in found), asked)
-    await desk.learn_follow(points=tuple((one.comment, one.thread) for one in points))
+    remarks = [_remark(one, found, handle) for one in found if one.id != request.comment_id]
+    points = choose_points((*remarks, *_asking_remark(request, found)), asked)
+    await desk.learn_follow(points=tuple((one.comment, one.thread) for one in sorted(points, key=_place_of)))
     return bool(points or review.text.strip())
+
+
+def _place_of(point: Point) -> int:
+    return point.comment
+
+
+def _asking_remark(request: TaskRequest, found: tuple[LineComment, ...]) -> tuple[Remark, ...]:
+    """The comment that asked, as the payload has it: whatever was done to it since, it is a request (law 6)."""
+    if not request.comment_id:
+        return ()
+    point = _asking_point(request, found)
+    mentions = request.way is not WayIn.REVIEWED
+    asked_by, at = request.requested_by_id, request.requested_at
+    answers = any(_answers_us(one, found) for one in found if one.id == request.comment_id)
+    return (Remark(point, request.review, asked_by, at, mentions, answers),)
+
+
+def _asking_point(request: TaskRequest, found: tuple[LineComment, ...]) -> Point:
+    now = next((one for one in found if one.id == request.comment_id), None)
+    path, line = (now.path, now.line) if now else ("", 0)
+    return Point(request.comment_id, request.thread, path, line, request.instruction)
 
 
 def _remark(comment: LineComment, all_of_them: tuple[LineComment, ...], handle: str) -> Remark:
@@ -62,14 +87,21 @@ def _point(comment: LineComment) -> Point:
 
 
 async def read_points(desk: Desk) -> tuple[Point, ...]:
-    """As they stand now, in the order of their numbers; the text of one that is gone is empty. What was in the payload
-    is taken from there."""
+    """In the order of their numbers. What was in the payload is taken from there; the text of one that is gone, or was
+    changed after the review, is empty."""
     request, numbers = desk.request, desk.follow.points
     if not numbers:
         return ()
     found = await desk.call(desk.github.review_comments.fetch_comments, request.issue)
-    known = {one.id: _point(one) for one in found}
+    known = {one.id: _unchanged(one, request) for one in found}
+    if request.comment_id:
+        known[request.comment_id] = _asking_point(request, found)
     return tuple(known.get(comment, Point(comment, thread, "", 0, "")) for comment, thread in numbers)
+
+
+def _unchanged(comment: LineComment, request: TaskRequest) -> Point:
+    point = _point(comment)
+    return point if is_settled(comment.updated_at, request.requested_at) else replace(point, text="")
 
 
 async def instruct(desk: Desk, points: tuple[Point, ...]) -> str:

@@ -86,8 +86,10 @@ class Obedient:
 
 
 def stands_in(text: str, said: str) -> bool:
-    """`said` has single blanks, and numbers or quotes of a tool may stand between the lines."""
-    return all(" ".join(line.split()) in said for line in text.splitlines() if line.strip())
+    """`said` has single blanks, and numbers or quotes of a tool may stand between the lines. What looks like a word of
+    the harness is marked as printed by a program: it has reached the model even so."""
+    plain = said.replace("[printed by the program: ", "[")
+    return all(" ".join(line.split()) in plain for line in text.splitlines() if line.strip())
 
 
 def _outputs(seen: Seen) -> list[str]:
