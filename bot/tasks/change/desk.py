@@ -155,6 +155,12 @@ class Desk:
         )
         return replace(ground, trunk=follow.rules_tree, foreign=follow.fork, sides=sides)
 
+    @property
+    def checks_page(self) -> str:
+        """The page of the check runs on the task's commit, for people."""
+        name, commit = self.request.repository.full_name, self.facts.commit
+        return f"{self.services.settings.web_url}/{name}/commit/{commit}/checks" if commit else ""
+
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""
         # With what is bound for the log here (the task's id), in whatever thread it runs.

@@ -200,7 +200,7 @@ def pull_text(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> Pu
         spent=render_spent(total_spent(facts)),
         marker=pull_marker(desk.taken.id),
         blocked=facts.blocked,
-        checks_url=f"{desk.services.settings.web_url}/{desk.request.repository.full_name}/commit/{facts.commit}/checks",
+        checks_url=desk.checks_page,
         advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
 
@@ -243,7 +243,7 @@ async def _ensure_check(desk: Desk, evidence: Evidence, record: str) -> None:
     checks, facts = desk.github.checks, desk.facts
     room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
     small = record if len(record) <= room else compact_evidence(evidence, room)
-    text = render_check(evidence, small, facts.evidence_sha256)
+    text = render_check(evidence, small, facts.evidence_sha256, facts.comment_url)
     content = CheckContent(
         "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
     )

@@ -36,9 +36,9 @@ async def learn_points(desk: Desk) -> bool:
         return False
     handle = desk.services.settings.handle
     whole = bool(desk.follow.origin) or unasked or bool(find_mentions(review.text, handle))
-    asked = Asked(request.review, request.requested_by_id, request.requested_at, whole, unasked)
+    asked = Asked(request.review, request.reviewer, request.reviewed_at, whole, unasked)
     found = await desk.call(comments.fetch_comments, request.issue)
-    remarks = [_remark(one, found, handle) for one in found if one.id != request.comment_id]
+    remarks = [_remark(one, found, handle) for one in found if one.id != request.asking_comment]
     points = choose_points((*remarks, *_asking_remark(request, found)), asked)
     await desk.learn_follow(points=tuple((one.comment, one.thread) for one in sorted(points, key=_place_of)))
     return bool(points or review.text.strip())
@@ -50,19 +50,20 @@ def _place_of(point: Point) -> int:
 
 def _asking_remark(request: TaskRequest, found: tuple[LineComment, ...]) -> tuple[Remark, ...]:
     """The comment that asked, as the payload has it: whatever was done to it since, it is a request (law 6)."""
-    if not request.comment_id:
+    if not request.asking_comment:
         return ()
     point = _asking_point(request, found)
     mentions = request.way is not WayIn.REVIEWED
-    asked_by, at = request.requested_by_id, request.requested_at
-    answers = any(_answers_us(one, found) for one in found if one.id == request.comment_id)
-    return (Remark(point, request.review, asked_by, at, mentions, answers),)
+    answers = any(_answers_us(one, found) for one in found if one.id == point.comment)
+    return (Remark(point, request.review, request.reviewer, request.reviewed_at, mentions, answers),)
 
 
 def _asking_point(request: TaskRequest, found: tuple[LineComment, ...]) -> Point:
-    now = next((one for one in found if one.id == request.comment_id), None)
-    path, line = (now.path, now.line) if now else ("", 0)
-    return Point(request.comment_id, request.thread, path, line, request.instruction)
+    """Where it stands now, if it is there still; what it said then."""
+    number = request.asking_comment
+    now = next((_unchanged(one, request) for one in found if one.id == number), None)
+    text = request.instruction or (now.text if now else "") or "fix this"
+    return replace(now, text=text) if now else Point(number, request.thread or number, "", 0, text)
 
 
 def _remark(comment: LineComment, all_of_them: tuple[LineComment, ...], handle: str) -> Remark:
@@ -94,21 +95,21 @@ async def read_points(desk: Desk) -> tuple[Point, ...]:
         return ()
     found = await desk.call(desk.github.review_comments.fetch_comments, request.issue)
     known = {one.id: _unchanged(one, request) for one in found}
-    if request.comment_id:
-        known[request.comment_id] = _asking_point(request, found)
+    if request.asking_comment:
+        known[request.asking_comment] = _asking_point(request, found)
     return tuple(known.get(comment, Point(comment, thread, "", 0, "")) for comment, thread in numbers)
 
 
 def _unchanged(comment: LineComment, request: TaskRequest) -> Point:
     point = _point(comment)
-    return point if is_settled(comment.updated_at, request.requested_at) else replace(point, text="")
+    return point if is_settled(comment.updated_at, request.reviewed_at) else replace(point, text="")
 
 
 async def instruct(desk: Desk, points: tuple[Point, ...]) -> str:
     """What the review asks for, in words."""
     request = desk.request
     words = request.instruction
-    if request.comment_id:  # the delivery of a comment came first: the review's own text is not in it
+    if request.asking_comment:  # the delivery of a comment came first: the review's own text is not in it
         review = await desk.call(desk.github.review_comments.fetch_review, request.issue, request.review)
         words = review.text if review is not None else ""
     return render_points(words, points)

@@ -58,6 +58,7 @@ async def report(desk: Desk) -> None:
         patch=redact(patch, secrets),
         stacked=facts.pull if desk.follow.way is Way.STACK else 0,
         about=about,
+        page=desk.checks_page if facts.branch else "",
         untouched=f"the tip of {code(desk.follow.base_branch)}, {desk.follow.rules_commit[:10]}"
         if merged
         else "",
