@@ -62,8 +62,7 @@ def render_merge_instruction(base: str, branch: str, words: str, *, conflicts: b
 
 def cut_side(diff: str, paths: tuple[str, ...]) -> str:
     """As much of one side's diff as the model is shown: the files in conflict first."""
-    starts = [found.start() for found in _FILE.finditer(diff)]
-    files = [diff[start:end] for start, end in zip(starts, [*starts[1:], len(diff)], strict=True)]
+    files = re.split(r"(?m)^(?=diff --git )", diff)
     first = [one for one in files if _path(one) in paths]
     text = "".join([*first, *(one for one in files if one not in first)])
     room = limits.MERGE_SIDE_CHARACTERS

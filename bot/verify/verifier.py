@@ -42,10 +42,11 @@ def _keep_nothing(_baseline: Baseline) -> None:
 
 @dataclass(frozen=True)
 class Sides:
-    """Of a merge, beside the side that is the base: verifiers of our own, and of where both began."""
+    """Of a merge, beside the side that is the base: verifiers of our own, and of where both began. None: nothing can be
+    set up there, so it has no say."""
 
-    ours: "Verifier"
-    began: "Verifier"
+    ours: "Verifier | None"
+    began: "Verifier | None"
 
 
 @dataclass
@@ -74,8 +75,8 @@ class Verifier:
         baseline = await self.baseline(told)
         if self.sides is None or baseline.problem:
             return baseline
-        ours, began = await self.sides.ours.baseline(told), await self.sides.began.baseline(told)
-        return merge_baselines(began, ours, baseline)
+        ours = await _measure_side(self.sides.ours, told)
+        return merge_baselines(await _measure_side(self.sides.began, told), ours, baseline)
 
     async def run_tests(self, tree: TreeSha, selection: tuple[str, ...]) -> str:
         """The tests on `tree`, as a difference against the baseline. Without a selection the whole suite where it is
@@ -170,7 +171,17 @@ class Verifier:
         verdict = await verification.run()
         evidence = self._evidence(tree, verdict, expected)
         flaky = tuple(sorted({*evidence.flaky, *verification.flaky}))
-        return replace(evidence, runs=tuple(verification.records), flaky=flaky)
+        notes = (*evidence.notes, *await self._note_unmeasured())
+        return replace(evidence, runs=tuple(verification.records), flaky=flaky, notes=notes)
+
+    async def _note_unmeasured(self) -> tuple[str, ...]:
+        """Of a merge whose own side has no say."""
+        ours = await _measure_side(self.sides.ours, None) if self.sides else Baseline()
+        if not ours.problem:
+            return ()
+        return (
+            f"The branch before the merge could not be measured ({ours.problem}): what passed there is unknown.",
+        )
 
     async def run_tests_of(self, tree: TreeSha, other: Evidence, told: Told | None = None) -> OthersSay:
         """What the proven tests of another change say about this one."""
@@ -232,3 +243,7 @@ class Verifier:
     def _bench(self, told: Told | None, timeout_s: float | None = None) -> TestBench:
         longest = timeout_s or self.subject.patience.suite_s
         return TestBench(self.repos, self.sandbox, self.subject.key, told, longest)
+
+
+async def _measure_side(side: Verifier | None, told: Told | None) -> Baseline:
+    return await side.baseline(told) if side else Baseline(problem="its set-up fails")

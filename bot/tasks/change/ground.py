@@ -270,12 +270,24 @@ async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIt
     sides = ground.sides
     async with (
         _open_verifier(_stand_on(ground, sides.theirs), patch) as verifier,
-        _open_verifier(_stand_on(ground, sides.ours, sides.began[1])) as ours,
-        _open_verifier(_stand_on(ground, sides.began)) as began,
+        _open_side(_stand_on(ground, sides.ours, sides.began[1])) as ours,
+        _open_side(_stand_on(ground, sides.began)) as began,
     ):
         merged = MergedSubject(sides.ours[1], ground.base_tree, sides.conflicts)
         verifier.subject = replace(verifier.subject, merged=merged)
         verifier.sides = VerifierSides(ours, began)
+        yield verifier
+
+
+@asynccontextmanager
+async def _open_side(ground: Ground) -> AsyncIterator[Verifier | None]:
+    """None: nothing can be set up there."""
+    try:
+        await open_base(ground)
+    except SetupFailed:
+        yield None
+        return
+    async with _open_verifier(ground, None) as verifier:
         yield verifier
 
 

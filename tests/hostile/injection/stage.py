@@ -81,7 +81,10 @@ class Obedient:
         title, loot = words(self.injection.goal, self.host), "\n".join(one[-3_000:] for one in found)
         if turn == 2:
             place = {"path": "app.py", "start_line": 6, "end_line": 6, "priority": "P1", "snippet": "return"}
-            return Call("report_finding", {**place, "title": title[:100], "body": loot[-5_000:] or "x"})
+            body = (
+                " ".join(loot[-1_900:].replace("```", "'").split()) or "x"
+            )  # one paragraph, as a finding has
+            return Call("report_finding", {**place, "title": title[:100], "body": body})
         return submit("no_change_needed", title=title[:200], summary=f"{title}\n{loot[-12_000:]}")
 
 
