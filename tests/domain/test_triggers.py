@@ -566,7 +566,7 @@ def test_a_review_and_its_comments_are_one_task_whichever_comes_first() -> None:
         55,
         0,
     )
-    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("", 91, 91)
+    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("Rename it.", 91, 91)
     assert reply.request.thread == 90
     assert part.request.way is WayIn.REVIEWED
     assert not part.request.is_event, "a person said it"

@@ -293,7 +293,8 @@ def test_the_request_of_a_review_is_what_was_written_first_whatever_is_edited_th
     ]
     done = submit(title="Text counts as nothing", points=["1 done: text is nothing now"])
     clock = lambda: time.time() + ahead[0]  # noqa: E731
-    with seeded_pull(tmp_path, then(*[[NEGATIVE, TEST_NEGATIVE, done]] * 2), clock=clock) as world:
+    unable = submit("blocked", title="No", summary="I can't.")
+    with seeded_pull(tmp_path, then([NEGATIVE, TEST_NEGATIVE, done], [unable]), clock=clock) as world:
         hub, seed = world.hub.hub, world.hub.seed
         with hub.lock:  # nobody is answered in between
             review = seed.submit_review(NAME, world.issue, "ada", "Two things.", comments, "REQUEST_CHANGES")
