@@ -4,6 +4,9 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 
+# Compiled modules are kept, whatever the shell says: a suite starts hundreds of interpreters, and each would compile all anew.
+export PYTHONDONTWRITEBYTECODE =
+
 .DEFAULT_GOAL := help
 .PHONY: help demo recording test stories test-postgres crash chaos hostile falsify toolchains small-model check fix lock docs coverage clean
 

@@ -1,4 +1,4 @@
-"""From the SIGKILL of a worker to its task running elsewhere, and from `stop` to the end of a task.
+"""From the SIGKILL of a worker to its task running elsewhere.
 
     python -m benchmarks.recovery [--runs 3]
 
@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 
 from bot.cli.supervise import Child
-from bot.domain.tasks import TaskStatus
-from bot.store.tasks import Tasks
 from tests.stories.model import shell, submit
 from tests.stories.world import NAME, World, story
 
@@ -61,31 +59,8 @@ def measure_death(folder: Path, other: str) -> float:
         return took
 
 
-def measure_stop(folder: Path, runs: int) -> list[float]:
-    """Seconds from the comment to the row's end, while the model is waited for."""
-    took = []
-    with story(folder, TURNS) as world:
-        goes_on = threading.Event()
-        world.model.before = lambda turn: turn == 1 and goes_on.wait(600) and None
-        for _ in range(runs):
-            before = len(world.model.requests)
-            asked = ask(world)
-            world.wait_for("the second turn", lambda: len(world.model.requests) >= before + 2)  # noqa: B023
-            begun = time.monotonic()
-            world.comment("ada", "@agent stop")
-            world.wait_for("the end", lambda: _finished(world, asked))  # noqa: B023 - waited for here
-            took.append(time.monotonic() - begun)
-        goes_on.set()
-    return took
-
-
-def _finished(world: World, asked: int) -> bool:
-    views = {str(view.id): view for view in Tasks(world.database).newest(100)}
-    return f"t-{asked}" in views and views[f"t-{asked}"].status is TaskStatus.FINISHED
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="From a death to going on; from a stop to the end.")
+    parser = argparse.ArgumentParser(description="From a death to going on.")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -96,9 +71,6 @@ def main() -> None:
                 folder.mkdir()
                 took.append(measure_death(folder, other))
             print(f"SIGKILL to running on {other}: {', '.join(f'{one:.1f} s' for one in took)}", flush=True)
-        folder = Path(place) / "stop"
-        folder.mkdir()
-        print(f"stop to the end: {', '.join(f'{one:.1f} s' for one in measure_stop(folder, given.runs))}")
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.store.database import Database
 from bot.store.events import Events
 from bot.store.migrations import migrate
-from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
+from bot.store.tasks import Taken, Tasks, insert_task
 from bot.store.work_trees import WorkTrees
 from bot.tasks.engine import RunId
 from bot.tasks.engine_dbos import DbosEngine

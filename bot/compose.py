@@ -8,6 +8,7 @@ import contextlib
 import functools
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +29,12 @@ from bot.compose_host import (
     owner_uid,
     repository_shelf,
 )
+from bot.domain.admission import AdmissionLimits
 from bot.domain.budget import decide_budget
 from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
+from bot.errors import StoreFault
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
@@ -49,7 +52,7 @@ from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.received import Received
 from bot.store.schedules import Schedules
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import ChangeSettings, Services
@@ -88,9 +91,23 @@ class WorkerTimes:
     ledger: LedgerTimes = field(default_factory=LedgerTimes)
 
 
+def ensure_data_dir(settings: HostSettings) -> Path:
+    """The data directory, made where it is missing and written to for a try. Raises StoreFault."""
+    place = settings.data_dir
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=place):
+            return place
+    except OSError as error:
+        remedy = (
+            "PULLWRIGHT_DATA_DIR names a directory on a local disk that this user can write, with room in it."
+        )
+        raise StoreFault(f"The data directory can't be written: {error}.", remedy) from error
+
+
 def open_database(settings: Settings) -> Database:
     """The database, at this version's schema. Raises SettingsFault when it is newer."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    ensure_data_dir(settings)
     database = Database(settings.store_url)
     migrate(database)
     return database
@@ -105,7 +122,8 @@ def build_webhook(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) -> AsyncIterator[Worker]:
-    """A worker that is ready to run. Raises SettingsFault, SandboxUnavailable (never a weaker sandbox)."""
+    """A worker that is ready to run; never with a weaker sandbox. Raises SettingsFault, StoreFault."""
+    ensure_data_dir(settings)
     async with AsyncExitStack() as stack:
         sandbox = build_sandbox(settings)
         await _check_sandbox(sandbox)
@@ -193,7 +211,8 @@ def open_app_client(settings: Settings) -> AppClient:
 
 
 async def _check_sandbox(sandbox: Sandbox) -> None:
-    """Tried once, at the start. A host without one still answers people: each task ends as `no_sandbox`."""
+    """Tried at the start. A host without one still answers people: tasks have it tried again, and end as
+    `no_sandbox` if it is in vain."""
     found = await sandbox.preflight()
     if found.ok:
         log.info("sandbox.ready", backend=found.backend, limits=dict(found.enforced_by))

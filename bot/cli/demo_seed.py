@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from bot.errors import Bug, ForPerson
 from bot.localhub.client import HubControl
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 
 REPORTER, MAINTAINER = "noor", "ada"
 """Noor reports (may read), Ada asks the agent (may write)."""

@@ -22,6 +22,8 @@ SWEEP_REDELIVERIES: Final = 100  # of one pass: GitHub sends them at once
 REDELIVERIES: Final = 8  # of one delivery: the last one two hours after the first
 REDELIVERY_PAUSE_S: Final = 30.0  # after the first attempt, then twice as long each time
 SCAN_S: Final = 1_800.0  # between two looks at the newest comments: one request for each repository
+KNOWN_ANSWERS: Final = 512  # of GitHub, kept to be asked for by name: a few for a polled repository
+KNOWN_ANSWER_CHARACTERS: Final = 65_536  # each; 32 MB together at the very most, usually a tenth
 SCAN_SETTLE_S: Final = 120.0  # younger comments are left to their webhooks
 SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requests in an hour
 
@@ -36,7 +38,7 @@ VARIABLE_BYTES: Final = 4 * KIB  # of one of them: a connection string has a hun
 SCHEDULES: Final = 20  # of one repository: more is a second job for whoever reads the pull requests
 SCHEDULE_PROMPT_BYTES: Final = 8 * KIB  # as much as an issue has
 SCHEDULE_READ_S: Final = 900.0  # between two looks at a repository's file: one request each
-SCHEDULE_TICK_S: Final = 2.0  # between two looks at what is due: one short query
+SCHEDULE_TICK_S: Final = 5.0  # between two looks at what is due: schedules count in minutes
 DASHBOARD_S: Final = 5.0  # between two looks at what dashboards have to tell anew
 DASHBOARD_WRITES: Final = 20  # in one pass: each takes a second, and other repositories wait
 SCHEDULE_CATCH_UP_S: Final = 3_600.0  # a missed turn runs once, if the next one is further away than this
@@ -225,6 +227,8 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
+SANDBOX_WAITS_S: Final = (5.0, 20.0, 60.0)  # a task's, for a host that is too busy for its preflight
+SANDBOX_REFUSAL_S: Final = 3.0  # a failed preflight is believed; under the shortest wait, so it is tried anew
 EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either
 EXPLANATIONS_AN_HOUR: Final = 20  # in one repository, to all of them: a wave is not answered one by one
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal

@@ -35,6 +35,7 @@ from bot.forge.checks import Checks
 from bot.forge.ci import CiReader
 from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.deliveries import Files, HookDeliveries, Mentions
+from bot.forge.known import KnownAnswers
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.quota import Quota
@@ -108,6 +109,7 @@ class Forge:
         self._tokens = Tokens(self._app, now)
         self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
         self._names = Names(time.monotonic)
+        self._known = KnownAnswers()
         self._login_lock = threading.Lock()
         self._login = ""
 
@@ -126,7 +128,7 @@ class Forge:
 
     def ci(self, installation: InstallationId, full_name: str, repository: RepositoryId) -> CiReader:
         """What CI says of a repository's commits, with a token that can read that and nothing else. Close it."""
-        wire = self._wire(lambda: self._tokens.token(installation, repository, CI_PERMISSIONS), installation)
+        wire = self._polling_wire(installation, repository, CI_PERMISSIONS)
         client = RepositoryClient(
             Place(installation, repository, full_name),
             wire,
@@ -156,14 +158,11 @@ class Forge:
 
     def mentions(self, installation: InstallationId) -> Mentions:
         """The newest comments of all repositories of an installation. Close it."""
-        token = self._tokens.token
-        wire = self._wire(lambda: token(installation, None, LOOK_PERMISSIONS), installation)
-        return Mentions(installation, wire)
+        return Mentions(installation, self._polling_wire(installation, None, LOOK_PERMISSIONS))
 
     def files(self, installation: InstallationId) -> Files:
         """Single files of all repositories of an installation. Close it."""
-        token = self._tokens.token
-        return Files(self._wire(lambda: token(installation, None, FETCH_PERMISSIONS), installation))
+        return Files(self._polling_wire(installation, None, FETCH_PERMISSIONS))
 
     def own_login(self) -> str:
         """The login under which the App writes: `name[bot]`. Asked once. Raises GitHubFault, RetryLater."""
@@ -177,6 +176,14 @@ class Forge:
 
     def close(self) -> None:
         self._app.close()
+
+    def _polling_wire(
+        self, installation: InstallationId, repository: RepositoryId | None, permissions: Mapping[str, str]
+    ) -> Wire:
+        reader = repr((installation, repository, sorted(permissions.items())))
+        wire = self._wire(lambda: self._tokens.token(installation, repository, permissions), installation)
+        wire.polls = (self._known, reader)
+        return wire
 
     def _wire(self, token: Callable[[], str], account: int = 0) -> Wire:
         learn = functools.partial(self.quota.learn, account)

@@ -12,6 +12,7 @@ would mix them up: closed by one `Wire` for each job and a lock in it.
 import logging
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from github import Github
@@ -28,6 +29,7 @@ from bot.forge.answers import (
     refuse_unless_good,
     server_time,
 )
+from bot.forge.known import ETAG, KnownAnswers
 
 API_VERSION: Final = "2022-11-28"  # the version that our recordings and descriptions are of
 USER_AGENT: Final = "pullwright"
@@ -69,6 +71,7 @@ class Wire:
         """`token` None: nobody in particular. `learn` is shown every answer, good or not."""
         logging.getLogger("github.Requester").setLevel(logging.INFO)  # its debug lines hold minted tokens
         self.now, self._pause, self._learn = now, pause, learn
+        self.polls: tuple[KnownAnswers, str] | None = None  # for what is polled, and whose token asks
         self.clock_ahead_s = 0.0  # how far our clock was ahead of GitHub's at the last answer
         self._lock = threading.Lock()
         self._github = Github(
@@ -106,22 +109,32 @@ class Wire:
         raise WriteUnclear(f"GitHub did not say whether it carried out {request}: {trouble}.") from cause
 
     def _exchange(self, request: Request) -> Answer:
+        kept = self.polls[0].find(self.polls[1], request) if self.polls is not None else None
+        answer = self._ask(request, kept.headers[ETAG] if kept is not None else "")
+        if kept is not None and answer.status == HTTPStatus.NOT_MODIFIED:
+            answer = Answer(kept.status, {**kept.headers, **answer.headers}, kept.text)
+        elif self.polls is not None and answer.status == HTTPStatus.OK:
+            self.polls[0].keep(self.polls[1], request, answer)
+        self.clock_ahead_s = self.now() - server_time(answer, self.now())
+        self._learn(answer)
+        return answer
+
+    def _ask(self, request: Request, unless: str) -> Answer:
+        """`unless`: the name of an answer that is known already."""
         with self._lock:
             try:
                 status, headers, text = self._github.requester.requestJson(
                     request.verb,
                     self._github.requester.graphql_url if request.path == GRAPHQL else request.path,
                     parameters=dict(request.query or {}),
+                    headers={"If-None-Match": unless} if unless else None,
                     input=None if request.body is None else dict(request.body),
                 )
             except RuntimeError as error:  # PyGithub: redirected to another host or scheme
                 raise GitHubFault(
                     f"GitHub redirects {request} to another address.", "Check PULLWRIGHT_API_URL."
                 ) from error
-        answer = Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
-        self.clock_ahead_s = self.now() - server_time(answer, self.now())
-        self._learn(answer)
-        return answer
+        return Answer(status, {str(k).lower(): str(v) for k, v in headers.items()}, text)
 
     def close(self) -> None:
         self._github.close()

@@ -12,7 +12,7 @@ import httpx2
 from bot.errors import Bug, RetryLater
 from bot.localhub.control import TOKEN_HEADER
 from bot.localhub.records import Json
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 
 _TIMEOUT_S = 300.0  # importing a large repository takes a minute or two
 

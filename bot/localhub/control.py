@@ -16,7 +16,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from bot.localhub.replies import Refused
-from bot.localhub.seed import NewApp, Seed
+from bot.localhub.seed import Seed
+from bot.localhub.seed_ground import NewApp
 
 TOKEN_HEADER: Final = "X-Hub-Control"  # noqa: S105 - a header's name
 _METHODS: Final = (

@@ -1,8 +1,7 @@
 """The worker's end of the git zygote (`zygote.py`): starts it when it is first needed, and again if it died.
 
-Races. Two operations start at once, from the loop and from threads: a lock. The zygote dies between two starts: the
-next one finds the socket broken and makes another, once. We are cancelled, or an operation takes too long: the
-child and all that it started are killed before `ask` returns.
+Races. Those of the zygote's life are closed in `bot/zygote_line.py`. We are cancelled, or an operation takes too long:
+the child and all that it started are killed before `ask` returns.
 """
 
 import asyncio
@@ -13,13 +12,13 @@ import socket
 import subprocess
 import sys
 import threading
-import weakref
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import bot
+from bot.zygote_line import Zygote, ZygoteLine
 
 _ANSWER_S: Final = 30.0  # a start takes milliseconds; a zygote that needs so long is out of order
 
@@ -45,9 +44,7 @@ class Forked:
 class Forks:
     """One is enough for a process: it knows nothing of any repository."""
 
-    _link: socket.socket | None = field(default=None, init=False)
-    _close: Callable[[], object] | None = field(default=None, init=False)
-    _turn: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _line: ZygoteLine = field(default_factory=lambda: ZygoteLine(_start_zygote), init=False)
 
     async def ask(self, request: bytes) -> bytes:
         """All that a new child answers to `request`; nothing when it died. Raises OSError when none can start."""
@@ -73,12 +70,8 @@ class Forks:
     def _fork(self) -> Forked:
         ours, theirs = socket.socketpair()
         try:
-            with theirs, self._turn:
-                try:
-                    socket.send_fds(self._ensure(), [b"G"], [theirs.fileno()])
-                except (BrokenPipeError, ConnectionResetError):
-                    self._forget()
-                    socket.send_fds(self._ensure(), [b"G"], [theirs.fileno()])
+            with theirs:
+                self._line.send(b"G", [theirs.fileno()])
             ours.settimeout(_ANSWER_S)
             number, sent, _, _ = socket.recv_fds(ours, 4, 1)
             if len(number) < 4 or not sent:
@@ -89,24 +82,13 @@ class Forks:
             ours.close()
             raise
 
-    def _forget(self) -> None:
-        if self._close is not None:
-            self._close()
-        self._link = self._close = None
-
-    def _ensure(self) -> socket.socket:
-        if self._link is None:
-            self._link = _start_zygote()
-            self._close = weakref.finalize(self, self._link.close)
-        return self._link
-
 
 def _end_unwanted(starting: "asyncio.Task[Forked]") -> None:
     if not starting.cancelled() and starting.exception() is None:
         starting.result().end()
 
 
-def _start_zygote() -> socket.socket:
+def _start_zygote() -> Zygote:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         nothing = subprocess.DEVNULL
@@ -117,7 +99,7 @@ def _start_zygote() -> socket.socket:
         )  # fmt: skip
     # It ends with its socket; then somebody has to have waited for it.
     threading.Thread(target=process.wait, name="git zygote", daemon=True).start()
-    return ours
+    return Zygote(ours, ours.close)
 
 
 def _environment() -> dict[str, str]:
@@ -127,5 +109,7 @@ def _environment() -> dict[str, str]:
             "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
 
 
-SHARED: Final = Forks()
-"""The process's own."""
+@cache
+def shared_forks() -> Forks:
+    """The process's own, for all who do not bring one."""
+    return Forks()

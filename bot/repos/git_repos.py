@@ -9,7 +9,7 @@ import base64
 import json
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ from bot.repos.contract import (
     TreeChange,
     View,
 )
-from bot.repos.forks import SHARED, Forks
+from bot.repos.forks import Forks, shared_forks
 from bot.repos.housekeeping import note_cache, take_template
 
 _MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
@@ -47,7 +47,7 @@ class GitRepos:
     state_dir: Path
     owner_uid: int | None = None
     identity: Identity = IDENTITY
-    forks: Forks = SHARED
+    forks: Forks = field(default_factory=shared_forks)
 
     async def fetch(
         self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha | None = None

@@ -1,4 +1,4 @@
-"""The bubblewrap back end: preflight once, then workspaces and environments. Fails closed.
+"""The bubblewrap back end: a preflight, then workspaces and environments. Fails closed.
 
 It must never open a workspace on a host whose preflight did not pass, nor take a weaker sandbox in its place.
 
@@ -52,6 +52,7 @@ class BubblewrapSandbox:
         self.folder = WorkerFolder(settings.state_dir / "workspaces")
         self._readiness = Readiness("bubblewrap", settings.state_dir, self._prepare)
         self._identities: Identities | None = None  # None: commands run as the owner, or as ourselves
+        self._probes: Identity | None = None  # whom the preflight's own commands run as
 
     @property
     def owner_uid(self) -> int | None:
@@ -89,6 +90,7 @@ class BubblewrapSandbox:
         folder = self.folder.ensure()
         toolchains = default_toolchains(self._settings.toolchains)
         users = self._find_users()
+        self._probes = self._probes or self._lease()
         runner = Runner(
             bwrap,
             self.owner_uid,
@@ -96,7 +98,7 @@ class BubblewrapSandbox:
             find_cgroups(),
             egress.serve,
             self._settings.bounds,
-            self._lease(),
+            self._probes,
         )
         version = ".".join(map(str, bwrap.version))
         found = f"{version}, {bwrap.source}: {bwrap.path}"

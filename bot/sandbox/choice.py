@@ -1,6 +1,7 @@
 """Which back end serves this worker: the first of those that the operator named whose preflight passes.
 
-It must never take one that was not named, nor go on without one. Chosen once, when it is first asked.
+It must never take one that was not named, nor go on without one. Chosen once; as long as none passes, whoever needs
+one has them asked again.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ class ChosenSandbox:
     async def preflight(self) -> Preflight:
         """See `contract.Sandbox.preflight`. `passed_over` holds what the earlier ones were refused for."""
         async with self._asking:
-            if self._found is None:
+            if self._found is None or not self._found.ok:
                 self._found = await self._choose()
             return self._found
 

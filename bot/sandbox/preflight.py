@@ -8,12 +8,14 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
+from bot.domain.limits import SANDBOX_REFUSAL_S
 from bot.errors import SandboxUnavailable
 from bot.sandbox import trees
 from bot.sandbox.arguments import SANDBOX_UID
@@ -87,13 +89,22 @@ class Prepared(Generic[RunnerT]):
 
 
 class Readiness(Generic[RunnerT]):
-    """Whether the host can carry a back end, asked once, and its runner if it can. `prepare` raises
-    SandboxUnavailable, OSError or SubprocessError; it runs in a thread of its own."""
+    """Whether the host can carry a back end, and its runner if it can. A host that passed is not asked again; one
+    that did not is, SANDBOX_REFUSAL_S later: it may only have been too busy. `prepare` raises SandboxUnavailable,
+    OSError or SubprocessError; it runs in a thread of its own. `ticks`: seconds, of a clock that is never set."""
 
-    def __init__(self, backend: str, state_dir: Path, prepare: Callable[[], Prepared[RunnerT]]) -> None:
+    def __init__(
+        self,
+        backend: str,
+        state_dir: Path,
+        prepare: Callable[[], Prepared[RunnerT]],
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._backend = backend
         self._state_dir = state_dir
         self._prepare = prepare
+        self._ticks = ticks
+        self._asked_at = 0.0
         self._runner: RunnerT | None = None
         self._answer: Preflight | None = None
         self._asking = asyncio.Lock()  # the first two tasks may come at once
@@ -101,9 +112,13 @@ class Readiness(Generic[RunnerT]):
     async def preflight(self) -> Preflight:
         """See `contract.Sandbox.preflight`."""
         async with self._asking:
-            if self._answer is None:
+            if self._answer is None or not (self._answer.ok or self._is_fresh()):
                 self._answer = await self._ask_host()
+                self._asked_at = self._ticks()
             return self._answer
+
+    def _is_fresh(self) -> bool:
+        return self._ticks() - self._asked_at < SANDBOX_REFUSAL_S
 
     async def runner(self) -> RunnerT:
         """The runner of a host that passed. Raises SandboxUnavailable with the whole report."""

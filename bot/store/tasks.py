@@ -19,6 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from bot.domain.admission import AdmissionLimits, Place, decide_admission, decide_priority
 from bot.domain.allowance import Cost
 from bot.domain.commands import CommandWord
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
@@ -37,20 +38,8 @@ STEERING: Final = "steering"
 """Kind of the event rows that a person's words to a task become: {"id", "author", "text"}."""
 ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
-PRIORITY_PERSON: Final = 10  # a person waits; lower is sooner
-PRIORITY_EVENT: Final = 20  # nobody waits: an event asked for it
-PRIORITY_SCHEDULE: Final = 30  # and nobody minds when
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
-
-
-@dataclass(frozen=True)
-class AdmissionLimits:
-    """How many tasks may run at once."""
-
-    fleet: int
-    repository: int
-    installation: int
 
 
 @dataclass(frozen=True)
@@ -112,17 +101,11 @@ def insert_task(
             installation=request.installation,
             repository=request.repository.id,
             request=json.dumps(asdict(request)),
-            priority=_priority(request),
+            priority=decide_priority(request),
             created_at=now,
             phase=Phase.ACCEPT.value,
         )
     )
-
-
-def _priority(request: TaskRequest) -> int:
-    if request.maintenance is not None:
-        return PRIORITY_SCHEDULE
-    return PRIORITY_EVENT if request.head else PRIORITY_PERSON
 
 
 def held_key(active_key: str) -> str:
@@ -168,18 +151,17 @@ class Tasks:
                 .where(task.c.status == TaskStatus.WAITING.value, task.c.next_at <= now)
                 .values(status=TaskStatus.QUEUED.value, next_at=None)
             )
-            running = connection.execute(
-                sa.select(task.c.repository, task.c.installation, task.c.priority).where(
-                    task.c.status == _RUNNING
-                )
-            ).all()
+            places = sa.select(task.c.id, task.c.repository, task.c.installation, task.c.priority)
+            running = connection.execute(places.where(task.c.status == _RUNNING))
             queued = connection.execute(
-                sa.select(task.c.id, task.c.repository, task.c.installation, task.c.priority)
-                .where(task.c.status == TaskStatus.QUEUED.value)
-                .order_by(task.c.priority, task.c.created_at, task.c.id)
-            ).all()
+                places.where(task.c.status == TaskStatus.QUEUED.value).order_by(
+                    task.c.priority, task.c.created_at, task.c.id
+                )
+            )
             chosen = decide_admission(
-                [(r[0], r[1], r[2]) for r in running], [tuple(q) for q in queued], limits
+                [Place(*one[1:]) for one in running],
+                [(one.id, Place(*one[1:])) for one in queued],
+                limits,
             )
             if chosen:
                 connection.execute(
@@ -389,32 +371,6 @@ def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
     )
     if held.rowcount != 1:
         raise Superseded(f"{task_id} has a newer epoch than {epoch}, or is over")
-
-
-def decide_admission(
-    running: list[tuple[int, int, int]], queued: list[tuple[Any, ...]], limits: AdmissionLimits
-) -> list[str]:
-    """Which of the queued (id, repository, installation, priority), in their order, may run beside the running
-    (repository, installation, priority). Schedules have half of the fleet at most: people find a place. Pure."""
-    taken = list(running)
-    chosen: list[str] = []
-    for name, *place in queued:
-        repository, installation, priority = place
-        if len(taken) >= limits.fleet:
-            break
-        if sum(one[0] == repository for one in taken) >= limits.repository:
-            continue
-        if sum(one[1] == installation for one in taken) >= limits.installation:
-            continue
-        if priority >= PRIORITY_SCHEDULE and _schedules(taken) >= max(1, limits.fleet // 2):
-            continue
-        taken.append((repository, installation, priority))
-        chosen.append(str(name))
-    return chosen
-
-
-def _schedules(taken: list[tuple[int, int, int]]) -> int:
-    return sum(priority >= PRIORITY_SCHEDULE for _, _, priority in taken)
 
 
 def _lock(connection: Connection) -> None:

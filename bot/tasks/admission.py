@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.tasks.engine import Engine, RunId
 
 log = structlog.get_logger()

@@ -12,6 +12,8 @@ Traps of the library, and how each is closed:
 - its version is a hash of our source by default, and strands runs at an upgrade: pinned by hand;
 - `resume` without a queue name escapes every limit: always named;
 - values are pickled by default: portable JSON here;
+- it polls two queues and its own jobs, which costs a worker at rest most of what it costs: as seldom as people can
+  bear, and its internal queue, that nothing of ours enters, hardly ever;
 - it logs 20 lines for each cancelled run: relayed as one line;
 - it replaces the loop's default threads and `destroy` ends them: nothing in this room uses `to_thread`.
 """
@@ -20,13 +22,13 @@ import asyncio
 import functools
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
-from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, WorkflowStatus
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 from dbos import error as dbos_error
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,7 +42,9 @@ APPLICATION_VERSION: Final = "1"
 _APPLICATION: Final = "pullwright"
 _QUEUE: Final = "tasks"
 _WORKFLOW: Final = "change"
-_POLL_S: Final = 0.25  # the library's default of 1 s is felt by the person who waits
+_POLL_S: Final = 2.0  # each poll builds its statements anew, 3 to 5 ms of processor
+_START_S: Final = 30.0  # one row is written; as long as a database may be locked
+_UNUSED_POLL_S: Final = 60.0  # the library's own queue, which nothing of ours ever enters
 _CLEAN_UP_S: Final = 3.0  # for a cancelled phase that was asked before, or whose worker must end
 _UNFINISHED: Final = ["ENQUEUED", "DELAYED", "PENDING"]
 _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -60,12 +64,14 @@ log = structlog.get_logger()
 class DbosEngine:
     """One for each process. `worker` is unique for each start; `slots` runs are executed at once here."""
 
-    def __init__(self, url: str, worker: str, slots: int) -> None:
-        self._url, self._worker, self._slots = url, worker, slots
+    def __init__(self, url: str, worker: str, slots: int, poll_s: float = _POLL_S) -> None:
+        self._url, self._worker, self._slots, self._poll_s = url, worker, slots, poll_s
         self._database = open_engine(url)
         self._client: DBOSClient | None = None
         self._runs: set[asyncio.Task[Any]] = set()
         self._executions: list[Execution] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # None: nothing is executed here
+        self._change: Callable[[str], Coroutine[Any, Any, str]] | None = None
         self._closing = False
 
     # -- executing ------------------------------------------------------------------------------------------
@@ -75,9 +81,10 @@ class DbosEngine:
         await _in_thread(self._prepare)
         with _translated():
             self._launch(open_execution)
+        self._loop = asyncio.get_running_loop()
 
     def _launch(self, open_execution: Callable[[RunId], Execution]) -> None:
-        DBOS(
+        library = DBOS(
             config={
                 "name": _APPLICATION,
                 "system_database_url": self._url,
@@ -89,6 +96,8 @@ class DbosEngine:
             }
         )
         self._register(open_execution)
+        # There is no setting for it. In a version where this does nothing, a worker at rest only costs a bit more.
+        library._registry.get_internal_queue()._polling_interval_sec = _UNUSED_POLL_S
         DBOS.launch()
 
     def _prepare(self) -> None:
@@ -99,7 +108,7 @@ class DbosEngine:
             lambda client: client.register_queue(
                 _QUEUE,
                 worker_concurrency=self._slots,
-                polling_interval_sec=_POLL_S,
+                polling_interval_sec=self._poll_s,
                 on_conflict="always_update",
             )
         )
@@ -129,7 +138,7 @@ class DbosEngine:
             finally:
                 self._executions.remove(execution)
 
-        del change  # reached by its name
+        self._change = change
 
     async def hand_over(self, within_s: float) -> None:
         """See `Engine`. A cancelled run is recorded by nobody, so it is still ours when we look for it."""
@@ -165,7 +174,25 @@ class DbosEngine:
 
     # -- asking and telling ---------------------------------------------------------------------------------
     def enqueue(self, run: RunId) -> None:
-        """See `Engine`."""
+        """See `Engine`. A worker that is not half full begins it at once, so that whoever asked need not wait for a
+        poll as well; the rest is for whichever worker polls first."""
+        loop, is_busy = self._loop, 2 * len(self._executions) >= max(2, self._slots)
+        if loop is None or is_busy or self._closing or _runs_here(loop):
+            self._queue(run)
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(run), loop).result(_START_S)
+        except TimeoutError as error:
+            raise RetryLater(f"{run} was not begun in time", 1.0) from error
+
+    async def _start(self, run: RunId) -> None:
+        """A run that is known already is left to whoever has it. On the loop of `launch`."""
+        if self._change is None:
+            raise Bug("the engine was not launched")
+        with _translated(), SetWorkflowID(str(run)):
+            await DBOS.start_workflow_async(self._change, str(run))
+
+    def _queue(self, run: RunId) -> None:
         self._ask(
             lambda client: client.enqueue(
                 {
@@ -226,6 +253,14 @@ class DbosEngine:
             )
         with _translated():
             return question(self._client)
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the caller stands on that loop, and so must not wait for it."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 @contextmanager

@@ -35,6 +35,9 @@ class Reconciler:
     async def mend(self) -> tuple[TaskId, ...]:
         """One pass; the tasks that were set going again or ended. Raises RetryLater."""
         rows = await self._call(self.tasks.running)
+        if not rows:
+            self._left_alone = frozenset()
+            return ()
         runs = await self._call(self.engine.unfinished)
         cared_for = {run.id.task for run in runs}
         left_alone = frozenset(row.id for row in rows if row.id not in cared_for)

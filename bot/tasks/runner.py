@@ -6,6 +6,9 @@ fencing: runs are cancelled, nothing is written, the caller ends the process wit
 
 Only the leading worker (the first of the living by name) decides deliveries, sweeps up lost ones,
 reaps and reconciles. All admit.
+
+At rest one statement asks whether there is anything to do (`store/lookout.py`); the passes that people wait for
+(intake, admission, places in the queue) begin only if there is.
 """
 
 import asyncio
@@ -13,7 +16,7 @@ import contextlib
 import signal
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,6 +24,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from bot.domain import limits
+from bot.domain.admission import AdmissionLimits
 from bot.domain.allowance import Allowances
 from bot.domain.effective import OperatorSays
 from bot.domain.tasks import Phase
@@ -28,8 +32,9 @@ from bot.errors import GitHubFault, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.events import Events
+from bot.store.lookout import Lookout, look_out
 from bot.store.retention import Cleared, clear_old
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
 from bot.tasks.control import Answerer, ControlParts, Controls
@@ -54,8 +59,10 @@ log = structlog.get_logger()
 class Intervals:
     """Seconds between two passes of each loop."""
 
-    intake_s: float = 0.2  # a person waits for the reaction; a pass that finds nothing is two short queries
-    admission_s: float = 0.5
+    intake_s: float = (
+        0.25  # a person waits for the reaction; when there is nothing to do it is one short query
+    )
+    admission_s: float = 0.5  # while tasks wait for a place
     care_s: float = 5.0  # reaper and reconciler: as often as hearts beat
     hand_over_s: float = limits.HAND_OVER_S
     sweep_s: float = limits.SWEEP_S
@@ -151,6 +158,8 @@ class Worker:
         self._reconciler = Reconciler(tasks, engine, self._books.open_execution, pool)
         self._heartbeat = Heartbeat(self._workers, settings.id, settings.times, now)
         self._arrived = asyncio.Event()  # set: something to admit
+        self._seen = Lookout()  # by the last intake's pass
+        self._told_places = False  # whether the last pass over the queue may have told somebody of a place
 
     async def run(self, stop: asyncio.Event) -> WorkerEnd:
         """Work until `stop` is set, then hand everything over; or until fenced. Raises RetryLater when the
@@ -207,11 +216,16 @@ class Worker:
             await self._reconciler.mend()
 
     async def _take_in(self) -> None:
-        if await self._leads() and await self._intake.decide_waiting():
-            self._arrived.set()
+        self._seen = await self._call(look_out, self._parts.database, self._parts.now())
+        if self._seen.deliveries and await self._leads() and await self._intake.decide_waiting():
+            self._admit_soon()
 
     async def _tell_queue(self) -> None:
-        if self._parts.tell_queue is not None and await self._leads():
+        """Once more when the queue has become empty: who was told is forgotten then."""
+        if self._parts.tell_queue is None or not (self._seen.queued or self._told_places):
+            return
+        self._told_places = self._seen.queued
+        if await self._leads():
             await self._parts.tell_queue()
 
     async def _clear_old(self) -> None:
@@ -253,7 +267,7 @@ class Worker:
             return
         await self._call(ticker.settle)
         if await self._call(ticker.begin):
-            self._arrived.set()
+            self._admit_soon()
 
     async def _sweep(self, one_pass: Callable[[], int]) -> None:
         if not await self._leads():
@@ -269,7 +283,12 @@ class Worker:
         return bool(living) and living[0] == self._settings.id
 
     async def _admit(self) -> None:
-        await self._call(self._admission.admit)
+        if self._seen.queued or self._seen.due:
+            await self._call(self._admission.admit)
+
+    def _admit_soon(self) -> None:
+        self._seen = replace(self._seen, queued=True)
+        self._arrived.set()
 
     async def _hand_over(self, heart: asyncio.Task[str]) -> None:
         """The heart beats until the runs have cleaned up: nobody else may begin before."""

@@ -151,8 +151,14 @@ class Reaper:
         since = self.now() - self.times.dead_s
         return tuple(sorted(one for one in self.workers.alive(since) if not self.locks.is_dead(one)))
 
+    def _may_be_lost(self) -> bool:
+        """Whether there is work, or somebody is missing: at rest the engine need not be asked."""
+        return bool(self.tasks.running()) or len(self.workers.alive(0.0)) > len(self.living())
+
     def reap(self) -> tuple[str, ...]:
         """Fence the dead, queue their runs again, forget them; who was dead. Raises RetryLater."""
+        if not self._may_be_lost():
+            return ()
         runs = self.engine.unfinished()
         before = self.now() - self.times.dead_s
         living = set(self.living())

@@ -101,7 +101,7 @@ class Steps(Protocol):
 class RowKind(StrEnum):
     """Event rows of this module, beside the agent's."""
 
-    DEFERRED = "deferred"  # {"why", "until"}
+    DEFERRED = "deferred"  # {"why", "until", "sandbox"}
     ENDING = STORED_ENDING  # {"outcome", "detail"}: decided, people are being told
 
 
@@ -239,6 +239,8 @@ class TaskExecution:
             end: PhaseEnd = await self._cancellable(self._books.steps.run_phase(taken, taken.phase))
         except RetryLater as error:
             return await self._defer(taken, error)
+        except SandboxUnavailable as error:
+            return await self._wait_for_sandbox(taken, error)
         except Superseded:
             raise
         except Exception as error:  # every other end of a phase has a name and is told
@@ -294,21 +296,33 @@ class TaskExecution:
             case _:
                 assert_never(end)
 
-    async def _defer(self, taken: Taken, error: RetryLater) -> StepAnswer:
+    async def _defer(self, taken: Taken, error: RetryLater, sandbox: bool = False) -> StepAnswer:
         """Wait outside of the slot; too often is an end."""
         until = self._books.now() + max(1.0, error.after_s)
-        if not await self._append_deferral(taken, str(error), until):
+        if not await self._append_deferral(taken, str(error), until, sandbox):
             why = f"Given up after {self._books.deferrals} waits: {error}"
             return await self._fail(taken, Outcome.CRASHED, why)
         await self._books.call(self._books.tasks.wait, taken, until)
         log.info("task deferred", task=taken.id, phase=taken.phase, why=str(error))
         return StepAnswer(False, "deferred")
 
-    async def _append_deferral(self, taken: Taken, why: str, until: float) -> bool:
+    async def _wait_for_sandbox(self, taken: Taken, error: SandboxUnavailable) -> StepAnswer:
+        """Nothing runs without one. A host may only have been too busy to pass, and another one may have one."""
+        rows = await self._books.call(self._books.events.load, taken.id, 0, (RowKind.DEFERRED,))
+        tried = sum(bool(row.body.get("sandbox")) for row in rows)
+        if tried >= len(limits.SANDBOX_WAITS_S):
+            return await self._fail(taken, *decide_outcome(error))
+        log.warning("no sandbox", task=taken.id, phase=taken.phase, why=error.message)
+        return await self._defer(
+            taken, RetryLater(error.message, limits.SANDBOX_WAITS_S[tried]), sandbox=True
+        )
+
+    async def _append_deferral(self, taken: Taken, why: str, until: float, sandbox: bool = False) -> bool:
         rows = await self._books.call(self._books.events.load, taken.id, 0, (RowKind.DEFERRED,))
         if len(rows) >= self._books.deferrals:
             return False
-        await self._append(taken, RowKind.DEFERRED, {"why": why[:500], "until": until})
+        body: JsonObject = {"why": why[:500], "until": until, "sandbox": sandbox}
+        await self._append(taken, RowKind.DEFERRED, body)
         return True
 
     async def _fail(self, taken: Taken, outcome: Outcome, detail: str) -> StepAnswer:

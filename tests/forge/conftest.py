@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.forge.forge import Forge, ForgeSettings, RepositoryForge
 from bot.localhub.faults import Fault
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from tests.official.judge import judged_hub
 

@@ -49,6 +49,21 @@ async def test_the_next_is_taken_when_it_was_named(tmp_path: Path) -> None:
 
 
 @point(66)
+async def test_the_preflight_is_tried_again_as_long_as_none_has_passed(tmp_path: Path) -> None:
+    class Recovers(Off):
+        async def preflight(self) -> Preflight:
+            found = await super().preflight()
+            return found if self.asked == 1 else Preflight("first", (Check("first", True, ""),))
+
+    backend = Recovers("first")
+    chosen = ChosenSandbox((("first", backend),))
+    assert not (await chosen.preflight()).ok
+    assert (await chosen.preflight()).backend == "first"
+    assert (await chosen.preflight()).backend == "first"
+    assert backend.asked == 2, "one that has passed is not asked again"
+
+
+@point(66)
 async def test_the_first_that_works_is_taken(tmp_path: Path) -> None:
     later = Off("later")
     chosen = ChosenSandbox((("bubblewrap", real(tmp_path)), ("later", later)))

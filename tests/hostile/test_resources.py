@@ -15,20 +15,7 @@ from tests.hostile.backends import make_sandbox
 from tests.hostile.cage import Cage
 from tests.hostile.points import point
 from tests.sandbox.conftest import SMALL
-
-
-def host_processes(word: str) -> list[int]:
-    """Processes of the host whose command line holds `word`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if word.encode() in line:
-                found.append(int(entry.name))
-    return found
+from tests.sandbox.processes import host_processes, nap
 
 
 async def python(cage: Cage, code: str, timeout_s: float = 30) -> CommandResult:
@@ -196,7 +183,7 @@ async def test_strange_bytes_come_as_they_are(cage: Cage) -> None:
 
 @point(47)
 async def test_nothing_survives_a_timeout(cage: Cage) -> None:
-    code = """
+    code = f"""
 import os, signal, time
 for number in range(1, 65):
     try: signal.signal(number, signal.SIG_IGN)
@@ -205,30 +192,30 @@ for _ in range(3):
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            os.execv("/usr/bin/sleep", ["sleep", "98761"])
+            os.execv("/usr/bin/sleep", ["sleep", "{nap(1)}"])
         time.sleep(60)
-os.execv("/usr/bin/sleep", ["sleep", "98761"])
+os.execv("/usr/bin/sleep", ["sleep", "{nap(1)}"])
 """
     result = await python(cage, code, 1.5)
     assert result.ended_by is EndedBy.TIMEOUT
-    assert host_processes("98761") == []
+    assert host_processes(nap(1)) == []
     await alive(cage)
 
 
 @point(47)
 async def test_nothing_survives_its_shell(cage: Cage) -> None:
     result = await cage.run(
-        "(trap '' TERM HUP; setsid sleep 98760 & ) ; nohup sleep 98760 >/dev/null 2>&1 & echo done"
+        f"(trap '' TERM HUP; setsid sleep {nap(0)} & ) ; nohup sleep {nap(0)} >/dev/null 2>&1 & echo done"
     )
     assert result.output == b"done\n"
     assert result.ended_by is EndedBy.EXIT
-    assert host_processes("98760") == []
+    assert host_processes(nap(0)) == []
 
 
 @point(48)
 async def test_a_background_process_does_not_hold_the_output(cage: Cage) -> None:
     began = time.monotonic()
-    result = await cage.run("sleep 98759 & echo started", 25)
+    result = await cage.run(f"sleep {nap(9)} & echo started", 25)
     assert (result.output, result.ended_by) == (b"started\n", EndedBy.EXIT)
     assert time.monotonic() - began < 20
 
@@ -243,16 +230,16 @@ async def test_stopping_the_first_process_does_not_outlive_the_timeout(cage: Cag
 @point(50)
 async def test_parallel_tasks_do_not_see_each_other(cage: Cage) -> None:
     other = await cage.backend.sandbox.open_workspace(cage.template)
-    write = "echo theirs > README; echo theirs > /tmp/shared; echo theirs > /dev/shm/shared; sleep 98758"
+    write = f"echo theirs > README; echo theirs > /tmp/shared; echo theirs > /dev/shm/shared; sleep {nap(8)}"
     theirs = asyncio.create_task(other.run(Command(write, timeout_s=20)))
-    while not host_processes("98758"):
+    while not host_processes(nap(8)):
         await asyncio.sleep(0.05)
     seen = await cage.run(
-        "cat README /tmp/shared /dev/shm/shared 2>&1; for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f | grep '[9]8758'; done; kill -9 -1; true"
+        "cat README /tmp/shared /dev/shm/shared 2>&1; for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f; done; kill -9 -1; true"
     )
     assert b"theirs" not in seen.output
-    assert b"98758" not in seen.output
-    assert host_processes("98758")  # the twin: it is there, and outlived the signal to all
+    assert nap(8).encode() not in seen.output
+    assert host_processes(nap(8))  # the twin: it is there, and outlived the signal to all
     theirs.cancel()
     await asyncio.gather(theirs, return_exceptions=True)
     await other.close()
@@ -281,7 +268,7 @@ async def main():
     sandbox = make_sandbox(sys.argv[1], Path(sys.argv[2]))
     workspace = await sandbox.open_workspace(Path(sys.argv[3]))
     print(workspace.view_root, flush=True)
-    await workspace.run(Command("(setsid sleep 98757 &); trap '' TERM; sleep 98757", timeout_s=100))
+    await workspace.run(Command(f"(setsid sleep {sys.argv[4]} &); trap '' TERM; sleep {sys.argv[4]}", timeout_s=100))
 asyncio.run(main())
 """
 
@@ -289,15 +276,23 @@ asyncio.run(main())
 @pytest.fixture
 def killed_worker(cage: Cage, tmp_path: Path) -> tuple[Path, Path, int]:
     """A worker that was killed in the middle of a command: its state directory, its workspace, its id."""
-    argv = [sys.executable, "-c", _WORKER, cage.backend.name, str(tmp_path / "state"), str(cage.template)]
+    argv = [
+        sys.executable,
+        "-c",
+        _WORKER,
+        cage.backend.name,
+        str(tmp_path / "state"),
+        str(cage.template),
+        nap(7),
+    ]
     root = Path(__file__).resolve().parents[2]
     worker = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=root)
     assert worker.stdout is not None
     workspace = Path(worker.stdout.readline().strip())
     until = time.monotonic() + 60
-    while not host_processes("98757") and time.monotonic() < until:
+    while not host_processes(f"sleep {nap(7)}") and time.monotonic() < until:
         time.sleep(0.05)
-    assert host_processes("98757"), "the command never ran"
+    assert host_processes(f"sleep {nap(7)}"), "the command never ran"
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
@@ -309,18 +304,16 @@ async def test_a_killed_worker_leaves_nothing(cage: Cage, killed_worker: tuple[P
     state, workspace, pid = killed_worker
     if cage.backend.name == "bubblewrap":  # the kernel ends them with their parent
         until = time.monotonic() + 10
-        while host_processes("98757") and time.monotonic() < until:
+        while host_processes(f"sleep {nap(7)}") and time.monotonic() < until:
             await asyncio.sleep(0.05)
-        assert host_processes("98757") == []
+        assert host_processes(f"sleep {nap(7)}") == []
     assert workspace.parent.exists()
     again = make_sandbox(cage.backend.name, state)
     assert (await again.preflight()).ok  # the next worker cleans up behind it
-    assert host_processes("98757") == []
+    assert host_processes(f"sleep {nap(7)}") == []
     assert not workspace.parent.exists()
     assert list(Path("/sys/fs/cgroup").rglob(f"pullwright-{pid}-*")) == []
 
 
 def test_the_tests_themselves_left_nothing() -> None:
-    assert [
-        pid for word in ("98761", "98760", "98759", "98758", "98757") for pid in host_processes(word)
-    ] == []
+    assert [pid for which in range(10) for pid in host_processes(nap(which))] == []

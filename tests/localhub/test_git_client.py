@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from tests.official.judge import judged_hub
 from tests.repos.git_backend import environment

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from bot.forge.wire import USER_AGENT
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from tests.official.graphql import cut_problems, document_problems
 from tests.official.judge import judged_hub

@@ -13,7 +13,7 @@ import httpx2
 import jwt
 import pytest
 
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from tests.localhub.receiver import Receiver, receiving
 from tests.official.judge import judged_hub

@@ -19,7 +19,7 @@ import pytest
 from bot.forge.wire import USER_AGENT
 from bot.localhub.actions_checks import press_button
 from bot.localhub.records import Actor
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.localhub.state import Hub
 from tests.localhub.receiver import Receiver, receiving

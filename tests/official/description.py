@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 Json = dict[str, Any]
 _ERRORS = (400, 401, 403, 404, 409, 410, 415, 422, 429, 451)  # what any operation may answer: `basic-error`
 _MOVED = (301, 307)  # reads and writes after a rename, as GitHub documents for all and was recorded
+_UNCHANGED = 304  # to a read that names the answer it knows, as GitHub documents for all
 _SWALLOWS = ("path", "ref", "basehead", "branch")  # parameters that hold slashes
 
 
@@ -83,6 +84,8 @@ class Description:
     def response_problems(self, operation: Operation, status: int, raw: bytes) -> list[str]:
         """What GitHub's clients would stumble over in an answer."""
         described = operation.body["responses"].get(str(status))
+        if status == _UNCHANGED:
+            return ["304 with a body"] if raw else []
         if described is None and status not in (*_ERRORS, *_MOVED):
             return [f"status {status} is not described"]
         content = self._resolved(described).get("content", {}) if described else {}

@@ -8,20 +8,7 @@ import pytest
 from bot.sandbox.backend import BubblewrapSandbox
 from bot.sandbox.contract import Command, EndedBy, Environment, FileKind, Workspace
 from bot.sandbox.output import HeadTail
-
-
-def host_processes(word: str) -> list[str]:
-    """Command lines on the host that contain `word`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-            except OSError:
-                continue
-            if word in line:
-                found.append(line)
-    return found
+from tests.sandbox.processes import host_processes, nap
 
 
 async def test_a_command_says_what_it_wrote_and_how_it_ended(workspace: Workspace) -> None:
@@ -99,28 +86,28 @@ def test_head_and_tail_add_up(sizes: list[int]) -> None:
 
 
 async def test_a_timeout_kills_daemons_too(workspace: Workspace) -> None:
-    script = "trap '' TERM INT; (setsid sleep 98765 >/dev/null 2>&1 &) ; echo started; sleep 98765"
+    script = f"trap '' TERM INT; (setsid sleep {nap(5)} >/dev/null 2>&1 &) ; echo started; sleep {nap(5)}"
     result = await workspace.run(Command(script, timeout_s=0.4))
     assert result.ended_by is EndedBy.TIMEOUT
     assert result.output == b"started\n"
     assert "0.4 s" in result.detail
-    assert host_processes("sleep 98765") == []
+    assert host_processes(nap(5)) == []
 
 
 async def test_a_background_process_ends_with_its_command(workspace: Workspace) -> None:
-    result = await workspace.run(Command("setsid sleep 98764 & echo done"))
+    result = await workspace.run(Command(f"setsid sleep {nap(4)} & echo done"))
     assert result.output == b"done\n"
-    assert host_processes("sleep 98764") == []
+    assert host_processes(nap(4)) == []
 
 
 async def test_cancelling_kills_everything_first(workspace: Workspace) -> None:
-    running = asyncio.create_task(workspace.run(Command("setsid sleep 98763 & sleep 98763")))
-    while not host_processes("sleep 98763"):
+    running = asyncio.create_task(workspace.run(Command(f"setsid sleep {nap(3)} & sleep {nap(3)}")))
+    while not host_processes(nap(3)):
         await asyncio.sleep(0.02)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert host_processes("sleep 98763") == []
+    assert host_processes(nap(3)) == []
     assert (await workspace.run(Command("echo alive"))).output == b"alive\n"
 
 
@@ -128,12 +115,12 @@ async def test_cancelling_kills_everything_first(workspace: Workspace) -> None:
 async def test_cancelling_at_any_moment_of_the_start_leaves_nothing(
     workspace: Workspace, wait_s: float
 ) -> None:
-    running = asyncio.create_task(workspace.run(Command("sleep 98762")))
+    running = asyncio.create_task(workspace.run(Command(f"sleep {nap(2)}")))
     await asyncio.sleep(wait_s)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert host_processes("sleep 98762") == []
+    assert host_processes(nap(2)) == []
 
 
 async def test_a_signal_of_its_own_is_named(workspace: Workspace) -> None:

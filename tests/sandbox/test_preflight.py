@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.limits import SANDBOX_REFUSAL_S
 from bot.errors import SandboxUnavailable
 from bot.sandbox import remedies, trees
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
@@ -18,6 +19,7 @@ from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import Command, EgressPolicy
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import Told
+from bot.sandbox.preflight import Prepared, Readiness
 from bot.sandbox.remedies import Host
 from bot.sandbox.runner import Runner, default_toolchains, make_upper
 from bot.sandbox.seam import CA_BUNDLE_PATH, Mounts
@@ -83,6 +85,30 @@ async def test_a_data_directory_without_rights_is_a_failed_check(tmp_path: Path)
     (tmp_path / "file").write_text("")
     found = await BubblewrapSandbox(SandboxSettings(tmp_path / "file" / "state", UID)).preflight()
     assert [(check.name, check.ok) for check in found.checks] == [("data directory", False)]
+
+
+async def test_a_host_that_failed_is_asked_again_but_not_at_once(
+    sandbox: BubblewrapSandbox, tmp_path: Path
+) -> None:
+    """It was only too busy, say. Nothing is opened before it has passed."""
+    now, busy, asked = [0.0], [True], []
+
+    def prepare() -> Prepared[Runner]:
+        asked.append(now[0])
+        if busy[0]:
+            raise SandboxUnavailable("too busy")
+        return sandbox._prepare()  # the real one, from here on
+
+    readiness = Readiness("bubblewrap", tmp_path, prepare, lambda: now[0])
+    assert not (await readiness.preflight()).ok
+    now[0] = SANDBOX_REFUSAL_S - 0.1
+    with pytest.raises(SandboxUnavailable, match="too busy"):
+        await readiness.runner()
+    now[0], busy[0] = SANDBOX_REFUSAL_S, False
+    assert isinstance(await readiness.runner(), Runner)
+    now[0] = 1_000.0
+    assert (await readiness.preflight()).ok
+    assert asked == [0.0, SANDBOX_REFUSAL_S]
 
 
 @pytest.mark.parametrize(

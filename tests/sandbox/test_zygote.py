@@ -20,7 +20,7 @@ from bot.sandbox.starter import Starter
 
 def zygote_of(starter: Starter) -> int:
     """Its process id, which the pidfd knows."""
-    told = Path(f"/proc/self/fdinfo/{starter._pidfd}").read_text()
+    told = Path(f"/proc/self/fdinfo/{starter.pidfd}").read_text()
     return int(told.partition("Pid:")[2].split()[0])
 
 
@@ -74,7 +74,7 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
 
 
 def test_it_ends_with_its_worker_however_that_ends() -> None:
-    code = "from bot.sandbox.starter import Starter; s = Starter(); s.ensure(); print(s._pidfd, flush=True); input()"
+    code = "from bot.sandbox.starter import Starter; s = Starter(); s.ensure(); print(s.pidfd, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as worker:

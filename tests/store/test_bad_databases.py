@@ -85,6 +85,24 @@ def test_a_full_disk_loses_nothing_and_passes(good: Path) -> None:
         assert [one.id for one in Deliveries(database).waiting(5)] == ["d-1"]
 
 
+def test_a_disk_that_turns_read_only_loses_nothing_and_passes(good: Path) -> None:
+    """As a kernel does with a disk that fails. SQLite's own switch stands for it: the same error, the same place."""
+    with closing(at(good)) as database:
+        one = Delivery(DeliveryId("d-1"), "issue_comment", b"{}", 1.0)
+        _set_read_only(database, True)
+        with pytest.raises(RetryLater, match="readonly"):
+            store_batch(database, [one])
+        assert Deliveries(database).waiting(5) == ()
+        _set_read_only(database, False)
+        store_batch(database, [one])
+        assert [row.id for row in Deliveries(database).waiting(5)] == ["d-1"]
+
+
+def _set_read_only(database: Database, is_on: bool) -> None:
+    with database.read() as connection:
+        connection.exec_driver_sql(f"pragma query_only = {int(is_on)}")
+
+
 # -- from one version to the next -------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """What is old goes, what is not over stays."""
 
 from bot.domain import limits
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome
 from bot.store.database import Database
@@ -9,7 +10,7 @@ from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.received import Received
 from bot.store.retention import Cleared, clear_old
-from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.tasks import Tasks, insert_task
 from tests.store.requests import request
 
 DAY = 86_400.0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, SettingsFault, Superseded
@@ -10,7 +11,7 @@ from bot.store.effects import Effect, Effects, EffectState
 from bot.store.events import Events
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import schema_version
-from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.tasks import Tasks, insert_task
 from bot.store.work_trees import WorkTrees
 from bot.store.workers import Workers
 from tests.store.requests import request

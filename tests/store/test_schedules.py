@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.allowance import Allowances, Cost
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Outcome
@@ -13,7 +14,7 @@ from bot.domain.schedules import MaintenanceRef, Pause, ScheduleResult
 from bot.domain.tasks import RepositoryRef, TaskKind, TaskRequest, WayIn
 from bot.store.database import Database
 from bot.store.schedules import Bounds, Place, RunEnd, Schedules, StoredSchedule
-from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.tasks import Tasks, insert_task
 from tests.store.requests import request
 
 KEY = RepositoryId(10)

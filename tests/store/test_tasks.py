@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.errors import Superseded
 from bot.store.database import Database
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Admitted, Taken, Tasks, insert_task, wake_task
+from bot.store.tasks import Admitted, Taken, Tasks, insert_task, wake_task
 from tests.store.requests import request
 
 WIDE = AdmissionLimits(fleet=10, repository=10, installation=10)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import CommitSha, InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import RepositoryRef, TaskRequest
 from bot.localhub.server import HubServer
 from bot.store.database import Database
-from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.tasks import Tasks, insert_task
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, render_facts
 from bot.texts.markers import pull_marker
 from bot.texts.pull_request import PullText, render_pull_body

@@ -17,7 +17,7 @@ from bot.localhub import actions_reviews as reviews
 from bot.localhub import actions_threads as act
 from bot.localhub.actions_reviews import Place
 from bot.localhub.records import Actor, Pull, Thread
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.store.deliveries import Handled, Verdict
 from bot.store.tasks import Tasks
 from bot.texts.markers import tracking_marker

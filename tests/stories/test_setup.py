@@ -193,6 +193,7 @@ def test_an_app_that_is_there_is_not_replaced_by_accident(setup: Setup) -> None:
     assert "holds the App wright already" in console.getvalue()
 
 
+@pytest.mark.stories
 def test_the_doctor_looks_at_everything_and_says_what_to_mend(
     setup: Setup, clean: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,18 @@
 """What people experience, from the comment to the end: the real application against the hub over HTTP."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from bot.domain.limits import SANDBOX_WAITS_S
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import TaskStatus
+from bot.sandbox.bwrap import find_bubblewrap
 from bot.store.deliveries import Verdict
 from bot.store.tasks import Tasks
 from bot.verify.evidence_file import parse_evidence
@@ -118,14 +122,35 @@ def test_a_second_request_on_the_same_issue_is_heard_by_the_task_that_runs(tmp_p
 
 
 @pytest.mark.stories
+@pytest.mark.timeout(400)
 def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:
     with story(tmp_path, GOOD, PULLWRIGHT_BWRAP="/bin/false") as world:
+        world.patience_s += sum(SANDBOX_WAITS_S)  # it may have been a busy moment
         world.comment("ada", "@agent fix this")
         assert world.wait_until_over().outcome == "no_sandbox"
         (comment,) = world.bot_comments()
         assert "no sandbox works on my host" in comment
         assert world.model.requests == []
         assert world.pulls() == []
+
+
+@pytest.mark.stories
+def test_a_host_that_was_too_busy_for_its_preflight_has_a_sandbox_later(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
+        place.chmod(0o755)  # the sandbox's user starts it
+        calm, program = place / "calm", place / "bwrap"
+        program.write_text(
+            f'#!/bin/sh\n[ -e {calm} ] || exit 1\nexec env -i {find_bubblewrap(None).path} "$@"\n'
+        )
+        program.chmod(0o755)
+        world = stack.enter_context(story(tmp_path, GOOD, PULLWRIGHT_BWRAP=str(program)))
+        world.comment("ada", "@agent fix this")
+        tasks = Tasks(world.database)
+        world.wait_for("its rest", lambda: [t for t in tasks.newest(1) if t.status is TaskStatus.WAITING])
+        assert world.model.requests == []
+        calm.touch()
+        assert world.wait_until_over().outcome == "proven"
 
 
 @pytest.mark.stories

@@ -24,7 +24,7 @@ import bot
 from bot.cli.supervise import Child, Supervisor
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled
@@ -47,6 +47,7 @@ _PATIENCE_S = float(
 
 
 @cache
+@cache  # a tenth of a second each, and an App's key may serve every world of this process
 def make_key() -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()

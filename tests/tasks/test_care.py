@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 
 from bot.agent.contract import EventKind
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.errors import Superseded
 from bot.store.database import Database
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
+from bot.store.tasks import Taken, Tasks, insert_task
 from bot.store.workers import Workers
 from bot.tasks.admission import Admission
-from bot.tasks.engine import RunId, RunStatus
+from bot.tasks.engine import Run, RunId, RunStatus
 from bot.tasks.events import STEERING, TaskEventLog, TaskInbox, TaskRows
 from bot.tasks.reconcile import Reconciler
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
@@ -126,9 +127,24 @@ def test_a_dead_workers_tasks_are_fenced_and_queued_for_the_others(room: Room) -
 
 
 def test_a_run_on_a_worker_that_nobody_knows_is_queued_again(room: Room) -> None:
+    room.queue(1)
+    room.admission().admit()
     room.engine.start(RunId(T1, 1), "forgotten")
     room.reaper().reap()
     assert room.engine.runs[RunId(T1, 1)].status is RunStatus.QUEUED
+
+
+async def test_at_rest_nobody_asks_the_engine(room: Room) -> None:
+    """Its answers cost many times what ours do."""
+
+    class NotToBeAsked(QuietEngine):
+        def unfinished(self) -> tuple[Run, ...]:
+            raise AssertionError("asked, with no work and nobody missing")
+
+    room.engine = NotToBeAsked()
+    room.workers.register("alive", room.time)
+    assert room.reaper().reap() == ()
+    assert await room.reconciler().mend() == ()
 
 
 def test_a_worker_of_this_host_is_dead_as_soon_as_its_process_is(room: Room) -> None:

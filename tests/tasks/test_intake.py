@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.admission import AdmissionLimits
 from bot.domain.boxes import Box
 from bot.domain.commands import CommandWord
 from bot.domain.decisions import RefusedRequest
@@ -22,7 +23,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
 from bot.store.events import Events
 from bot.store.schedules import Place, Schedules, StoredSchedule
-from bot.store.tasks import STEERING, AdmissionLimits, Taken, Tasks
+from bot.store.tasks import STEERING, Taken, Tasks
 from bot.tasks.control import ControlParts, Controls
 from bot.tasks.engine import RunId
 from bot.tasks.intake import Intake

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Ignored, Outcome
 from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import TaskKind, TaskStatus, WayIn
 from bot.store.database import Database
 from bot.store.deliveries import Handled, Verdict
-from bot.store.tasks import AdmissionLimits, Tasks, insert_task
+from bot.store.tasks import Tasks, insert_task
 from bot.tasks.change.facts import ChangeFacts, render_facts
 from tests.store.requests import request
 from tests.tasks.payloads import suite_payload

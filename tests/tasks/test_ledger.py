@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.forge.answers import WriteUnclear
 from bot.store.database import Database
 from bot.store.effects import Effects, EffectState
-from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
+from bot.store.tasks import Taken, Tasks, insert_task
 from bot.tasks.ledger import Ledger, LedgerTimes
 from tests.store.requests import request
 

@@ -6,6 +6,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from prometheus_client import generate_latest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId
 from bot.domain.outcomes import Outcome
 from bot.domain.repo_sections import ScheduleConfig
@@ -14,7 +15,7 @@ from bot.domain.tasks import Phase, RepositoryRef
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch
 from bot.store.schedules import Place, RunEnd, Schedules
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.store.workers import Workers
 from bot.tasks.measured import ModelEnd
 from bot.tasks.metrics import WorkerMetrics

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.domain import limits
+from bot.domain.admission import AdmissionLimits
 from bot.domain.allowance import Cost
 from bot.domain.boxes import Box, Tick, Ticked
 from bot.domain.decisions import FailedCheck
@@ -21,13 +22,13 @@ from bot.domain.repo_config import parse_repo_config
 from bot.domain.schedules import MaintenanceRef, Pause, ScheduleResult
 from bot.domain.tasks import RepositoryRef
 from bot.forge.forge import Forge, ForgeSettings
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.received import Received
 from bot.store.schedules import NO_ISSUE, Place, Run, Schedules, StoredSchedule
 from bot.store.schema import dashboard, schedule
-from bot.store.tasks import AdmissionLimits, Tasks, parse_request
+from bot.store.tasks import Tasks, parse_request
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, TurnFacts, render_facts
 from bot.tasks.control import request_repair
 from bot.tasks.dashboard import Dashboards

@@ -12,7 +12,7 @@ from bot.domain.ids import DeliveryId
 from bot.domain.tasks import TaskRequest
 from bot.domain.triggers import decide_trigger
 from bot.forge.forge import Forge, ForgeSettings
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch

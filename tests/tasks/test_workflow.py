@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.domain import limits
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
@@ -25,7 +27,7 @@ from bot.errors import (
 )
 from bot.store.database import Database
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Taken, Tasks, TaskView, insert_task
+from bot.store.tasks import Taken, Tasks, TaskView, insert_task
 from bot.tasks.engine import RunId
 from bot.tasks.workflow import Bookkeeping, Finished, Next, PhaseEnd, Waiting, decide_outcome
 from tests.store.requests import request
@@ -180,6 +182,25 @@ async def test_passing_faults_that_do_not_pass_are_an_end(room: Room) -> None:
     assert "Given up after 2 waits: rate limit" in room.row.detail
 
 
+async def test_a_host_without_a_sandbox_is_waited_for_and_then_it_is_an_end(room: Room) -> None:
+    steps = Fixed(always(SandboxUnavailable("no back end")))
+    for pause in limits.SANDBOX_WAITS_S:
+        before = time.time()
+        assert await run(room.books(steps)) == "deferred"
+        assert (room.row.status, room.row.attempts, steps.told) == (TaskStatus.WAITING, 0, [])
+        assert room.tasks.admit(WIDE, before + pause - 0.01) == ()
+        room.admit()
+    assert await run(room.books(steps)) == Outcome.NO_SANDBOX
+    assert (steps.told, room.row.detail) == ([Outcome.NO_SANDBOX], "no back end")
+
+
+async def test_waits_for_others_do_not_count_as_waits_for_a_sandbox(room: Room) -> None:
+    for error in (RetryLater("rate limit", 60.0),) * 5:
+        assert await run(room.books(Fixed(always(error)))) == "deferred"
+        room.admit()
+    assert await run(room.books(Fixed(always(SandboxUnavailable("too busy"))))) == "deferred"
+
+
 async def test_a_model_that_stays_away_is_an_end_too(room: Room) -> None:
     steps = Fixed(always(Waiting(time.time(), "the model asked to wait")))
     books = room.books(steps, deferrals=1)
@@ -208,7 +229,6 @@ async def test_people_are_told_with_what_the_phase_learned_before_it_failed(room
     ("error", "outcome"),
     [
         (BranchTaken("taken"), Outcome.BRANCH_TAKEN),
-        (SandboxUnavailable("no back end"), Outcome.NO_SANDBOX),
         (SetupFailed("pip failed"), Outcome.SETUP_FAILED),
         (RepositoryFault("too large"), Outcome.REPOSITORY_UNUSABLE),
         (ModelFault("bad key"), Outcome.MODEL_UNAVAILABLE),

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.access import Permission
+from bot.domain.admission import AdmissionLimits
 from bot.domain.decisions import RefusedRequest
 from bot.domain.ids import InstallationId
 from bot.domain.outcomes import Outcome
@@ -23,7 +24,7 @@ from bot.domain.tasks import Phase, RepositoryRef, TaskRequest
 from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.migrations import migrate
-from bot.store.tasks import AdmissionLimits, Taken
+from bot.store.tasks import Taken
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.runner import Intervals, Worker, WorkerEnd, WorkerParts, WorkerSettings, stop_on_signals

@@ -56,6 +56,7 @@ async def test_a_change_with_its_test_is_proven(case: Case) -> None:
     assert parse_evidence(render_evidence(evidence)) == evidence
 
 
+@pytest.mark.falsify
 async def test_a_test_added_to_an_old_file_proves_as_well(case: Case) -> None:
     tree = case.changed(app_py=FIX, tests__test_old_py=OLD_TEST + NEW_TEST.split("\n\n\n")[1])
     evidence = await case.verifier().verify(tree)
@@ -63,6 +64,7 @@ async def test_a_test_added_to_an_old_file_proves_as_well(case: Case) -> None:
     assert RunPurpose.INTEGRITY_WHOLE in [run.purpose for run in evidence.runs]
 
 
+@pytest.mark.falsify
 async def test_a_tree_that_two_checks_ask_about_is_run_once(case: Case) -> None:
     """A changed set-up file among the tests is an old test and test machinery."""
     case.base["tests/conftest.py"] = "import pytest\n"
@@ -102,6 +104,7 @@ async def test_unittest_proves_too(case: Case) -> None:
     assert [proof.test_id for proof in evidence.proofs] == ["tests.test_new.AddTest.test_sum"]
 
 
+@pytest.mark.falsify
 async def test_a_test_that_failed_before_already_and_passes_now_is_a_proof(case: Case) -> None:
     case.base["tests/test_red.py"] = NEW_TEST
     evidence = await case.verifier().verify(case.changed(app_py=FIX))
@@ -144,6 +147,7 @@ async def test_an_exit_code_alone_proves_nothing(case: Case) -> None:
 # -- for the agent ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.falsify
 async def test_the_agent_sees_differences(case: Case) -> None:
     case.base["tests/test_red.py"] = NEW_TEST.replace("test_sum", "test_red")
     verifier = case.verifier()

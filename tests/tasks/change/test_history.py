@@ -14,6 +14,7 @@ LOOK = shell("git diff --stat; git status --short; git remote; git log --oneline
 COMMIT = shell("git commit -qam mine && echo committed")
 
 
+@pytest.mark.stories  # an application of its own
 @pytest.mark.skipif(shutil.which("git", path="/usr/bin:/bin") is None, reason="this host has no git to show")
 def test_the_model_sees_its_change_as_a_diff_and_its_commits_do_not_matter(tmp_path: Path) -> None:
     with story(tmp_path, [FIX, TEST, LOOK, COMMIT, submit()]) as world:

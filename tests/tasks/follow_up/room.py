@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ci import Waits
 from bot.domain.ids import TaskId
 from bot.domain.tasks import Phase, TaskRequest
 from bot.forge.forge import Forge, ForgeSettings
-from bot.localhub.seed import NewApp
+from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.contract import EgressPolicy
@@ -21,7 +22,7 @@ from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.events import Events
 from bot.store.migrations import migrate
-from bot.store.tasks import AdmissionLimits, Taken, Tasks, insert_task
+from bot.store.tasks import Taken, Tasks, insert_task
 from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.facts import ChangeFacts, parse_facts, render_facts

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import pytest
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.findings import Finding, Priority
 from bot.domain.ids import CommitSha, DeliveryId, TaskId, TreeSha
 from bot.domain.tasks import Phase, TaskKind
@@ -24,7 +25,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Delivery, store_batch
 from bot.store.effects import Effects
 from bot.store.events import Events
-from bot.store.tasks import AdmissionLimits, Tasks
+from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.facts import ChangeFacts, ReviewFacts, render_facts
@@ -163,6 +164,7 @@ async def test_it_dies_at_every_point_and_says_everything_once(ready: Ready) -> 
     _expect_one_of_everything(ready)
 
 
+@pytest.mark.crash  # a world for each point; the test above goes through all of them in one
 @pytest.mark.parametrize("last", range(1, 22))
 async def test_it_dies_once_and_goes_on(ready: Ready, last: int) -> None:
     await ready.report(last)
