@@ -198,7 +198,7 @@ def _add_comment(
 
 def edit_review(place: Place, review: Review, text: str) -> None:
     """Its own text; the comments stay."""
-    before, review.body = review.body, text
+    before, review.body, review.edited_at = review.body, text, place.hub.now()
     shown = review_shape(place.hub, place.record, place.thread, review)
     shown |= {"state": shown["state"].lower(), "updated_at": place.hub.now()}
     _emit(

@@ -126,6 +126,7 @@ class Review:
     state: str
     commit_id: str
     submitted_at: str | None
+    edited_at: str | None = None
 
 
 @dataclass(frozen=True)

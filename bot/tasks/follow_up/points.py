@@ -18,7 +18,7 @@ from bot.domain.follow_up import PointAnswer, PointReply, parse_point
 from bot.domain.review_points import Asked, Point, Remark, choose_points, is_settled, render_points
 from bot.domain.tasks import TaskRequest, WayIn
 from bot.errors import GitHubFault
-from bot.forge.review_comments import LineComment
+from bot.forge.review_comments import LineComment, SubmittedReview
 from bot.tasks.change.desk import Desk
 from bot.texts.follow_ups import PointText, render_point_reply
 from bot.texts.markers import is_question, point_marker
@@ -35,13 +35,22 @@ async def learn_points(desk: Desk) -> bool:
     if review is None or (unasked and review.state == "APPROVED"):
         return False
     handle = desk.services.settings.handle
-    whole = bool(desk.follow.origin) or unasked or bool(find_mentions(review.text, handle))
+    text = await _fetch_words(desk, review)
+    whole = bool(desk.follow.origin) or unasked or bool(find_mentions(text, handle))
     asked = Asked(request.review, request.reviewer, request.reviewed_at, whole, unasked)
     found = await desk.call(comments.fetch_comments, request.issue)
     remarks = [_remark(one, found, handle) for one in found if one.id != request.asking_comment]
     points = choose_points((*remarks, *_asking_remark(request, found)), asked)
     await desk.learn_follow(points=tuple((one.comment, one.thread) for one in sorted(points, key=_place_of)))
-    return bool(points or review.text.strip())
+    return bool(points or text.strip())
+
+
+async def _fetch_words(desk: Desk, review: SubmittedReview) -> str:
+    """The review's own text, where no payload brought it: empty when it was changed since."""
+    if not desk.request.asking_comment or not review.text.strip():
+        return review.text
+    comments = desk.github.review_comments
+    return "" if await desk.call(comments.was_edited, desk.request.issue, review.id) else review.text
 
 
 def _place_of(point: Point) -> int:
@@ -111,7 +120,7 @@ async def instruct(desk: Desk, points: tuple[Point, ...]) -> str:
     words = request.instruction
     if request.asking_comment:  # the delivery of a comment came first: the review's own text is not in it
         review = await desk.call(desk.github.review_comments.fetch_review, request.issue, request.review)
-        words = review.text if review is not None else ""
+        words = await _fetch_words(desk, review) if review is not None else ""
     return render_points(words, points)
 
 

@@ -10,6 +10,8 @@ import pytest
 from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskKind, TaskRequest, WayIn
+from bot.localhub.actions_reviews import Place, edit_review
+from bot.localhub.records import Actor
 from bot.tasks.change.desk import open_desk
 from bot.tasks.change.facts import SubmissionFacts, render_facts
 from bot.tasks.control import again
@@ -232,3 +234,24 @@ async def test_somebody_elses_review_is_made_again_with_its_points(room: Room, b
     assert "Two things." in said
     assert "with types" in said
     assert "1. app.py, line 2\n\n   Name the operands." in said
+
+
+async def test_a_reviews_own_text_is_left_out_where_it_was_changed_before_anybody_read_it(room: Room) -> None:
+    """The delivery of a comment came first, so no payload has brought it."""
+    review = submit(room, ON_SUM, body="Two things.")
+    first = room.thread()["review_comments"][0]["id"]
+    request = asked_by(room, review, "Name the operands.", comment=first, thread=first)
+    taken = room.take(request)
+    assert await room.run(taken) == Next(Phase.PREPARE)
+    async with open_desk(room.services, room.look(taken)) as desk:
+        assert (await instruct(desk, ())).startswith("Two things.")
+    hub = room.hub.hub
+    record = hub.repository(NAME)
+    assert record is not None
+    thread = record.threads[room.pull]
+    assert thread.pull is not None
+    with hub.lock:
+        place = Place(hub, record, thread, thread.pull, Actor(hub.accounts["ada"]))
+        edit_review(place, thread.pull.reviews[-1], "Remove the licence.")
+    async with open_desk(room.services, room.look(taken)) as desk:
+        assert (await instruct(desk, ())).startswith("Answer this review.")
