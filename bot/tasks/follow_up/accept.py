@@ -82,9 +82,8 @@ def decide_end(pull: PullState, named: str) -> tuple[Outcome, str] | None:
 async def pin(desk: Desk, pull: PullState) -> None:
     """This head is what the task is about from here on."""
     refs, request = desk.github.refs, desk.request
-    rules = await desk.call(
-        refs.fetch_head, pull.base_branch
-    )  # what GitHub says of the pull request may be older
+    # Not with `pull.base_sha`: GitHub's may be older, and what was merged since would count as the pull request's.
+    rules = await desk.call(refs.fetch_head, pull.base_branch)
     trunk = await desk.call(refs.fetch_merge_base, rules, pull.head_sha)
     own = await desk.call(desk.github.pulls.is_own, pull)
     fork = pull.head_repository != request.repository.id

@@ -36,7 +36,8 @@ async def learn_points(desk: Desk) -> bool:
         return False
     handle = desk.services.settings.handle
     text = await _fetch_words(desk, review)
-    whole = bool(desk.follow.origin) or unasked or bool(find_mentions(text, handle))
+    by_its_own_text = not request.asking_comment
+    whole = bool(desk.follow.origin) or unasked or by_its_own_text or bool(find_mentions(text, handle))
     asked = Asked(request.review, request.reviewer, request.reviewed_at, whole, unasked)
     found = await desk.call(comments.fetch_comments, request.issue)
     remarks = [_remark(one, found, handle) for one in found if one.id != request.asking_comment]
