@@ -27,6 +27,8 @@ def refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedReq
         return replace(plain, refusal=over) if over else None
     if command.flags.attempts > 1 and asked.kind is not TaskKind.CHANGE:
         return replace(plain, word="--attempts")
+    if command.flags.base and asked.is_pull:  # it has a base of its own
+        return replace(plain, word="--base")
     if (refusal := _refuse_place(asked, issue)) is not None:
         return replace(plain, refusal=refusal)
     return None

@@ -271,6 +271,10 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
             RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--attempts"),
         ),
         (
+            comment_payload("@agent rebase --base next", issue__pull_request={"url": "x"}),
+            RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--base"),
+        ),
+        (
             comment_payload("@agent explain it", issue__pull_request={"url": "x"}),
             RefusedRequest(Refusal.ON_PULL_REQUEST, *PLACE),
         ),
