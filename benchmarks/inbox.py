@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.domain.ids import DeliveryId
 from bot.store.database import Database
-from bot.store.deliveries import Delivery, Inbox, store_batch
+from bot.store.inbox import Delivery, Inbox, store_batch
 from bot.store.migrations import migrate
 
 BODY = b"x" * 9_000  # an issue comment's usual payload

@@ -46,9 +46,9 @@ from bot.repos.housekeeping import Gone, clear
 from bot.sandbox.contract import Sandbox
 from bot.settings import Settings, vault_place
 from bot.store.database import Database
-from bot.store.deliveries import Inbox
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.inbox import Inbox
 from bot.store.migrations import migrate
 from bot.store.received import Received
 from bot.store.schedules import Schedules

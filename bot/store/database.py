@@ -30,6 +30,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from bot.errors import Bug, PullwrightError, RetryLater, SettingsFault, StoreFault
 
 _BUSY_MS: Final = 30_000  # longer than any transaction of ours or the engine's
+_CHECKPOINT_PAGES: Final = (
+    8_000  # 32 MB: by a commit only when nobody else has done it (`Database.checkpoint`)
+)
 _WAL_TRIES: Final = 100
 _WAL_PAUSE_S: Final = 0.05
 _URL: Final = "PULLWRIGHT_DATABASE_URL looks like `postgresql://user:password@host/name`; empty: SQLite."
@@ -57,6 +60,7 @@ def open_engine(url: str) -> Engine:
         connection.execute("PRAGMA foreign_keys=ON")
         _turn_to_wal(connection)
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
 
     return engine
 
@@ -117,6 +121,13 @@ class Database:
                 yield connection
         except SQLAlchemyError as error:
             raise _translated(error) from error
+
+    def checkpoint(self) -> None:
+        """SQLite: take what was committed from its log into the file, as far as nobody reads the old pages. Others
+        commit meanwhile; without it every commit that finds a long log does it, and its caller waits. Blocking."""
+        if self.engine.dialect.name == "sqlite":
+            with self.read() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self.engine.dispose()

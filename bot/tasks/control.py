@@ -45,7 +45,8 @@ from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_re
 from bot.domain.request_refusals import as_refused
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
-from bot.store.deliveries import Deliveries, Delivery, EndedTask
+from bot.store.deliveries import Deliveries, EndedTask
+from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId

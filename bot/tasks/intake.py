@@ -46,7 +46,8 @@ from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import decide_trigger
 from bot.domain.ways import is_closed, is_silent
 from bot.errors import ForPerson, PullwrightError, RetryLater
-from bot.store.deliveries import Deliveries, Delivery, Said, Verdict
+from bot.store.deliveries import Deliveries, Said, Verdict
+from bot.store.inbox import Delivery
 from bot.tasks.control import Controls
 
 _BATCH: Final = 64

@@ -30,7 +30,7 @@ from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.sweep import decide_redeliveries
 from bot.errors import GitHubFault
 from bot.forge.forge import Forge
-from bot.store.deliveries import Delivery, store_batch
+from bot.store.inbox import Delivery, store_batch
 from bot.store.received import Received
 
 JsonObject = dict[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.domain.ids import DeliveryId
-from bot.store.deliveries import Delivery
+from bot.store.inbox import Delivery
 
 _DELIVERY_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)  # GitHub sends a UUID
 _EVENT: Final = re.compile(r"[a-z0-9_]{1,100}", re.ASCII)

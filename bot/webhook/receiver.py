@@ -26,7 +26,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from bot.errors import Bug, RetryLater
-from bot.store.deliveries import Inbox, Stored
+from bot.store.inbox import Inbox, Stored
 from bot.webhook.body import Bodies, BodyRefused
 from bot.webhook.payload import read_delivery
 from bot.webhook.signature import is_signed

@@ -12,7 +12,8 @@ from bot.domain.ids import DeliveryId, TaskId
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store import migrations
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, Inbox, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import schema_version, task
 from bot.store.tasks import Tasks, insert_task, parse_request
@@ -96,6 +97,17 @@ def test_a_disk_that_turns_read_only_loses_nothing_and_passes(good: Path) -> Non
         _set_read_only(database, False)
         store_batch(database, [one])
         assert [row.id for row in Deliveries(database).waiting(5)] == ["d-1"]
+
+
+async def test_an_inbox_on_a_read_only_disk_is_not_ready(good: Path) -> None:
+    with closing(at(good)) as database:
+        async with Inbox(database) as inbox:
+            inbox.check()
+            _set_read_only(database, True)
+            with pytest.raises(RetryLater, match="readonly"):
+                inbox.check()
+            _set_read_only(database, False)
+            inbox.check()
 
 
 def _set_read_only(database: Database, is_on: bool) -> None:

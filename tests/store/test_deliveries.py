@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, Handled, Inbox, Stored, Verdict, store_batch
+from bot.store.deliveries import Deliveries, Handled, Verdict
+from bot.store.inbox import Delivery, Inbox, Stored, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import delivery, task
 from tests.store.requests import request
@@ -203,3 +205,18 @@ async def test_more_than_the_intake_can_decide_is_refused_until_there_is_room_ag
         time += 2.0
         assert await inbox.store(received("d3")) is Stored.NEW
         assert await inbox.store(received("d4")) is Stored.NEW
+
+
+async def test_sqlites_log_is_taken_into_the_file_beside_the_commits(database: Database) -> None:
+    """Else the commit that finds it long has to do it, and somebody waits for that one."""
+    if not database.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL has a process for that")
+    file = Path(database.url.removeprefix("sqlite:///"))
+    async with Inbox(database) as inbox:
+        before = file.stat().st_size
+        for number in range(10):
+            name = DeliveryId(f"d{number}")
+            await inbox.store(Delivery(name, "issue_comment", b"x" * 26_000, 1.0))
+        async with asyncio.timeout(20):
+            while file.stat().st_size < before + 10 * 26_000:
+                await asyncio.sleep(0.02)

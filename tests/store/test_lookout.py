@@ -4,7 +4,8 @@ from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Outcome
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, store_batch
 from bot.store.lookout import Lookout, look_out
 from bot.store.tasks import Tasks, insert_task
 from tests.store.requests import request

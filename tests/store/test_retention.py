@@ -5,9 +5,10 @@ from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.inbox import Delivery, store_batch
 from bot.store.received import Received
 from bot.store.retention import Cleared, clear_old
 from bot.store.tasks import Tasks, insert_task

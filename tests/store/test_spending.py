@@ -9,7 +9,8 @@ from bot.domain.ids import DeliveryId, RepositoryId
 from bot.domain.outcomes import Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
+from bot.store.deliveries import Deliveries, Handled, Verdict
+from bot.store.inbox import Delivery, store_batch
 from bot.store.migrations import migrate
 from bot.store.schema import schema_version, spending
 from bot.store.spending import charge, fetch_cost_before

@@ -19,7 +19,8 @@ import pytest
 from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, store_batch
 from bot.store.migrations import migrate
 from bot.store.tasks import Tasks, TaskView
 from tests.store.requests import request

@@ -20,8 +20,9 @@ from bot.domain.schedules import Pause
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, Handled, Verdict, store_batch
+from bot.store.deliveries import Deliveries, Handled, Verdict
 from bot.store.events import Events
+from bot.store.inbox import Delivery, store_batch
 from bot.store.schedules import Place, Schedules, StoredSchedule
 from bot.store.tasks import STEERING, Taken, Tasks
 from bot.tasks.control import ControlParts, Controls

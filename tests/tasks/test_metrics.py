@@ -13,7 +13,8 @@ from bot.domain.repo_sections import ScheduleConfig
 from bot.domain.schedules import Pause, ScheduleResult
 from bot.domain.tasks import Phase, RepositoryRef
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, store_batch
 from bot.store.schedules import Place, RunEnd, Schedules
 from bot.store.tasks import Tasks
 from bot.store.workers import Workers

@@ -15,7 +15,8 @@ from bot.forge.forge import Forge, ForgeSettings
 from bot.localhub.seed_ground import NewApp
 from bot.localhub.server import HubServer
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Delivery, store_batch
 from bot.store.received import Received
 from bot.tasks.sweep import Sweep
 from tests.localhub.receiver import receiving

@@ -17,7 +17,8 @@ from bot.domain.outcomes import Ignored
 from bot.domain.tasks import TaskRequest
 from bot.domain.triggers import decide_trigger
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Inbox, Verdict
+from bot.store.deliveries import Deliveries, Verdict
+from bot.store.inbox import Inbox
 from bot.store.tasks import Tasks
 from bot.tasks.control import ControlParts, Controls
 from bot.tasks.engine import RunId

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Inbox
+from bot.store.deliveries import Deliveries
+from bot.store.inbox import Inbox
 from bot.webhook.body import Bodies
 from bot.webhook.receiver import build_receiver
 from bot.webhook.signature import sign

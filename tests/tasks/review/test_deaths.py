@@ -22,9 +22,10 @@ from bot.forge.checks import CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.sandbox.contract import Sandbox
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Delivery, store_batch
+from bot.store.deliveries import Deliveries
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.inbox import Delivery, store_batch
 from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.change.desk import ChangeSettings, Services
