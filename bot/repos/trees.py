@@ -105,7 +105,12 @@ def apply(repo: Repo, base: str, changes: list[Change], known: Entries | None = 
     for path, new in list(wanted.items()):
         if new is not None:
             _clear_way(path, have, wanted)
-    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None and path in have]
+    return write_paths(repo, base, {path: new for path, new in wanted.items() if new or path in have})
+
+
+def write_paths(repo: Repo, base: str, wanted: dict[bytes, tuple[int, bytes] | None]) -> str:
+    """The tree of `base` with each path set to mode and id, or deleted; one that is deleted has to be there."""
+    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None]
     made = [(path, new[0], ObjectID(new[1])) for path, new in sorted(wanted.items()) if new is not None]
     # Deletions first: a folder must be gone before a file takes its name.
     tree = ObjectID(base.encode())
