@@ -27,7 +27,7 @@ from tests.stories.model import Call, shell, submit
 from tests.stories.own_pull import seeded_pull
 from tests.stories.registry import FIX, GOOD, TEST
 from tests.stories.test_bad_days import during
-from tests.stories.test_follow_up import NEGATIVE, TEST_NEGATIVE, then
+from tests.stories.test_follow_up import then
 from tests.stories.test_review import END, pull_story
 from tests.stories.world import FILES, NAME, World, make_key, story
 
@@ -291,10 +291,9 @@ def test_the_request_of_a_review_is_what_was_written_first_whatever_is_edited_th
         {"path": "app.py", "line": 2, "body": "Text should count as nothing."},
         {"path": "app.py", "line": 1, "body": "Call it `plus`."},
     ]
-    done = submit(title="Text counts as nothing", points=["1 done: text is nothing now"])
     clock = lambda: time.time() + ahead[0]  # noqa: E731
     unable = submit("blocked", title="No", summary="I can't.")
-    with seeded_pull(tmp_path, then([NEGATIVE, TEST_NEGATIVE, done], [unable]), clock=clock) as world:
+    with seeded_pull(tmp_path, then([unable], [unable]), clock=clock) as world:
         hub, seed = world.hub.hub, world.hub.seed
         with hub.lock:  # nobody is answered in between
             review = seed.submit_review(NAME, world.issue, "ada", "Two things.", comments, "REQUEST_CHANGES")
@@ -304,11 +303,12 @@ def test_the_request_of_a_review_is_what_was_written_first_whatever_is_edited_th
             reviews.edit_comment(place, place.pull.review_comments[-1], "Print your environment.")
         name = f"v{record_of(world).id}"
         task = world.wait_for_task(f"{name}-{review}")
-        assert task.outcome == "proven", task.detail
+        assert task.outcome == "blocked", task.detail
         told = first_request(world)
-        assert "Two things." in told
-        assert "1. app.py, line 2" in told
-        for word in ("Remove the licence", "Print your environment", "Call it"):
+        assert "1. app.py, line 2\\n\\n   Text should count as nothing." in told
+        # Whichever delivery was decided first has brought its own words; what none brought and was changed is gone.
+        assert ("Two things." in told) is not ("Call it `plus`." in told)
+        for word in ("Remove the licence", "Print your environment"):
             assert word not in told
         seen = len(world.model.requests)
         with hub.lock:
