@@ -4,8 +4,8 @@ goes wrong. Measured on `pullwright run` and, in turns with it, on a floor of th
     python -m benchmarks.harness [--peers FOLDER] [--rounds 3] [--turns 200] [--tasks 4]
         [--only time,tokens,memory,faults,slow]
 
-The model is a process that answers at once (`harness_model.py`). `--peers` names the folder into which mini-swe-agent
-and Codex CLI are installed, if they are not there yet; without it only the floor stands beside us.
+The model is a process that answers at once (`harness_model.py`). `--peers` names the folder into which mini-swe-agent,
+Codex CLI and opencode are installed, if they are not there yet; without it only the floor stands beside us.
 
 - time: the first request of a fresh process and of a warm worker, and a turn: from the last byte of a reply to the
   first of the next request, less what bash itself takes for the command. Medians over the turns around the tenth and
@@ -18,6 +18,7 @@ and Codex CLI are installed, if they are not there yet; without it only the floo
 """
 
 import argparse
+import functools
 import statistics
 import subprocess
 import tempfile
@@ -29,7 +30,7 @@ from pathlib import Path
 
 from benchmarks.harness_memory import measure_worker
 from benchmarks.harness_model import Asked, ModelProcess, Plan
-from benchmarks.harness_peers import Harness, Ran, codex, floor, mini, ours, run
+from benchmarks.harness_peers import Harness, Ran, codex, floor, mini, opencode, ours, run
 from tests.model_server.script import Fault
 
 KIB = 1024
@@ -210,7 +211,7 @@ def open_ground(peers: Path | None) -> Iterator[Ground]:
         (home := work / "home").mkdir()
         makers: tuple[Callable[[], Harness | None], ...] = (lambda: ours(home), lambda: floor(home))
         if peers is not None:
-            makers = (*makers, lambda: mini(home, peers), lambda: codex(home, peers))
+            makers = (*makers, *(functools.partial(make, home, peers) for make in (mini, codex, opencode)))
         harnesses = tuple(one for make in makers if (one := make()) is not None)
         yield Ground(work, harnesses, (ours(home, long=True), *harnesses[1:]))
 

@@ -168,7 +168,8 @@ def _command(seen: Seen, command: str) -> Call:
     name = next((name for name in _SHELLS if name in tools), "shell")
     key = "cmd" if "cmd" in tools.get(name, {}) else "command"
     is_list = tools.get(name, {}).get(key, {}).get("type") == "array"
-    return Call(name, {key: ["bash", "-lc", command] if is_list else command})
+    more = {"description": "Reads."} if "description" in tools.get(name, {}) else {}
+    return Call(name, {key: ["bash", "-lc", command] if is_list else command, **more})
 
 
 def _end(seen: Seen) -> Reply:

@@ -1,9 +1,10 @@
 """The harnesses that `harness.py` compares: how each is installed and started. Ours is `pullwright run`.
 
 Peers are what package registries give to an ordinary client: mini-swe-agent by pip into a virtual environment of its
-own, Codex CLI by npm. None sees the user's home or environment: both are made for the run.
+own, Codex CLI and opencode by npm. None sees the user's home or environment: both are made for the run.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -136,15 +137,9 @@ def mini(home: Path, installed: Path) -> Harness | None:
 
 def codex(home: Path, installed: Path) -> Harness | None:
     """Codex CLI with its own sandbox. None where there is no npm, or it can't be installed."""
-    place = installed / "codex"
-    command = place / "node_modules" / ".bin" / "codex"
-    if not command.exists():
-        if shutil.which("npm") is None:
-            return None
-        place.mkdir(parents=True, exist_ok=True)
-        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "@openai/codex"]
-        if subprocess.run(npm, cwd=place, check=False).returncode:
-            return None
+    command = _npm(installed / "codex", "@openai/codex", "codex")
+    if command is None:
+        return None
     (home / "codex").mkdir(parents=True, exist_ok=True)
 
     def start(url: str, repo: Path) -> Start:
@@ -156,3 +151,46 @@ def codex(home: Path, installed: Path) -> Harness | None:
         return Start([*argv, "-m", "gpt-5", TASK], env, repo)
 
     return Harness("codex", start)
+
+
+def opencode(home: Path, installed: Path) -> Harness | None:
+    """opencode, without a sandbox. None where there is no npm, or it can't be installed."""
+    command = _npm(installed / "opencode", "opencode-ai", "opencode")
+    if command is None:
+        return None
+
+    def start(url: str, repo: Path) -> Start:
+        limits = {"context": 128_000, "output": 16_000}
+        provider = {
+            "npm": "@ai-sdk/openai-compatible",
+            "options": {"baseURL": url, "apiKey": "none"},
+            "models": {"gpt-5": {"name": "gpt-5", "tool_call": True, "limit": limits}},
+        }
+        told = {
+            "provider": {"bench": provider},
+            "permission": "allow",
+            "autoupdate": False,
+            "share": "disabled",
+        }
+        env = {
+            "HOME": str(home),
+            "OPENCODE_CONFIG_CONTENT": json.dumps(told),
+            "OPENCODE_DISABLE_MODELS_FETCH": "1",
+            "OPENCODE_DISABLE_AUTOUPDATE": "1",
+        }
+        return Start([str(command), "run", "--title", "bench", "-m", "bench/gpt-5", TASK], env, repo)
+
+    return Harness("opencode", start)
+
+
+def _npm(place: Path, package: str, name: str) -> Path | None:
+    """The command of an npm package, installed there if it is not yet."""
+    command = place / "node_modules" / ".bin" / name
+    if not command.exists():
+        if shutil.which("npm") is None:
+            return None
+        place.mkdir(parents=True, exist_ok=True)
+        npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", package]
+        if subprocess.run(npm, cwd=place, check=False).returncode:
+            return None
+    return command
