@@ -135,16 +135,6 @@ def test_without_a_sandbox_nothing_is_started(tmp_path: Path) -> None:
 
 
 @pytest.mark.stories
-def test_the_base_is_fetched_while_the_comment_waits_for_its_turn(tmp_path: Path) -> None:
-    """Two writes of an installation are some time apart, and nobody has to wait for that to begin."""
-    with story(tmp_path, GOOD, PULLWRIGHT_WRITE_SPACING_S="8") as world:
-        world.comment("ada", "@agent fix this")
-        world.wait_for("the first request", lambda: world.model.requests)
-        posted = [one.path.rpartition("/")[2] for one in list(world.hub.hub.requests) if one.method == "POST"]
-        assert posted.index("reactions") < posted.index("git-upload-pack") < posted.index("comments")
-
-
-@pytest.mark.stories
 def test_a_host_that_was_too_busy_for_its_preflight_has_a_sandbox_later(tmp_path: Path) -> None:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/var/tmp")))
