@@ -2,13 +2,14 @@
 
 Starts a GitHub on localhost, the receiver and the worker as processes of their own, exactly as an operator
 would run them, then plays the two people: one opens an issue, one comments. Everything lies in one folder that
-is removed at the end. Must never reach for the operator's own database, key or settings: only the model's
-settings and those of the host (egress, toolchains, budgets) are handed on.
+is removed at the end, unless a person names one to be kept. Must never reach for the operator's own database, key
+or settings: only the model's settings and those of the host (egress, toolchains, budgets) are handed on.
 """
 
 import json
 import secrets
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from rich.console import Console
 from rich.live import Live
 
 from bot.cli.demo_seed import MAINTAINER, Project, Seeded, builtin_project, load_project, seed
-from bot.cli.demo_view import DemoResult, print_result, render_progress
+from bot.cli.demo_view import DemoResult, print_check, print_result, render_progress
 from bot.cli.demo_watch import Watcher, open_watcher
 from bot.cli.supervise import Supervisor
 from bot.compose_host import check_host
@@ -28,6 +29,7 @@ from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson
 from bot.localhub.client import HubControl
 from bot.settings import Settings, host_environment
+from bot.verify.signature import PUBLIC_NAME
 
 _START_WITHIN_S = 60.0  # cold imports on a slow disk
 _HANDED_ON = frozenset(
@@ -42,13 +44,14 @@ _HANDED_ON = frozenset(
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """As on the command line. `repo` None: the built-in project."""
+    """As on the command line. `repo` None: the built-in project. `keep` None: nothing is left behind."""
 
     repo: Path | None
     base: str
     issue: Path | None
     exit_at_end: bool
     record: Path | None
+    keep: Path | None = None
 
 
 def _check_sandbox(data_dir: Path) -> None:
@@ -72,7 +75,7 @@ def run_demo(options: DemoOptions) -> int:
     console = Console()
     project = load_project(options.repo, options.base, options.issue) if options.repo else builtin_project()
     recording = _choose_model(console, project)
-    with _data_dir() as data_dir, Supervisor(cwd=data_dir) as supervisor:
+    with _data_dir(options.keep) as data_dir, Supervisor(cwd=data_dir) as supervisor:
         _check_sandbox(data_dir)
         hub = _start_hub(supervisor, data_dir)
         with hub.control:
@@ -87,6 +90,8 @@ def run_demo(options: DemoOptions) -> int:
                 _watch(console, supervisor, watcher)
                 result = _result(hub, seeded, watcher, time.time() - begun)
             print_result(console, result)
+            if not options.exit_at_end or options.keep:
+                print_check(console, _check_command(data_dir, seeded))
             return _end(console, supervisor, result, options.exit_at_end)
 
 
@@ -111,15 +116,38 @@ def _choose_model(console: Console, project: Project) -> Path | None:
 
 
 @contextmanager
-def _data_dir() -> Iterator[Path]:
+def _data_dir(keep: Path | None) -> Iterator[Path]:
     """Below /var/tmp: on disk (a workspace's layers would fill a /tmp in memory), passable for the sandbox's
-    user and readable by nobody else."""
-    folder = Path(tempfile.mkdtemp(prefix="pullwright-demo-", dir="/var/tmp"))
+    user and readable by nobody else. `keep`: a new folder that stays. Raises ForPerson where it is none."""
+    if keep is None:
+        folder = Path(tempfile.mkdtemp(prefix="pullwright-demo-", dir="/var/tmp"))
+    else:
+        folder = keep.resolve()
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise ForPerson(
+                f"{keep} can't be made: {error.strerror}.", "Name a folder that is new."
+            ) from error
     folder.chmod(0o711)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_command(data_dir: Path, seeded: Seeded) -> tuple[str, ...]:
+    """The words that check the evidence of the pull request; empty where there is none."""
+    evidence = next(data_dir.glob("evidence/*/evidence.json"), None)
+    if evidence is None:
+        return ()
+    program = Path(sys.executable).with_name("pullwright")
+    return (
+        str(program),
+        *("verify", str(evidence), "--key", str(data_dir / "keys" / PUBLIC_NAME)),
+        *("--repo", str(data_dir / "hub" / f"{seeded.full_name}.git"), "--again"),
+    )
 
 
 def _start_hub(supervisor: Supervisor, data_dir: Path) -> _Hub:

@@ -1,5 +1,6 @@
 """What the demo shows: live progress in the terminal, then the result. Renders data, decides nothing."""
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -124,6 +125,15 @@ def print_result(console: Console, result: DemoResult) -> None:
     console.print(f"issue        {result.issue_url}")
     if result.pull_url:
         console.print(f"pull request {result.pull_url}")
+
+
+def print_check(console: Console, words: tuple[str, ...]) -> None:
+    """How the evidence is checked, to be copied as it stands; nothing where there is none."""
+    if words:
+        console.print(
+            "\nDo not believe it? This checks the evidence and its signature, and runs the proof once more:"
+        )
+        console.print(Text(shlex.join(words)), soft_wrap=True)
 
 
 def phase_table(phases: Iterable[PhaseTime], total: float, whole: str = "comment to pull request") -> Table:

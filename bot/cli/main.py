@@ -37,7 +37,7 @@ app = typer.Typer(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 - one parameter for each option of the command line
     repo: Annotated[
         Path | None, typer.Option(help="Run on this git repository instead of the small built-in one.")
     ] = None,
@@ -53,6 +53,10 @@ def demo(
     record: Annotated[
         Path | None, typer.Option(help="Write the model's replies to this file, to be played again.")
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for everything, which stays: evidence, repository, logs, database."),
+    ] = None,
 ) -> None:
     """The whole way from a comment to a proven pull request, on this machine, with a GitHub on localhost.
 
@@ -61,9 +65,7 @@ def demo(
     """
     from bot.cli.demo import DemoOptions, run_demo
 
-    raise typer.Exit(
-        run_demo(DemoOptions(repo=repo, base=base, issue=issue, exit_at_end=exit_at_end, record=record))
-    )
+    raise typer.Exit(run_demo(DemoOptions(repo, base, issue, exit_at_end, record, keep)))
 
 
 @app.command()

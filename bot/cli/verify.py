@@ -52,25 +52,52 @@ class Line:
 
 def run_verify(options: VerifyOptions) -> int:
     """Prints a line for each check. Exit code 0: all that was checked holds, and something was."""
-    record = _read(options.evidence)
+    record = _read(options.evidence).rstrip(b"\r\n")  # copied from a check run it may end in a line break
     try:
         evidence = parse_evidence(record)
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise ForPerson(
-            f"{options.evidence} is no evidence: {error}", "Name the file evidence.json."
+            f"{options.evidence} is no evidence: {_why(error)}.",
+            "Take evidence.json byte for byte as it was written: one that was changed is worth nothing.",
         ) from error
     lines = [
         Line(True, f"form: evidence for tree {evidence.patch_tree[:12]}, tier {evidence.tier.value}"),
         Line(True, f"SHA-256: {hashlib.sha256(record).hexdigest()} (compare it with the pull request's)"),
         check_signature(options, record),
     ]
-    lines += asyncio.run(_check_repository(options, evidence)) if options.repo else []
     if options.again and not options.repo:
         raise ForPerson("--again needs a clone.", "Name it with --repo.")
     for line in lines:
-        print(f"{'?' if line.ok is None else '✓' if line.ok else '✗'} {line.text}")
-    print(f"\n{evidence.reason}")
+        _show(line)
+    if options.repo:
+        # A file that somebody changed says nothing about what to run.
+        again = options.again and not any(line.ok is False for line in lines)
+        lines += asyncio.run(_check_repository(replace(options, again=again), evidence))
+    print(f"\n{conclude(tuple(lines), evidence.reason)}")
     return 0 if all(line.ok is not False for line in lines) else 1
+
+
+def conclude(lines: tuple[Line, ...], reason: str) -> str:
+    """The last sentence: what the file says is repeated only where nothing speaks against it."""
+    wrong = [line.text for line in lines if line.ok is False]
+    if wrong:
+        return f"This evidence is not to be believed: {wrong[0]}."
+    unknown = [line.text.partition(":")[0] for line in lines if line.ok is None]
+    rest = f" (Not checked: {', '.join(unknown)}.)" if unknown else ""
+    return f"The evidence says: {reason}{rest}"
+
+
+def _show(line: Line) -> Line:
+    print(f"{'?' if line.ok is None else '✓' if line.ok else '✗'} {line.text}", flush=True)
+    return line
+
+
+def _why(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"it has not the form of docs/evidence.schema.json ({place or 'evidence'}: {first['msg']})"
 
 
 def check_signature(options: VerifyOptions, record: bytes) -> Line:
@@ -97,9 +124,10 @@ async def _check_repository(options: VerifyOptions, evidence: Evidence) -> list[
         await repos.store_blob(_KEY, b"")  # makes the cache
         objects = state / "repos" / str(_KEY.installation) / str(_KEY.repository) / "cache.git" / "objects"
         await asyncio.to_thread(copy_objects, options.repo or Path(), objects)
-        lines = await check_trees(repos, evidence)
+        lines = [_show(line) for line in await check_trees(repos, evidence)]
         if options.again and all(line.ok for line in lines):
-            lines += await _prove_again(repos, sandbox, evidence, settings)
+            print("… again: every run once more", flush=True)
+            lines += [_show(line) for line in await _prove_again(repos, sandbox, evidence, settings)]
         return lines
 
 

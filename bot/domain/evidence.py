@@ -89,3 +89,4 @@ class Evidence:
     notes: tuple[str, ...] = ()  # differences that a reader must see (integrity, restored files)
     setup: str = ""  # the script that made the environment; empty: none was needed
     report: str = ""  # where the command leaves JUnit XML, if somebody said so
+    source: str = ""  # where the test command was found, and whether it was tried on the base

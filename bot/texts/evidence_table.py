@@ -106,7 +106,8 @@ def render_reproduce(evidence: Evidence) -> str:
     """How a person checks it by hand, and by our own command."""
     if not evidence.command:
         return ""
-    lines = [f"Test command: {code(evidence.command)} (runner: {evidence.runner})."]
+    found = f", from {sanitise_line(evidence.source, 200)}" if evidence.source else ""
+    lines = [f"Test command: {code(evidence.command)} (runner: {evidence.runner}{found})."]
     if evidence.setup.strip():
         lines.append(f"Set-up: {code(' && '.join(evidence.setup.split(chr(10)))[:300])}.")
     lines.append(

@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 
 from bot.verify.command import Runner, TestCommand
-from bot.verify.detect import detect_test_command
-from bot.verify.detect import manifest_paths as python_manifest_paths
+from bot.verify.detect_python import detect_test_command
+from bot.verify.detect_python import manifest_paths as python_manifest_paths
 from bot.verify.runners import recognise
 from bot.verify.split import is_test_path
 

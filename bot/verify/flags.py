@@ -9,25 +9,8 @@ from typing import Final
 
 from bot.verify.edits import Edit, shorten
 from bot.verify.flags_of_tests import find_flags_of_tests
+from bot.verify.watching import find_reaching, find_watching
 
-_WATCHES: Final = re.compile(
-    r"""(?:environ|getenv|process\.env|env::var|os\.Getenv|ENV\[|getenv\()[^\n]{0,40}?\b(?:CI|PYTEST_\w+|NODE_ENV|JEST_\w+|VITEST\w*|"""
-    r"""TEST\w*|PULLWRIGHT\w*|GITHUB_ACTIONS)\b"""
-    r"""|["'](?:pytest|unittest|_pytest|nose)["']\s+(?:not\s+)?in\s+sys\.modules|sys\.modules\s*\[\s*["'](?:pytest|unittest)"""
-    r"""|\bcfg!\(\s*test\b|\btesting\.Testing\(\)|\btypeof\s+(?:jest|vi|describe|it)\b|\bimport\s+(?:pytest|_pytest|unittest)\b"""
-    r"""|\bfrom\s+(?:pytest|_pytest|unittest)\b|\binspect\.(?:stack|currentframe)\(|\bsys\._getframe\("""
-)
-_LOOKS_AROUND: Final = re.compile(
-    r"""/workspace\b|\.pullwright-|\bgetpass\.getuser\(|\bos\.getlogin\(|\bos\.userInfo\(|sys\.modules\[["']__main__"""
-    r"""|\bgc\.get_(?:objects|referrers)\(|\btraceback\.(?:extract|walk)_stack\(""",
-    re.IGNORECASE,
-)
-"""Where it runs, as whom, called by what: ways to know the harness."""
-
-_ASKS_DISK: Final = re.compile(
-    r"(?:exists|is_?file|is_?dir|\bopen|\baccess|\bstat|glob|listdir)\w*\(", re.IGNORECASE
-)
-_TEST_PLACE: Final = re.compile(r"""["'](?:[^"'\n]*/)?(?:tests?[/"']|test_\w|[^"'/\n]*[._]test\.)""")
 _MOMENT: Final = re.compile(
     r"(?:time\.time\(\)|Date\.now\(\)|time\.Now\(\)|datetime\.\w{0,3}now\(|date\.today\()"
     r"[^\n]{0,60}[<>]=?[^\n]{0,60}(?:\b\d{9,}|\b20\d\d\b)"
@@ -39,7 +22,19 @@ _CONDITION: Final = re.compile(r"^\s*(?:\}?\s*(?:else\s+)?(?:if|elif|case|when|m
 _RETURN: Final = re.compile(
     r"^\s*(?:return\b\s*(?P<value>.+?)|(?P<tail>-?\d+(?:\.\d+)?|\"[^\"]*\"))\s*;?\s*\}?$"
 )
-_EQUAL_TO_ALL: Final = re.compile(r"\b__eq__\b[^\n]*:\s*return True\b|\bmock\.ANY\b")
+_ARROW: Final = re.compile(r"=>\s*(?!\{)(?P<value>.+?)\s*[;,]?$")
+_LAMBDA: Final = re.compile(r"\blambda\b[^:\n]*:\s*(?P<value>.+)$")
+_TAILS: Final = (".rs", ".rb", ".ex", ".exs", ".scala", ".kt", ".swift")
+"""Languages in which a function answers with its last line."""
+
+_SCRIPTS: Final = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
+_EQUAL_TO_ALL: Final = re.compile(
+    r"\bmock\.ANY\b|\basymmetricMatch\b|\b__(?:eq|contains|instancecheck)__\s*=\s*lambda\b"
+    r"|\bdef __(?:eq|contains|instancecheck)__\(\s*(?P<self>\w+)\b[^\n]*:\s*"
+    r"(?:(?P<quote>\"\"\"|''').*?(?P=quote)\s*)?return (?!NotImplemented|False|super\()(?![^\n]*\b(?P=self)\b)",
+    re.DOTALL,
+)
+"""What compares itself with anything without a look at itself."""
 _TRIVIAL: Final = frozenset({"0", "1", "-1", "2", '""', "''", "0.0", "1.0"})
 
 
@@ -52,11 +47,16 @@ def find_flags(code: tuple[Edit, ...], tests: tuple[Edit, ...]) -> tuple[str, ..
 
 def _flags_of_code(edit: Edit, told: set[str]) -> list[str]:
     flags = []
-    watching = _first(_WATCHES, edit) or _first(_LOOKS_AROUND, edit) or _looks_for_tests(edit)
+    watching = find_watching(edit)
     if watching:
         flags.append(
             f"`{edit.path}` looks at whether it is being tested (`{shorten(watching)}`): what is proven may hold "
             "for tests only."
+        )
+    reaching = find_reaching(edit)
+    if reaching:
+        flags.append(
+            f"`{edit.path}` changes what loads or runs code (`{shorten(reaching)}`), the tests' own included."
         )
     moment = _first(_MOMENT, edit)
     if moment:
@@ -76,21 +76,16 @@ def _first(pattern: re.Pattern[str], edit: Edit) -> str:
     return next((line.strip() for line in edit.added if pattern.search(line)), "")
 
 
-def _looks_for_tests(edit: Edit) -> str:
-    """The first line that asks the disk for a file of the tests."""
-    lines = (line for line in edit.added if _ASKS_DISK.search(line) and _TEST_PLACE.search(line))
-    return next(lines, "").strip()
-
-
 def _hard_coded(edit: Edit, told: set[str]) -> str:
     """A condition on a value of the test that answers with a value of the test; or a computed answer that became a
     value of the test."""
     table = next((line.strip() for line in edit.added if _is_entry(line, told)), "")
     if table:
         return table
-    computed = any(_returned(line) and not _only_literal(_returned(line)) for line in edit.removed)
+    answers = [_returned(line, edit.path) for line in edit.removed]
+    computed = any(answer and not _only_literal(answer) for answer in answers)
     for at, line in enumerate(edit.added):
-        answer = _returned(line)
+        answer = _returned(line, edit.path)
         known = [literal for literal in _literals(answer) if literal in told]
         if not known:
             continue
@@ -113,12 +108,16 @@ def _is_entry(line: str, told: set[str]) -> bool:
     return len(values) > 1 and set(values) <= told and not set(values) <= _TRIVIAL
 
 
-def _returned(line: str) -> str:
-    inline = re.search(r"\breturn\b\s*(.+?)\s*;?\s*\}?$", line)
+def _returned(line: str, path: str) -> str:
+    """The answer of a function that ends in this line. An arrow of other languages than JavaScript is a case."""
+    inline = re.search(r"\breturn\b\s*(?P<value>.+?)\s*;?\s*\}?$", line)
+    inline = inline or (_ARROW.search(line) if path.endswith(_SCRIPTS) else _LAMBDA.search(line))
     if inline:
-        return inline[1]
+        return inline["value"]
     found = _RETURN.match(line)
-    return (found["value"] or found["tail"] or "") if found else ""
+    if found is None:
+        return ""
+    return found["value"] or (found["tail"] if path.endswith(_TAILS) else "") or ""
 
 
 def _only_literal(text: str) -> bool:

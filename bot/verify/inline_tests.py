@@ -18,9 +18,10 @@ _TOKEN: Final = re.compile(
     r"//[^\n]*|/\*|b?r(?P<hashes>#*)\"|b?\"(?:\\.|[^\"\\])*\"|b?'(?:\\(?:u\{[^}]*\}|x..|.)|[^'\\\n])'|[{}]",
     re.DOTALL,
 )
-_DOC_CODE: Final = re.compile(r"^\s*(?:///|//!)\s*(?:```|assert|let )", re.MULTILINE)
+_DOC_CODE: Final = re.compile(r"^[ \t]*(?:///|//!)[ \t]*(?:```|assert|let ).*$", re.MULTILINE)
 _LOOSE_TEST: Final = re.compile(r"^\s*#\[(?:\w+::)*test\b", re.MULTILINE)
-_DOCTEST: Final = re.compile(r"^\s*>>> .*$", re.MULTILINE)
+_DOCTEST: Final = re.compile(r"^[ \t]*>>> .*(?:\n(?![ \t]*(?:$|>>>|\"\"\"|'''|```)).*)*", re.MULTILINE)
+_ASSERTED: Final = re.compile(r"^.*\b(?:expect|assert)\w*.*$", re.MULTILINE)
 _ALONE: Final = "they can't be put on the base alone."
 _IN_SOURCE: Final = "import.meta.vitest"
 
@@ -65,16 +66,37 @@ def unsplittable(path: str, before: str, after: str) -> str:
     return ""
 
 
+def find_altered(path: str, before: str, after: str) -> str:
+    """A sentence when such tests of the base are changed or gone: what they said can't be put back and asked."""
+    kind = ""
+    if path.endswith(".py") and set(_lines(_DOCTEST, before)) - set(_lines(_DOCTEST, after)):
+        kind = "doctests"
+    elif path.endswith(".rs") and set(_lines(_DOC_CODE, before)) - set(_lines(_DOC_CODE, after)):
+        kind = "documentation tests"
+    elif path.endswith(".rs") and _LOOSE_TEST.search(_bare(before)):
+        kind = "tests" if set(_lines(_ASSERTED, _bare(before))) - set(_lines(_ASSERTED, _bare(after))) else ""
+    elif _IN_SOURCE in before and set(_lines(_ASSERTED, before)) - set(_lines(_ASSERTED, after)):
+        kind = "tests"
+    return (
+        f"`{path}` changes {kind} that stand in the code: what they said before was not run." if kind else ""
+    )
+
+
 def _outside(pattern: re.Pattern[str], code: str) -> list[str]:
+    return pattern.findall(_bare(code))
+
+
+def _bare(code: str) -> str:
+    """Without its test modules."""
     at, kept = 0, []
     for module in _modules(code):
         kept.append(code[at : module.start])
         at = module.end
-    return pattern.findall("".join([*kept, code[at:]]))
+    return "".join([*kept, code[at:]])
 
 
 def _lines(pattern: re.Pattern[str], text: str) -> list[str]:
-    return [text[found.start() : text.find("\n", found.start() + 1)] for found in pattern.finditer(text)]
+    return [found[0] for found in pattern.finditer(text)]
 
 
 def _modules(code: str) -> list[_Module]:

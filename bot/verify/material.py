@@ -6,8 +6,9 @@ from bot.domain.ids import RepoPath, TreeSha
 from bot.repos.contract import RepoKey, Repos, TreeChange
 from bot.verify.edits import Edit, edit_of
 from bot.verify.flags import find_flags
-from bot.verify.inline_tests import has_tests, unsplittable, with_tests_of
+from bot.verify.inline_tests import find_altered, has_tests, unsplittable, with_tests_of
 from bot.verify.split import SplitChange, reverted, split_change
+from bot.verify.subject import Subject
 
 _TEXT_BYTES = 1 << 20  # larger files are data: nothing is looked for in them
 
@@ -24,13 +25,15 @@ class Material:
     flags: tuple[str, ...] = ()
 
 
-async def read_material(repos: Repos, key: RepoKey, base: TreeSha, tree: TreeSha) -> Material:
-    """Raises RepositoryFault."""
-    changes = await repos.changes(key, base, tree)
-    split = split_change(changes)
+async def read_material(repos: Repos, subject: Subject, tree: TreeSha) -> Material:
+    """Of the change from the subject's base to `tree`. Raises RepositoryFault."""
+    key = subject.key
+    changes = await repos.changes(key, subject.base_tree, tree)
+    split = split_change(changes, subject.test.command)
     texts = await _texts(repos, key, changes)
     tests, old_tests = list(split.tests), list(reverted(split.old_tests))
     unsplit: list[str] = []
+    altered: list[str] = []
     for change in split.code:
         before, after = texts[change.path]
         if change.path.endswith(".rs") and (has_tests(before) or has_tests(after)):
@@ -39,9 +42,11 @@ async def read_material(repos: Repos, key: RepoKey, base: TreeSha, tree: TreeSha
             old_tests += [one for one in (inline[1],) if one]
         sentence = unsplittable(change.path, before, after)
         unsplit += [sentence] if sentence else []
+        sentence = find_altered(change.path, before, after)
+        altered += [sentence] if sentence else []
     edits = {change.path: edit_of(change.path, *texts[change.path]) for change in changes}
     flags = find_flags(_edits(split.code, edits), _edits(tuple(tests), edits))
-    return Material(split, tuple(tests), tuple(old_tests), tuple(unsplit), flags)
+    return Material(split, tuple(tests), tuple(old_tests), tuple(unsplit), (*altered, *flags))
 
 
 def _edits(changes: tuple[TreeChange, ...], edits: dict[RepoPath, Edit]) -> tuple[Edit, ...]:

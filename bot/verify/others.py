@@ -35,8 +35,8 @@ async def run_tests_of(
     """The code of `tree` with the tests of `other`, of which `names` count. One that is not reported has failed:
     it could not even be loaded. Raises what the sandbox and the repository raise."""
     ours, theirs = await asyncio.gather(
-        read_material(bench.repos, subject.key, subject.base_tree, tree),
-        read_material(bench.repos, subject.key, subject.base_tree, other),
+        read_material(bench.repos, subject, tree),
+        read_material(bench.repos, subject, other),
     )
     mixed = await put_tests(bench.repos, subject, (tree, ours), (other, theirs))
     environment = subject.patch_environment or subject.environment

@@ -13,13 +13,46 @@ from typing import Final
 from bot.domain.evidence import TestProof, TestStatus
 from bot.verify.baseline import Baseline
 from bot.verify.report import TestReport
+from bot.verify.split import is_test_path
 
 _MESSAGE_LINES = 12
 _NOT_THERE: Final = re.compile(
     r"\A\W*(?:E\s+)?(?:[\w.]*(?:ImportError|ModuleNotFoundError)\b"
-    r"|AttributeError: (?:partially initialized )?module '[^']*' has no attribute"
+    r"|AttributeError: (?:partially initialized )?(?:module '[^']*'|<module [^>]*>)"
+    r" (?:has no|does not have the) attribute"
     r"|Error: Cannot find module|TypeError: \(0 ?, ?[\w$.]+\) is not a function)"
 )
+_OF_BUILT_IN: Final = (
+    "NoneType|str|bytes|int|float|bool|list|tuple|dict|set|frozenset|function|generator|coroutine"
+)
+_METHODS: Final = (
+    "map|filter|reduce|forEach|find|some|every|push|slice|splice|concat|join|flat|flatMap|sort|then|catch|trim|split"
+    "|replace|includes|startsWith|endsWith|match|toString|json|get|set|has|keys|values|entries|next|on|emit|call|apply"
+)
+_NOT_THERE_IN_TEST: Final = re.compile(
+    rf"\A\W*(?:E\s+)?(?:AttributeError: (?:type object )?'(?!(?:{_OF_BUILT_IN})')\w+' (?:object )?has no attribute"
+    rf"|TypeError: (?:\w+\.(?!(?:{_METHODS}) )|\b)\w+ is not a (?:function|constructor))"
+)
+"""Says so only where the test itself asked: elsewhere it is the very bug. What is built in was there before."""
+
+_PLACES: Final = (
+    (re.compile(r"^(\S+\.py):\d+: \w", re.MULTILINE), -1),  # pytest: the innermost is the last one
+    (re.compile(r'File "([^"\n]+)", line \d+'), -1),
+    (re.compile(r"\bat (?:[^\n(]*\()?(?:file://)?(/[^\n():]+):\d+:\d+"), 0),  # JavaScript: the first one
+)
+
+
+def _was_not_there(message: str) -> bool:
+    """Whether a failure only says that something of the change's own was missing."""
+    if _NOT_THERE.match(message):
+        return True
+    return _NOT_THERE_IN_TEST.match(message) is not None and is_test_path(_raised_at(message))
+
+
+def _raised_at(message: str) -> str:
+    """The file whose line failed; empty: it is not told."""
+    found = ((pattern.findall(message), which) for pattern, which in _PLACES)
+    return next((places[which] for places, which in found if places), "")
 
 
 def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tuple[TestProof, ...]:
@@ -34,7 +67,7 @@ def find_proofs(before: Sequence[TestReport], after: Sequence[TestReport]) -> tu
             "\n".join(before[0].results[name].message.strip().splitlines()[:_MESSAGE_LINES]),
         )
         for name in fail_to_pass(before, after)
-        if not _NOT_THERE.match(before[0].results[name].message)
+        if not _was_not_there(before[0].results[name].message)
     )
 
 
@@ -43,7 +76,7 @@ def find_untellable(before: Sequence[TestReport], after: Sequence[TestReport]) -
     return tuple(
         f"`{name}` failed before only because what the change adds was not there: that proves nothing."
         for name in fail_to_pass(before, after)
-        if _NOT_THERE.match(before[0].results[name].message)
+        if _was_not_there(before[0].results[name].message)
     )
 
 

@@ -87,7 +87,7 @@ class Runs:
     bench: TestBench
     material: Material
     records: list[RunRecord] = field(default_factory=list)
-    _shared: dict[tuple[TreeSha, tuple[str, ...]], "asyncio.Task[TestReport]"] = field(
+    _shared: dict[tuple[TreeSha, tuple[str, ...], str], "asyncio.Task[TestReport]"] = field(
         default_factory=dict, init=False
     )
 
@@ -153,7 +153,8 @@ class Runs:
 
     # -- integrity ------------------------------------------------------------------------------------------------
     async def without_machinery(self) -> WithoutMachinery:
-        """Without what the change does to the test set-up: its tests alone, and the whole."""
+        """Without what the change does to the test set-up and to the environment, so in the base's: its tests alone,
+        and the whole."""
         subject, machinery = self.subject, self.material.split.infrastructure
         tests = tuple(change for change in self.material.tests if change not in machinery)
         alone, whole = await asyncio.gather(
@@ -162,7 +163,7 @@ class Runs:
         )
         before, after = await asyncio.gather(
             self._run_files(RunPurpose.INTEGRITY_TESTS_ONLY, alone, self.selection),
-            self._integrity(whole, ()),
+            self._integrity(whole, (), subject.environment),
         )
         return WithoutMachinery(tuple(change.path for change in machinery), before, after)
 
@@ -172,13 +173,16 @@ class Runs:
         tree = await self.repos.derive(self.subject.key, self.tree, old)
         paths = tuple(change.path for change in old)
         some = paths if self.is_slow and all(is_selectable(path) for path in paths) else ()
-        return OldTests(await self._integrity(tree, some), bool(some))
+        environment = self._environment(RunPurpose.INTEGRITY_WHOLE)
+        return OldTests(await self._integrity(tree, some, environment), bool(some))
 
-    async def _integrity(self, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+    async def _integrity(
+        self, tree: TreeSha, selection: tuple[str, ...], environment: Environment
+    ) -> TestReport:
         """Once for whoever asks about this tree: a changed set-up file among the tests is both."""
-        key = (tree, selection)
+        key = (tree, selection, environment.digest)
         if key not in self._shared:
-            run = self._run_files(RunPurpose.INTEGRITY_WHOLE, tree, selection)
+            run = self._run_files(RunPurpose.INTEGRITY_WHOLE, tree, selection, environment)
             self._shared[key] = asyncio.create_task(run)
         return await self._shared[key]
 
@@ -224,14 +228,27 @@ class Runs:
         except ForModel:
             return False
 
-    async def _run_files(self, purpose: RunPurpose, tree: TreeSha, files: tuple[str, ...]) -> TestReport:
+    async def _run_files(
+        self,
+        purpose: RunPurpose,
+        tree: TreeSha,
+        files: tuple[str, ...],
+        environment: Environment | None = None,
+    ) -> TestReport:
         """The whole suite where these files can't be found by their paths: its command changes the folder."""
-        report = await self._run(purpose, tree, files)
-        return report if report.results or not files else await self._run(purpose, tree, ())
+        report = await self._run(purpose, tree, files, environment)
+        return report if report.results or not files else await self._run(purpose, tree, (), environment)
 
-    async def _run(self, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+    async def _run(
+        self,
+        purpose: RunPurpose,
+        tree: TreeSha,
+        selection: tuple[str, ...],
+        environment: Environment | None = None,
+    ) -> TestReport:
+        """`environment` None: the one that the purpose asks for."""
         test = select(self.subject.test, selection)
-        ran = await self.bench.run(purpose, tree, self._environment(purpose), test)
+        ran = await self.bench.run(purpose, tree, environment or self._environment(purpose), test)
         self.records.append(ran.record)
         return ran.report
 

@@ -8,22 +8,11 @@ Lock files decide: with one, exactly what it names is installed.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Final
 
-from bot.verify.detect import DetectedSetup, detect_setup, is_manifest, manifest_paths
+from bot.verify.detect_python import DetectedSetup, detect_pip_setup, manifest_paths
 from bot.verify.runners import TestCommand
 
-# What an environment is made from, beside Python's own files that `detect` knows.
-_MANIFESTS: Final = frozenset((
-    "package.json", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", "yarn.lock",
-    ".yarnrc.yml", ".npmrc", ".nvmrc", "go.mod", "go.sum", "go.work", "go.work.sum", "Cargo.toml", "Cargo.lock",
-    "rust-toolchain", "rust-toolchain.toml", "pom.xml", "build.gradle", "build.gradle.kts", "settings.gradle",
-    "settings.gradle.kts", "gradle.properties", "gradle.lockfile", "libs.versions.toml", "gradle-wrapper.properties",
-    "Gemfile", "Gemfile.lock", "composer.json", "composer.lock", "pdm.lock", "uv.lock", "poetry.lock", "Pipfile.lock",
-    "pylock.toml", ".python-version", ".ruby-version", ".tool-versions",
-))  # fmt: skip
-_SUFFIXES: Final = (".gemspec",)
 _READ: Final = ("package.json", "pyproject.toml")
 _HOME: Final = "export GOPATH=/env/go GOMODCACHE=/env/go/mod CARGO_HOME=/env/cargo"
 
@@ -53,12 +42,6 @@ def setup_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*manifest_paths(paths), *(path for path in _READ if path in known))))
 
 
-def is_setup_input(path: str) -> bool:
-    """A change of it may need another environment."""
-    name = PurePosixPath(path).name
-    return is_manifest(path) or name in _MANIFESTS or name.endswith(_SUFFIXES)
-
-
 def detect_environment(
     paths: tuple[str, ...], texts: Mapping[str, str], test: TestCommand
 ) -> DetectedSetup | None:
@@ -86,7 +69,7 @@ def _python(
     paths: tuple[str, ...], known: frozenset[str], texts: Mapping[str, str], test: TestCommand
 ) -> _Step | None:
     """A lock file names the manager; its own tool is used where it is there, else it comes into /env by pip. The
-    plain way (`detect_setup`) serves everything else."""
+    plain way (`detect_pip_setup`) serves everything else."""
     venv = "python3 -m venv /env"
     tools = "/env/bin/pip install --quiet"
     if "uv.lock" in known:
@@ -103,7 +86,7 @@ def _python(
     if "Pipfile.lock" in known:
         sync = "VIRTUAL_ENV=/env PIPENV_ACTIVE=1 pipenv sync --dev"
         return _Step(_with_tool(venv, "pipenv", f"{tools} pipenv", sync), "Pipfile.lock")
-    plain = detect_setup(paths, texts, test)
+    plain = detect_pip_setup(paths, texts, test)
     return _Step(plain.script, plain.source) if plain else None
 
 

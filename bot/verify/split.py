@@ -10,6 +10,8 @@ from typing import Final
 
 from bot.domain.ids import RepoPath
 from bot.repos.contract import TreeChange
+from bot.verify.command import words_of
+from bot.verify.manifests import is_setup_input
 
 _FOLDERS: Final = frozenset(
     {
@@ -23,8 +25,14 @@ _FOLDERS: Final = frozenset(
         "__snapshots__",
         "__fixtures__",
         "testdata",
+        "test_data",
+        "test-data",
     }
 )
+_DATA_FOLDERS: Final = frozenset({"fixtures", "golden", "goldens", "snapshots", "expected", "cassettes"})
+"""Data here is what tests compare with: of a golden file the old text is what has to hold. Code here is code."""
+
+
 _STEM: Final = re.compile(
     r"^(?:test_.*|tests?|conftest)$"  # Python, node
     r"|.*(?:_test|_spec|[.-]test|[.-]spec|\.test-d|\.cy)$"  # Go, Ruby, JavaScript, Elixir
@@ -37,10 +45,11 @@ _CODE: Final = re.compile(
 _INFRASTRUCTURE: Final = frozenset(
     {
         # Python
-        "conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini", "setup.cfg", "noxfile.py",
+        "conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg", "noxfile.py",
         ".coveragerc", "sitecustomize.py", "usercustomize.py", "pyproject.toml", "runtests.py",
         # JavaScript
-        "package.json", ".npmrc", ".babelrc", "karma.conf.js", ".nycrc", ".taprc",
+        "package.json", ".npmrc", "karma.conf.js", ".nycrc", ".taprc", ".swcrc", ".yarnrc.yml", ".pnpmfile.cjs",
+        ".pnp.cjs", "bunfig.toml", "deno.json", "jest-preset.js", "jest-preset.json",
         # Go, Rust
         "go.mod", "go.work", "Cargo.toml", "build.rs", "rust-toolchain", "rust-toolchain.toml",
         # Java, Kotlin, PHP, Ruby, C
@@ -48,18 +57,22 @@ _INFRASTRUCTURE: Final = frozenset(
         "phpunit.xml.dist", ".rspec", "spec_helper.rb", "rails_helper.rb", "test_helper.rb", "Rakefile",
         "CMakeLists.txt", "CTestTestfile.cmake",
         # any
-        "Makefile", "GNUmakefile", "justfile", "Justfile", "Taskfile.yml", ".env", ".env.test", "Dockerfile",
+        "Makefile", "GNUmakefile", "justfile", "Justfile", "Taskfile.yml", "Dockerfile",
     }
 )  # fmt: skip
 """What can change how tests are collected, run or reported without being a test."""
 
 _INFRASTRUCTURE_NAME: Final = re.compile(
-    r"\.pth$|^(?:jest|vitest|vite|babel|ava|playwright|cypress|webpack|tap)\.(?:config|setup|preset)[\w.-]*$"
-    r"|^\.mocharc(?:\.\w+)?$|^tsconfig[\w.-]*\.json$|^babel\.config\.\w+$"
+    r"\.(?:pth|py[cod]|so|node|jar|class)$|^\.babelrc(?:\.\w+)?$"  # compiled: run in the place of what is read
+    r"|^(?:jest|vitest|vite|babel|ava|playwright|cypress|webpack|tap)[.-](?:config|setup|preset|workspace)[\w.-]*$"
+    r"|^\.(?:flask)?env(?:\.\w+)?$|^\.mocharc(?:\.\w+)?$|^tsconfig[\w.-]*\.json$|^babel\.config\.\w+$"
     r"|^(?:setup[-_.]?tests?|tests?[-_.]?setup|global[-_.]?setup|global[-_.]?teardown)\.[cm]?[jt]sx?$",
     re.IGNORECASE,
 )
-_INFRASTRUCTURE_FOLDER: Final = re.compile(r"(?:^|/)(?:\.cargo|__mocks__|\.mvn)/")
+_INFRASTRUCTURE_FOLDER: Final = re.compile(
+    r"(?:^|/)(?:\.cargo|__mocks__|\.mvn|node_modules|vendor|[^/]+\.(?:dist|egg)-info)/"
+)
+"""The last ones: packages that come before those of the environment, plugins that load themselves."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +89,19 @@ class SplitChange:
         return tuple(change for change in self.tests if change.old_blob is not None)
 
 
-def split_change(changes: tuple[TreeChange, ...]) -> SplitChange:
+def split_change(changes: tuple[TreeChange, ...], command: str = "") -> SplitChange:
+    """`command`: what runs the tests. A file that it names is a part of the test set-up."""
+    named = frozenset(word.removeprefix("./") for word in words_of(command))
     tests = tuple(change for change in changes if is_test_path(change.path))
     code = tuple(change for change in changes if not is_test_path(change.path))
-    machinery = tuple(change for change in changes if is_infrastructure(change.path) or _shadows(change))
+    machinery = tuple(
+        change
+        for change in changes
+        if is_infrastructure(change.path)
+        or is_setup_input(change.path)
+        or _shadows(change)
+        or (change.path in named and change in code)
+    )
     return SplitChange(tests, code, machinery)
 
 
@@ -88,7 +110,9 @@ def is_test_path(path: RepoPath | str) -> bool:
     *folders, name = path.split("/")
     if any(folder.lower() in _FOLDERS for folder in folders) or name.endswith(".snap"):
         return True
-    return _CODE.search(name) is not None and _STEM.match(name.rsplit(".", 1)[0]) is not None
+    if _CODE.search(name) is None:
+        return any(folder.lower() in _DATA_FOLDERS for folder in folders)
+    return _STEM.match(name.rsplit(".", 1)[0]) is not None
 
 
 def is_selectable(path: RepoPath | str) -> bool:
@@ -106,6 +130,12 @@ _SELECTABLE: Final = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts
 _RUNNER_MODULES: Final = frozenset({"pytest", "_pytest", "pluggy", "unittest", "xdist", "django"})
 """A module of such a name in the repository comes before the runner's own: `python -m pytest` looks there first."""
 
+_LOADED_BY_RUNNERS: Final = re.compile(
+    r"(?:iniconfig|packaging|pygments|exceptiongroup|tomli|colorama|attrs?|py|coverage|hypothesis|anyio|asgiref|mock"
+    r"|nose2?|_hypothesis_\w+|pytest_\w+|sqlparse)"
+)
+"""The same for what runners and their plugins load; a project of such a name has it before the change."""
+
 
 def is_infrastructure(path: RepoPath | str) -> bool:
     if path.endswith(".py") and _module(path) in _RUNNER_MODULES:
@@ -119,16 +149,17 @@ def is_infrastructure(path: RepoPath | str) -> bool:
 
 
 def _shadows(change: TreeChange) -> bool:
-    """A new module at the root that takes the place of one of the standard library for everything that runs."""
-    return (
-        change.old_blob is None
-        and change.path.endswith(".py")
-        and _module(change.path) in sys.stdlib_module_names
-    )
+    """A new module that takes the place of an installed one for everything that runs: at the root, or beside the
+    tests, whose folder pytest puts in front."""
+    if change.old_blob is not None or not change.path.endswith(".py"):
+        return False
+    folder, _, name = change.path.rpartition("/")
+    module = name.removesuffix(".py") if folder in _FOLDERS else _module(change.path)
+    return module in sys.stdlib_module_names or _LOADED_BY_RUNNERS.fullmatch(module) is not None
 
 
 def _module(path: str) -> str:
-    return path.removeprefix("src/").removesuffix(".py").removesuffix("/__init__")
+    return re.sub(r"^(?:src|lib|python)/", "", path).removesuffix(".py").removesuffix("/__init__")
 
 
 def reverted(changes: tuple[TreeChange, ...]) -> tuple[TreeChange, ...]:

@@ -46,7 +46,7 @@ class Verification:
         """Raises what the sandbox and the repository raise."""
         subject, patience = self.subject, self.subject.patience.verify_s
         ends = asyncio.get_running_loop().time() + patience
-        material = await read_material(self.repos, subject.key, subject.base_tree, self.tree)
+        material = await read_material(self.repos, subject, self.tree)
         runs = Runs(self.repos, subject, self.tree, self.baseline, self.bench, material, self.records)
         outcome = await self._make(runs, ends)
         if outcome.trial is None:

@@ -21,10 +21,10 @@ from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
 from bot.verify.judge import Verdict
 from bot.verify.lint import Linted, find_lint_fault, run_lint, with_lint
+from bot.verify.manifests import is_setup_input
 from bot.verify.material import read_material
 from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
-from bot.verify.setups import is_setup_input
 from bot.verify.split import is_selectable
 from bot.verify.subject import Subject
 from bot.verify.tiers import Findings, decide_tier
@@ -81,7 +81,7 @@ class Verifier:
         if not names:
             return ""
         subject = self.subject
-        material = await read_material(self.repos, subject.key, subject.base_tree, tree)
+        material = await read_material(self.repos, subject, tree)
         alone = await self.repos.derive(subject.key, subject.base_tree, material.tests)
         if (alone, names) not in self._tried_on_base:
             try:
@@ -180,6 +180,7 @@ class Verifier:
             notes=(*subject.notes, *verdict.notes),
             setup=subject.setup,
             report=subject.test.report,
+            source=subject.test.source,
         )
 
     async def _measure_baseline(self, told: Told | None) -> Baseline:

@@ -69,16 +69,27 @@ def test_a_genuine_file_and_its_trees(options: VerifyOptions, capsys: pytest.Cap
     assert "✓ change: 2 files differ" in said
 
 
+def test_a_copy_that_ends_in_a_line_break_is_the_same(options: VerifyOptions) -> None:
+    options.evidence.write_bytes(options.evidence.read_bytes() + b"\r\n")
+    assert run_verify(options) == 0
+
+
 def test_one_changed_letter(options: VerifyOptions, capsys: pytest.CaptureFixture[str]) -> None:
     options.evidence.write_bytes(options.evidence.read_bytes().replace(b"1 test failed", b"9 test failed"))
-    assert run_verify(replace(options, repo=None)) == 1
-    assert "✗ signature: NOT by the key" in capsys.readouterr().out
+    assert run_verify(replace(options, again=True)) == 1  # and nothing is run by such a file
+    said = capsys.readouterr().out
+    assert "✗ signature: NOT by the key" in said
+    assert "This evidence is not to be believed: signature: NOT by the key" in said
+    assert "9 test" not in said
+    assert "again" not in said
 
 
 def test_without_a_key_nothing_is_claimed(options: VerifyOptions, capsys: pytest.CaptureFixture[str]) -> None:
     options.evidence.with_name(PUBLIC_NAME).unlink()
     assert run_verify(replace(options, repo=None)) == 0
-    assert "? signature: not checked" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "? signature: not checked" in said
+    assert "(Not checked: signature.)" in said
     assert run_verify(replace(options, repo=None, key=Path("/nowhere"))) == 1
 
 

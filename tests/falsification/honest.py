@@ -5,6 +5,7 @@ from bot.verify.runners import recognise
 from bot.verify.subject import Patience
 from tests.falsification.project import (
     CASE_PROOF,
+    NODE,
     NODE_FIX,
     NODE_PROOF,
     Play,
@@ -15,6 +16,7 @@ from tests.falsification.project import (
     unittest_play,
     with_base,
 )
+from tests.falsification.tricks.javascript import JEST, LOAD, jest_play
 from tests.verify.conftest import BASE, FIX, PROOF
 
 OLD = "tests/test_app.py"
@@ -26,6 +28,9 @@ ADD = code(
                 assert app.add(1, 2) == 3
             """
 )
+DOCUMENTED = b"\n\ndef half(a):\n    '''Half.\n\n    >>> half(4)\n    2\n    '''\n    return a // 2\n"
+FIND = b"\n\ndef find():\n    pass\n"
+MONEY = b"\n\nclass Money:\n    def __init__(self, amount):\n        self.amount = amount\n"
 NO_INI = {path: text for path, text in BASE.items() if path != "pytest.ini"}
 
 HONEST = [
@@ -325,5 +330,108 @@ HONEST = [
             ),
         },
         TestCommand(Runner.UNITTEST, "python3 -m unittest discover -s tests", "x"),
+    ),
+    Play(
+        "options of the runner in a variable of the command",
+        {**FIX, **PROOF},
+        test=TestCommand(Runner.PYTEST, 'PYTEST_ADDOPTS="-q --strict-markers" python3 -m pytest', "x"),
+    ),
+    Play(
+        "a doctest added beside an old one",
+        {
+            **PROOF,
+            "app.py": FIX["app.py"].replace(
+                b"return a + b", b"'''The sum.\n\n    >>> add(1, 2)\n    3\n    '''\n    return a + b"
+            )
+            + DOCUMENTED,
+        },
+        with_base({"app.py": BASE["app.py"] + DOCUMENTED}),
+        TestCommand(Runner.PYTEST, "python3 -m pytest --doctest-modules", "x"),
+    ),
+    Play(
+        "a test with a library that may be missing",
+        {
+            **FIX,
+            "tests/test_add.py": code(
+                """
+            import app
+
+            try:
+                import tomllib
+            except ImportError:
+                tomllib = None
+
+
+            def test_add():
+                assert tomllib is None or app.add(1, 2) == 3
+            """
+            ),
+        },
+    ),
+    Play(
+        "an answer that was none",
+        {
+            "app.py": BASE["app.py"] + FIND.replace(b"pass", b"return 'found'"),
+            "tests/test_find.py": b"import app\n\n\ndef test_find():\n    assert app.find().upper() == 'FOUND'\n",
+        },
+        with_base({"app.py": BASE["app.py"] + FIND}),
+    ),
+    Play(
+        "a program with arguments",
+        {
+            **PROOF,
+            "app.py": FIX["app.py"]
+            + b"\n\nif __name__ == '__main__':\n    import sys\n\n    print(add(*map(int, sys.argv[1:])))\n",
+        },
+    ),
+    Play(
+        "values that are compared by what they hold",
+        {
+            "app.py": BASE["app.py"]
+            + MONEY
+            + b"\n    def __eq__(self, other):\n        return self.amount == other.amount\n",
+            "tests/test_money.py": b"import app\n\n\ndef test_money():\n    assert app.Money(4) == app.Money(4)\n",
+        },
+        with_base({"app.py": BASE["app.py"] + MONEY}),
+    ),
+    Play(
+        "new data in a folder of fixtures",
+        {
+            **FIX,
+            "fixtures/sums.txt": b"1 2 3",
+            "tests/test_add.py": code(
+                """
+            import pathlib
+
+            import app
+
+
+            def test_add():
+                a, b, total = map(int, pathlib.Path('fixtures/sums.txt').read_text().split())
+                assert app.add(a, b) == total
+            """
+            ),
+        },
+    ),
+    node_play(
+        "an answer in Node that was no list",
+        {
+            "app.js": NODE["app.js"] + b"exports.rows = () => [1, 2];\n",
+            "new.test.js": b"const test = require('node:test');\nconst assert = require('node:assert');\n"
+            b"const app = require('./app.js');\n"
+            b"test('rows', () => assert.deepEqual(app.rows().map((n) => n + 1), [2, 3]));\n",
+        },
+        {**NODE, "app.js": NODE["app.js"] + b"exports.rows = () => '1, 2';\n"},
+    ),
+    jest_play(
+        "a replacement in jest of what is beside",
+        {
+            "app.js": JEST["app.js"].replace(b"a - b", b"a + b"),
+            "new.test.js": b"jest.mock('./net.js', () => ({ load: () => 2 }));\n"
+            b"const { load } = require('./net.js');\n"
+            + LOAD
+            + b"test('adds', () => { expect(add(1, load())).toBe(3); });\n",
+        },
+        {**JEST, "net.js": b"exports.load = () => { throw new Error('no network'); };\n"},
     ),
 ]

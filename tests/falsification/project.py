@@ -62,8 +62,8 @@ def unittest_play(name: str, patch: Patch) -> Play:
     return Play(name, patch, CASES, UNITTEST)
 
 
-def node_play(name: str, patch: Patch) -> Play:
-    return Play(name, patch, NODE, NODE_TEST, needs="node")
+def node_play(name: str, patch: Patch, base: Files = NODE) -> Play:
+    return Play(name, patch, base, NODE_TEST, needs="node")
 
 
 def with_base(files: Files) -> Files:

@@ -50,5 +50,5 @@ async def test_an_honest_change_is_proven(one: Play, play: Verify) -> None:
 def test_there_are_enough_of_both_and_each_has_a_name_of_its_own() -> None:
     names = [one.name for one in (*TRICKS, *HONEST)]
     assert len(names) == len(set(names))
-    assert len(TRICKS) >= 130
-    assert len(HONEST) >= 20
+    assert len(TRICKS) >= 175
+    assert len(HONEST) >= 35

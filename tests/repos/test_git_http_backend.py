@@ -75,6 +75,30 @@ async def test_a_pinned_commit_is_fetched_although_the_branch_went_on(served: Se
     assert (await served.fetch()).commit == later
 
 
+async def test_the_next_commit_brings_only_what_is_new(served: Served, tmp_path: Path) -> None:
+    files: dict[bytes, Content] = {
+        b"large.bin": (FILE, os.urandom(200_000)),
+        b"new/app.py": (FILE, b"x = 1\n"),
+    }
+    base, git = build_repository(served.backend.root / "large.git", files), served.backend.git
+    git("large.git", "update-ref", "refs/heads/main", base)
+    at = replace(served, remote=Remote(f"{served.backend.url}/large.git", TOKEN))
+    await at.fetch()
+    before = packed(tmp_path)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    later = git("large.git", *identity, "commit-tree", "-m", "x", "-p", base, "main:new")
+    git("large.git", "update-ref", "refs/heads/main", later)
+    found = await at.fetch()
+    assert found.commit == later
+    assert 0 < packed(tmp_path) - before < 2_000
+    assert list(await at.repos.list_tree(KEY, found.tree)) == ["app.py"]
+
+
+def packed(folder: Path) -> int:
+    """Bytes of all packs of the caches."""
+    return sum(pack.stat().st_size for pack in (folder / "repos").rglob("*.pack"))
+
+
 async def test_a_change_is_pushed_whole_and_git_finds_nothing_wrong_with_it(served: Served) -> None:
     base = await served.fetch()
     commit = await served.fix(base)

@@ -225,6 +225,14 @@ def test_a_check_fits_and_holds_the_record_when_there_is_room(snapshot: Snapshot
     assert render_check(PROVEN, "x" * 70_000, "0" * 64).text == ""
 
 
+def test_where_the_test_command_was_found_is_shown() -> None:
+    found = replace(PROVEN, source="@ada.yml, tried on the base")
+    said = render_check(found, "{}", "0" * 64).summary
+    assert "(runner: pytest, from " in said
+    assert "tried on the base)" in said
+    assert "@ada" not in said
+
+
 def test_a_commit_message(snapshot: SnapshotAssertion) -> None:
     message = render_commit_message(
         "Count night shifts", "An end before the start. " * 10 + "\n\nAll tests pass.", 7, "ada", 9

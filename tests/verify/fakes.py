@@ -212,7 +212,7 @@ class FolderSandbox:
         (folder / "home").mkdir()
         for name, target in self.links.items():
             (folder / "workspace" / name).symlink_to(target)
-        return FolderWorkspace(folder, self.variables)
+        return FolderWorkspace(folder, {**self.variables, **environment.variables})
 
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         return NO_SETUP

@@ -11,7 +11,7 @@ from bot.domain.ids import RepoPath, TreeSha
 from bot.errors import SettingsFault
 from bot.repos.contract import FileMode, TreeChange
 from bot.verify.baseline import decide_baseline
-from bot.verify.detect import detect_setup, detect_test_command
+from bot.verify.detect_python import detect_pip_setup, detect_test_command
 from bot.verify.prove import decide_blame, find_proofs, find_untellable
 from bot.verify.report import TestReport, TestResult
 from bot.verify.runners import NO_TESTS, Runner
@@ -36,6 +36,10 @@ EMPTY = TestReport(problem="no test ran")
         ("evil.pth", True),
         ("tests/unittest/test_a.py", False),
         ("app/pytest.py", False),
+        ("quiet-1.0.dist-info/entry_points.txt", True),
+        ("src/quiet.egg-info/entry_points.txt", True),
+        ("__pycache__/app.cpython-311.pyc", True),
+        (".pytest.toml", True),
         ("app.py", False),
     ],
 )
@@ -54,6 +58,12 @@ def test_what_can_change_the_runner(path: str, yes: bool) -> None:
         (".cargo/config.toml", True),
         ("crates/a/build.rs", True),
         ("src/__mocks__/fs.js", True),
+        ("node_modules/chai/index.js", True),
+        ("vendor/github.com/x/assert/assert.go", True),
+        ("vitest.workspace.ts", True),
+        ("preset/jest-preset.js", True),
+        (".babelrc.json", True),
+        ("build/addon.node", True),
         ("src/setup.js", False),
         ("src/build.py", False),
         ("docs/jest.md", False),
@@ -66,7 +76,8 @@ def test_what_can_change_the_runner_of_other_languages(path: str, yes: bool) -> 
 def test_what_is_a_test_in_other_languages() -> None:
     for path in (
         "a/b_test.go", "spec/user_spec.rb", "src/test/java/a/B.java", "a/BTest.php", "x/HTTPTests.cs", "test.js",
-        "shop/tests.py", "web/a.test-d.ts", "src/__snapshots__/a.snap", "pkg/testdata/x.golden", "ATest.kt",
+        "shop/tests.py", "web/a.test-d.ts", "golden/double.txt", "app/fixtures/users.json",
+        "src/__snapshots__/a.snap", "pkg/testdata/x.golden", "ATest.kt",
     ):  # fmt: skip
         assert is_test_path(path), path
     for path in (
@@ -75,6 +86,8 @@ def test_what_is_a_test_in_other_languages() -> None:
         "Testing.md",
         "src/Attest.java",
         "protest.go",
+        "src/snapshots/take.py",
+        "fixtures/loader.js",
         "a/testing.go.md",
     ):
         assert not is_test_path(path), path
@@ -87,6 +100,26 @@ def test_a_new_module_that_shadows_the_standard_library_is_machinery() -> None:
 
     new, changed, deep = change("random.py", None), change("calendar.py", "a"), change("shop/random.py", None)
     assert split_change((new, changed, deep)).infrastructure == (new,)
+    loaded, own, part = (
+        change("pygments.py", None),
+        change("src/attrs/__init__.py", "a"),
+        change("src/attrs/b.py", None),
+    )
+    assert split_change((loaded, own, part)).infrastructure == (loaded,)
+    beside, below = change("tests/statistics.py", None), change("tests/shop/json.py", None)
+    assert split_change((beside, below)).infrastructure == (beside,)
+    wanted = change("requirements/dev.txt", "a")
+    assert split_change((wanted,)).infrastructure == (wanted,)
+
+
+@pytest.mark.parametrize("command", ["bash run.sh pytest", "./run.sh pytest", "cd . && sh ./run.sh pytest"])
+def test_a_file_that_the_test_command_names_is_machinery(command: str) -> None:
+    script, test = (
+        TreeChange(RepoPath(path), FileMode.REGULAR, "a", FileMode.REGULAR, "b")
+        for path in ("run.sh", "tests/test_a.py")
+    )
+    assert split_change((script, test), command).infrastructure == (script,)
+    assert split_change((test,), "pytest tests/test_a.py").infrastructure == ()
 
 
 @pytest.mark.parametrize(
@@ -144,6 +177,28 @@ def test_what_is_a_proof(before: tuple[TestReport, ...], after: tuple[TestReport
         ("AttributeError: 'NoneType' object has no attribute 'x'", True),
         ("TypeError: callback is not a function", True),
         ("AssertionError: ImportError was not raised", True),
+        ("AttributeError: <module 'app' from '/workspace/app.py'> does not have the attribute 'X'", False),
+        ("AttributeError: <module 'app' from '/workspace/app.py'> has no attribute 'X'", False),
+        (
+            "AttributeError: 'Sums' object has no attribute 'add'\n\ntests/test_sums.py:5: AttributeError",
+            False,
+        ),
+        (
+            "AttributeError: type object 'Sums' has no attribute 'add'\n\ntests/test_a.py:5: AttributeError",
+            False,
+        ),
+        (
+            "AttributeError: 'Sums' object has no attribute 'add'\n\nt/test_a.py:5: \napp.py:9: AttributeError",
+            True,
+        ),
+        ("AttributeError: 'str' object has no attribute 'items'\n\ntests/test_a.py:5: AttributeError", True),
+        ("TypeError: triple is not a function\n    at Test.x (file:///workspace/new.test.js:3:9)\n", False),
+        ("TypeError: app.triple is not a function\n    at Object.<x> (/workspace/new.test.js:3:9)\n", False),
+        ("TypeError: rows.map is not a function\n    at Object.<x> (/workspace/new.test.js:3:9)\n", True),
+        (
+            "TypeError: cb is not a function\n    at add (/workspace/app.js:3:9)\n    at /workspace/a.test.js:1:2",
+            True,
+        ),
     ],
 )
 def test_what_was_not_there_before_proves_nothing(message: str, proves: bool) -> None:
@@ -177,19 +232,19 @@ def test_a_baseline_that_changes_its_mind_is_flaky() -> None:
 def test_any_manifest_is_read_without_a_crash(text: str) -> None:
     names = ("pyproject.toml", "setup.cfg", "tox.ini", "tests/test_a.py")
     texts = dict.fromkeys(names, text)
-    detect_setup(names, texts, detect_test_command(names, texts))
+    detect_pip_setup(names, texts, detect_test_command(names, texts))
 
 
 @pytest.mark.parametrize("text", ["tool = 1", "project = 1", "[project]\ndynamic = 1", "a = " + "[" * 20_000])
 def test_manifests_of_the_wrong_shape(text: str) -> None:
     texts = {"pyproject.toml": text}
-    detect_setup(("pyproject.toml",), texts, detect_test_command(("pyproject.toml",), texts))
+    detect_pip_setup(("pyproject.toml",), texts, detect_test_command(("pyproject.toml",), texts))
 
 
 def test_dependency_groups_that_include_one_another() -> None:
     many = ", ".join(['{include-group = "dev"}', '{include-group = "a"}'] * 40)
     text = f'[dependency-groups]\ndev = ["one", {many}]\na = ["two", {many}]\n'
-    found = detect_setup(("pyproject.toml",), {"pyproject.toml": text}, NO_TESTS)
+    found = detect_pip_setup(("pyproject.toml",), {"pyproject.toml": text}, NO_TESTS)
     assert found is not None
     assert found.script.endswith("pip install one two")
 
@@ -199,13 +254,13 @@ def test_a_project_of_the_standard_library_needs_no_set_up() -> None:
     texts = {"tests/test_app.py": "from unittest import TestCase\n"}
     test = detect_test_command(paths, texts)
     assert (test.runner, test.command) == (Runner.UNITTEST, "python3 -m unittest")
-    assert detect_setup(paths, texts, test) is None
+    assert detect_pip_setup(paths, texts, test) is None
 
 
 def test_pytest_is_installed_where_it_is_the_runner() -> None:
     text = "[project]\nname = 'x'\n[project.optional-dependencies]\ntest = ['pytest']\n"
     test = detect_test_command(("pyproject.toml",), {"pyproject.toml": text})
-    found = detect_setup(("pyproject.toml",), {"pyproject.toml": text}, test)
+    found = detect_pip_setup(("pyproject.toml",), {"pyproject.toml": text}, test)
     assert found is not None
     assert "python3 -m venv /env" in found.script
     assert "-e '.[test]' pytest" in found.script

@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 from bot.sandbox.contract import NO_SETUP
 from bot.verify.choose import choose_test_command
 from bot.verify.command import NO_TESTS, Runner
-from bot.verify.detect import detect_setup, is_manifest
 from bot.verify.detect_commands import detect_test_commands, manifest_paths
 from bot.verify.execute import TestBench
 from bot.verify.runners import recognise
 from tests.verify.conftest import BASE, Bench
 from tests.verify.fakes import KEY
 
-PACKAGES = {"package.json": '{"devDependencies": {"jest": "1"}}'}
 WORKFLOW = (
     "on: push\njobs:\n  test:\n    steps:\n      - uses: actions/checkout@v4\n      - run: pip install -e .\n"
     "      - run: |\n          pytest -q tests\n          echo ${{ github.sha }}\n"
@@ -74,32 +72,6 @@ def test_which_files_are_read() -> None:
         "go.mod",
         "tests/test_a.py",
     }
-
-
-@pytest.mark.parametrize(
-    ("paths", "texts", "command", "script"),
-    [
-        (("package.json", "package-lock.json"), PACKAGES, "npx jest", "npm ci"),
-        (("package.json",), PACKAGES, "npx jest", "npm install --no-package-lock"),
-        (("Cargo.toml", "Cargo.lock"), {}, "cargo test", "CARGO_HOME=/env/cargo cargo fetch --locked"),
-        (("go.mod", "go.sum"), {}, "go test ./...", "GOMODCACHE=/env/go/mod go mod download"),
-    ],
-)  # fmt: skip
-def test_set_up_of_other_languages(
-    paths: tuple[str, ...], texts: dict[str, str], command: str, script: str
-) -> None:
-    found = detect_setup(paths, texts, recognise(command, "x"))
-    assert found is not None
-    assert found.script == script
-    assert all(is_manifest(path) for path in paths)
-
-
-def test_no_packages_no_set_up() -> None:
-    assert (
-        detect_setup(("package.json",), {"package.json": '{"scripts": {}}'}, recognise("node --test", "x"))
-        is None
-    )
-    assert detect_setup(("go.mod",), {}, recognise("go test ./...", "x")) is None
 
 
 async def test_the_first_that_yields_a_test_is_taken(bench: Bench) -> None:

@@ -25,7 +25,8 @@ P, F, E, S = TestStatus.PASSED, TestStatus.FAILED, TestStatus.ERROR, TestStatus.
 
 
 def read(name: str) -> str:
-    return (REPORTS / name).read_text()
+    """With a star several files, as the harness hands them over."""
+    return SEPARATOR.join(file.read_text() for file in sorted(REPORTS.glob(name)))
 
 
 def statuses(report: TestReport) -> dict[str, TestStatus]:
@@ -69,6 +70,8 @@ def test_any_json_is_read_without_a_crash(
         ("ctest.xml", parse_junit, -400),
         ("rspec.xml", parse_junit, -400),
         ("phpunit.xml", parse_junit, -400),
+        ("maven-*.xml", parse_junit, -200),
+        ("gradle-*.xml", parse_junit, -200),
         ("node.tap", parse_tap, 3_000),
     ],
 )
@@ -78,21 +81,109 @@ def test_a_report_that_was_cut_is_not_believed(
     assert parse(read(name)[:ending], 1).problem
 
 
-@pytest.mark.parametrize(("name", "other"), [("jest.json", "b.test.js"), ("vitest.json", "b.test.js")])
-def test_jest_and_vitest(name: str, other: str) -> None:
-    report = parse_jest(read(name), 1)
+JEST_FOUND = {
+    "a.test.js::math adds": P,
+    "a.test.js::math fails": F,
+    "a.test.js::math throws": F,
+    "a.test.js::math skipped": S,
+    "a.test.js::math hooked in hook": E,
+    "a.test.js::top level": P,
+    "a.test.js::later": S,
+    "b.test.js": E,
+}
+MOCHA_FOUND = {
+    "a.spec.js::top level": P,
+    "a.spec.js::math adds": P,
+    "a.spec.js::pending": S,
+    "a.spec.js::math skipped": S,
+    "a.spec.js::math fails": F,
+    "a.spec.js::math throws": F,
+    'a.spec.js::math hooked "before each" hook for "in hook"': E,
+}
+GO_FOUND = {
+    "example.com/calc::TestAdd": F,
+    "example.com/calc::TestAdd/small": P,
+    "example.com/calc::TestAdd/big": F,
+    "example.com/calc::TestSkipped": S,
+    "example.com/calc::TestPasses": P,
+    "example.com/calc/boom::TestFirst": P,
+    "example.com/calc/boom::TestExit": F,
+    "example.com/calc/broken": E,
+    "example.com/calc/sub::TestSub": P,
+}
+CTEST_FOUND = {"adds": P, "fails": F, "crashes": F, "skipped": S, "off": S, "slow": F}
+"""A crash and a timeout are failures for ctest; a test switched off is one that was not run."""
+
+RSPEC_FOUND = {
+    "spec.math_spec::math adds": P,
+    "spec.math_spec::math fails": F,
+    "spec.math_spec::math throws": F,
+    "spec.math_spec::math skipped": S,
+    "spec.math_spec::math later": S,
+    "spec.math_spec::math hooked never runs": F,
+}
+"""Its formatter calls a failed hook a failure as well: one more reason why JUnit XML of others is no proof."""
+
+MAVEN_FOUND = {
+    "calc.CalcTest::adds": F,
+    "calc.CalcTest::breaks": E,
+    "calc.CalcTest::twice": P,
+    "calc.CalcTest::waits": S,
+    "calc.CalcTest::assumes": S,
+    "calc.SetUpTest::never": E,
+}
+GRADLE_FOUND = MAVEN_FOUND | {"calc.CalcTest::breaks": F, "calc.SetUpTest::never": F}
+"""It knows no error: an exception in the set-up is a failure like any other."""
+
+PHPUNIT_FOUND = {
+    "BrokenTest::testNever": E,
+    "MathTest::testAdds": P,
+    "MathTest::testFails": F,
+    "MathTest::testThrows": E,
+    "MathTest::testSkipped": S,
+    'MathTest::testSums with data set "one"': P,
+    'MathTest::testSums with data set "two"': F,
+}
+"""Suites within suites; what was thrown is an error, in the test and in its set-up alike."""
+
+
+@pytest.mark.parametrize(
+    ("name", "parse", "code", "found"),
+    [
+        ("jest.json", parse_jest, 1, JEST_FOUND),
+        ("vitest.json", parse_jest, 1, JEST_FOUND),
+        ("mocha.json", parse_mocha, 3, MOCHA_FOUND),
+        ("go.json", parse_go, 1, GO_FOUND),
+        ("ctest.xml", parse_junit, 8, CTEST_FOUND),
+        ("rspec.xml", parse_junit, 1, RSPEC_FOUND),
+        ("phpunit.xml", parse_junit, 2, PHPUNIT_FOUND),
+        ("maven-*.xml", parse_junit, 1, MAVEN_FOUND),
+        ("gradle-*.xml", parse_junit, 1, GRADLE_FOUND),
+    ],
+)
+def test_a_real_report(
+    name: str, parse: Callable[[str, int | None], TestReport], code: int, found: dict[str, TestStatus]
+) -> None:
+    report = parse(read(name), code)
     assert report.problem == ""
-    assert statuses(report) == {
-        "a.test.js::math adds": P,
-        "a.test.js::math fails": F,
-        "a.test.js::math throws": F,
-        "a.test.js::math skipped": S,
-        "a.test.js::math hooked in hook": E,
-        "a.test.js::top level": P,
-        "a.test.js::later": S,
-        other: E,
-    }
-    assert "do not agree" in parse_jest(read(name), 0).problem
+    assert statuses(report) == found
+    assert "do not agree" in parse(read(name), 0).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "parse", "test", "words"),
+    [
+        ("go.json", parse_go, "example.com/calc::TestAdd/big", "want 4"),
+        ("ctest.xml", parse_junit, "slow", "Timeout"),
+        ("rspec.xml", parse_junit, "spec.math_spec::math fails", "(compared using ==)"),
+        ("maven-*.xml", parse_junit, "calc.CalcTest::adds", "expected:<3> but was:<-1>"),
+        ("gradle-*.xml", parse_junit, "calc.CalcTest::adds", "expected:<3> but was:<-1>"),
+    ],
+)
+def test_what_failed_says_why(
+    name: str, parse: Callable[[str, int | None], TestReport], test: str, words: str
+) -> None:
+    assert words in parse(read(name), 1).results[test].message
 
 
 def test_jest_counts_and_retries() -> None:
@@ -101,37 +192,6 @@ def test_jest_counts_and_retries() -> None:
     assert statuses(parse_jest(json.dumps(body), 1))["a.test.js::math adds"] is F
     body["numTotalTests"] = 9
     assert "counts 9" in parse_jest(json.dumps(body), 1).problem
-
-
-def test_mocha() -> None:
-    report = parse_mocha(read("mocha.json"), 3)
-    assert report.problem == ""
-    assert statuses(report) == {
-        "a.spec.js::top level": P,
-        "a.spec.js::math adds": P,
-        "a.spec.js::pending": S,
-        "a.spec.js::math skipped": S,
-        "a.spec.js::math fails": F,
-        "a.spec.js::math throws": F,
-        'a.spec.js::math hooked "before each" hook for "in hook"': E,
-    }
-
-
-def test_go() -> None:
-    report = parse_go(read("go.json"), 1)
-    assert report.problem == ""
-    assert statuses(report) == {
-        "example.com/calc::TestAdd": F,
-        "example.com/calc::TestAdd/small": P,
-        "example.com/calc::TestAdd/big": F,
-        "example.com/calc::TestSkipped": S,
-        "example.com/calc::TestPasses": P,
-        "example.com/calc/boom::TestFirst": P,
-        "example.com/calc/boom::TestExit": F,
-        "example.com/calc/broken": E,
-        "example.com/calc/sub::TestSub": P,
-    }
-    assert "want 4" in report.results["example.com/calc::TestAdd/big"].message
 
 
 def test_cargo_and_a_line_that_a_test_forged() -> None:
@@ -184,45 +244,6 @@ def test_tap(text: str, code: int, found: dict[str, TestStatus], problem: str) -
         assert statuses(report) == found
     assert problem in report.problem
     assert bool(problem) == bool(report.problem)
-
-
-def test_ctest() -> None:
-    """A crash and a timeout are failures for ctest; a test switched off is one that was not run."""
-    report = parse_junit(read("ctest.xml"), 8)
-    assert report.problem == ""
-    assert statuses(report) == {"adds": P, "fails": F, "crashes": F, "skipped": S, "off": S, "slow": F}
-    assert report.results["slow"].message == "Timeout"
-
-
-def test_rspec() -> None:
-    """Its formatter calls a failed hook a failure as well: one more reason why JUnit XML of others is no proof."""
-    report = parse_junit(read("rspec.xml"), 1)
-    assert report.problem == ""
-    assert statuses(report) == {
-        "spec.math_spec::math adds": P,
-        "spec.math_spec::math fails": F,
-        "spec.math_spec::math throws": F,
-        "spec.math_spec::math skipped": S,
-        "spec.math_spec::math later": S,
-        "spec.math_spec::math hooked never runs": F,
-    }
-    assert "(compared using ==)" in report.results["spec.math_spec::math fails"].message
-    assert "do not agree" in parse_junit(read("rspec.xml"), 0).problem
-
-
-def test_phpunit() -> None:
-    """Suites within suites; what was thrown is an error, in the test and in its set-up alike."""
-    report = parse_junit(read("phpunit.xml"), 2)
-    assert report.problem == ""
-    assert statuses(report) == {
-        "BrokenTest::testNever": E,
-        "MathTest::testAdds": P,
-        "MathTest::testFails": F,
-        "MathTest::testThrows": E,
-        "MathTest::testSkipped": S,
-        'MathTest::testSums with data set "one"': P,
-        'MathTest::testSums with data set "two"': F,
-    }
 
 
 SUITE = (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.verify.inline_tests import has_tests, unsplittable, with_tests_of
+from bot.verify.inline_tests import find_altered, has_tests, unsplittable, with_tests_of
 
 CODE = "pub fn add(a: i64) -> i64 {\n    a - 1\n}\n"
 OLD = "\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn old() {}\n}\n"
@@ -55,3 +55,30 @@ def test_what_can_not_be_split(path: str, before: str, after: str, words: str) -
     sentence = unsplittable(path, before, after)
     assert words in sentence
     assert bool(sentence) == bool(words)
+
+
+DOCTEST = 'def f():\n    """One.\n\n    >>> f()\n    1\n    """\n'
+LOOSE = CODE + "#[test]\nfn loose() {\n    assert_eq!(add(2), 1);\n}\n"
+IN_SOURCE = "if (import.meta.vitest) {\n  it('adds', () => expect(add(2)).toBe(1));\n}\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "altered"),
+    [
+        ("app.py", DOCTEST, DOCTEST.replace("    1\n", "    2\n"), True),
+        ("app.py", DOCTEST, DOCTEST.replace(">>> f()", ">>> f() + 1"), True),
+        ("app.py", DOCTEST, "def f(): ...\n", True),
+        ("app.py", DOCTEST, DOCTEST.replace("    1\n", "    1\n\n    >>> f() + 1\n    2\n"), False),
+        ("app.py", DOCTEST, DOCTEST.replace("One.", "Once."), False),
+        ("src/lib.rs", LOOSE, LOOSE.replace("), 1", "), 3"), True),
+        ("src/lib.rs", LOOSE, LOOSE.replace("a - 1", "a + 1"), False),
+        ("src/lib.rs", CODE + OLD, CODE + NEW, False),
+        ("src/lib.rs", "/// assert!(a);\n" + CODE, "/// assert!(b);\n" + CODE, True),
+        ("app.ts", IN_SOURCE, IN_SOURCE.replace("toBe(1)", "toBe(3)"), True),
+        ("app.ts", "", IN_SOURCE, False),
+    ],
+)
+def test_what_they_said_before_can_not_be_asked(path: str, before: str, after: str, altered: bool) -> None:
+    sentence = find_altered(path, before, after)
+    assert bool(sentence) is altered
+    assert not altered or path in sentence

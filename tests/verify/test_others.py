@@ -62,7 +62,7 @@ async def test_modules_of_tests_inside_the_code_are_put_in_by_their_names(tmp_pa
 
     base, ours, theirs = tree("// a", "old"), tree("// b", "mine"), tree("// c", "yours", other="their code")
     subject = Subject(KEY, COMMIT, base, TestCommand(Runner.CARGO, "cargo test", "Cargo.toml"), NO_SETUP)
-    parts = [(one, await read_material(repos, KEY, base, one)) for one in (ours, theirs)]
+    parts = [(one, await read_material(repos, subject, one)) for one in (ours, theirs)]
     mixed = await put_tests(repos, subject, parts[0], parts[1])
     assert set(repos.trees[mixed]) == {"lib.rs"}
     text = repos.blobs[repos.trees[mixed][RepoPath("lib.rs")][1]].decode()

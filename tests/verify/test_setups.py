@@ -4,9 +4,10 @@ import subprocess
 
 import pytest
 
-from bot.verify.detect import detect_test_command
-from bot.verify.runners import NO_TESTS
-from bot.verify.setups import detect_environment, is_setup_input, setup_paths
+from bot.verify.detect_python import detect_test_command
+from bot.verify.manifests import is_setup_input
+from bot.verify.runners import NO_TESTS, recognise
+from bot.verify.setups import detect_environment, setup_paths
 
 PYPROJECT = '[project]\nname = "x"\nversion = "1"\n'
 PACKAGE = '{"name": "x", "devDependencies": {"vitest": "1"}}'
@@ -92,8 +93,40 @@ def test_what_is_read_is_what_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["sub/package.json", "packages/a/Cargo.toml", "x.gemspec", "gradle/libs.versions.toml"]
+    ("command", "files", "word"),
+    [
+        ("go test ./...", {"go.mod": "module x\n", "go.sum": ""}, "go mod download"),
+        ("cargo test", {"Cargo.toml": "", "Cargo.lock": ""}, "cargo fetch"),
+        ("npx jest", {"package.json": PACKAGE, "package-lock.json": "{}"}, "npm ci"),
+        ("python3 -m pytest", {"requirements.txt": "pytest\n"}, "pip install"),
+    ],
+)
+def test_whoever_runs_the_tests_everything_is_installed_once(
+    command: str, files: dict[str, str], word: str
+) -> None:
+    found = detect_environment(tuple(files), files, recognise(command, "x"))
+    assert found is not None
+    assert found.script.count(word) == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sub/package.json",
+        "packages/a/Cargo.toml",
+        "packages/a/pyproject.toml",
+        "x.gemspec",
+        "gradle/libs.versions.toml",
+        "requirements/dev.txt",
+        "requirements_test.txt",
+        "dev-requirements.txt",
+    ],
 )
 def test_manifests_of_parts_count_too(path: str) -> None:
     assert is_setup_input(path)
     assert not is_setup_input("src/" + path + ".py")
+
+
+@pytest.mark.parametrize("path", ["pytest.ini", "tox.ini", "docs/notes.txt", "tests/data.txt"])
+def test_what_says_how_tests_run_is_no_input_of_the_environment(path: str) -> None:
+    assert not is_setup_input(path)

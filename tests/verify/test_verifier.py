@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.evidence import RunPurpose, Tier
 from bot.errors import ForModel
+from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
 from bot.verify.evidence_file import parse_evidence, render_evidence
 from bot.verify.runners import NO_TESTS, Runner
@@ -112,6 +113,26 @@ async def test_a_test_that_failed_before_already_and_passes_now_is_a_proof(case:
     assert evidence.failing_before == ("tests/test_red.py::test_sum",)
 
 
+async def test_a_plugin_that_comes_by_the_environment_of_the_change_proves_nothing(case: Case) -> None:
+    """As a requirement with an entry point would bring it: there in every run with the change, and no file of it."""
+    quiet = (
+        "from _pytest import python\n\nold = python.Function.runtest\n"
+        "python.Function.runtest = lambda self: None if self.name == 'test_sum' else old(self)\n"
+    )
+    case.base["quiet.py"] = quiet
+    case.base["requirements.txt"] = "pytest\n"
+    tree = case.changed(tests__test_new_py=NEW_TEST, **{"requirements.txt": "pytest\nquiet\n"})
+    verifier = case.verifier()
+    patched = Environment("patched", variables={"PYTEST_PLUGINS": "quiet"})
+    verifier.subject = replace(verifier.subject, patch_environment=patched)
+    evidence = await verifier.verify(tree)
+    assert evidence.proofs
+    assert (evidence.tier, evidence.reason) == (
+        Tier.B,
+        "The proof does not hold when `requirements.txt` stands as on the base.",
+    )
+
+
 async def test_a_change_without_a_test_is_checked_not_proven(case: Case) -> None:
     evidence = await case.verifier().verify(case.changed(app_py=FIX))
     assert evidence.tier is Tier.B
@@ -213,7 +234,15 @@ BROKEN = "def add(a, b):\n    return a + b + 1\n"
 
 
 @pytest.mark.falsify
-@pytest.mark.parametrize("command", ["cd . && python3 -m pytest", "PYTHONPATH=$PWD python3 -m pytest"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cd . && python3 -m pytest",
+        "PYTHONPATH=$PWD python3 -m pytest",
+        'PYTEST_ADDOPTS="-x -q" python3 -m pytest',
+        "PYTEST_ADDOPTS= python3 -m pytest",
+    ],
+)
 async def test_a_regression_under_a_command_for_the_shell(case: Case, command: str) -> None:
     """The selection of single tests broke such commands once, and what could not run was called flaky."""
     case.command = command

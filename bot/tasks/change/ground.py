@@ -37,8 +37,9 @@ from bot.verify.command import NO_TESTS, Runner, TestCommand
 from bot.verify.detect_commands import detect_test_commands, manifest_paths
 from bot.verify.execute import TestBench
 from bot.verify.gate.contract import Policy
+from bot.verify.manifests import is_setup_input
 from bot.verify.runners import recognise
-from bot.verify.setups import VARIABLES, detect_environment, is_setup_input, setup_paths
+from bot.verify.setups import VARIABLES, detect_environment, setup_paths
 from bot.verify.subject import Subject
 from bot.verify.verifier import Verifier
 

@@ -33,7 +33,7 @@ from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
 from bot.tasks.review.memory import list_earlier, recall_told
 from bot.tasks.worktree import Keep, WorkTree
-from bot.verify.detect import is_manifest
+from bot.verify.manifests import is_setup_input
 
 _STAT_FILES = 100
 """A line each in the first message; `git diff` in the sandbox shows all of it."""
@@ -147,7 +147,7 @@ async def describe_review(desk: Desk, review: ReviewFacts) -> AgentTask:
 async def environment_notes(desk: Desk, review: ReviewFacts) -> tuple[str, ...]:
     """What a reader of test results has to know."""
     changes = await desk.services.repos.changes(desk.key, desk.facts.base_tree, review.head_tree)
-    touched = sorted(change.path for change in changes if is_manifest(change.path))
+    touched = sorted(change.path for change in changes if is_setup_input(change.path))
     if not touched or not desk.facts.setup.script:
         return ()
     return (f"Tests run in the environment of the base; this pull request changes `{touched[0]}`.",)

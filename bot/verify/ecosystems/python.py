@@ -20,6 +20,7 @@ from bot.verify.command import (
 from bot.verify.report import parse_report
 
 _PYTEST_CALL: Final = call_pattern(r"py\.?test")
+_OPTIONS: Final = "-p pullwright_report --maxfail=0"
 _MANAGE: Final = re.compile(
     r"(?:(?<!\S)python[\d.]*\s+)?(?<!\S)(?P<manage>[\w./-]*manage\.py)\s+test(?=[\s;&|)]|$)"
 )
@@ -105,16 +106,17 @@ def _render_pytest(test: TestCommand, report_path: str) -> Rendered:
     # even where the repository's own options stop at the first.
     script = (
         f"export PYTHONPATH={HARNESS}${{PYTHONPATH:+:$PYTHONPATH}}\n"
-        f'export PYTEST_ADDOPTS="-p pullwright_report --maxfail=0 ${{PYTEST_ADDOPTS:-}}"\n'
-        f"{_keep_plugin_path(test.command)}"
+        f'export PYTEST_ADDOPTS="{_OPTIONS} ${{PYTEST_ADDOPTS:-}}"\n'
+        f"{_keep_plugin(test.command)}"
     )
     programs = {f"{HARNESS}/pullwright_report.py": program("pullwright_report.py")}
     return Rendered(script, programs, _variables(report_path))
 
 
-def _keep_plugin_path(command: str) -> str:
-    """A command that sets PYTHONPATH for itself would lose the plugin's folder."""
-    return re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={HARNESS}:", command)
+def _keep_plugin(command: str) -> str:
+    """A command that sets these variables for itself would lose the plugin."""
+    command = re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={HARNESS}:", command)
+    return re.sub(r"(?<![\w$])PYTEST_ADDOPTS=", f"PYTEST_ADDOPTS='{_OPTIONS} '", command)
 
 
 def _variables(report_path: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ RUST: Files = {
     b"pub fn double(a: i64) -> i64 {\n    a * 2\n}\n",
     "tests/old.rs": b"#[test]\nfn doubles() {\n    assert_eq!(calc::double(2), 4);\n}\n",
 }
+LOOSE = b"\n#[test]\nfn doubles() {\n    assert_eq!(double(2), 4);\n}\n"
 RUST_PROOF: Files = {"tests/new.rs": b"#[test]\nfn adds() {\n    assert_eq!(calc::add(1, 2), 3);\n}\n"}
 RUST_BREAKING = RUST["src/lib.rs"].replace(b"a - b", b"a + b").replace(b"a * 2", b"a * 3")
 
@@ -79,8 +80,8 @@ def go_play(name: str, patch: Patch) -> Play:
     return Play(name, patch, GO, recognise("go test ./...", "x"), needs="python/go/bin/go")
 
 
-def rust_play(name: str, patch: Patch) -> Play:
-    return Play(name, patch, RUST, recognise("cargo test", "x"), needs="cargo")
+def rust_play(name: str, patch: Patch, base: Files = RUST) -> Play:
+    return Play(name, patch, base, recognise("cargo test", "x"), needs="cargo")
 
 
 COMPILED = [
@@ -114,5 +115,10 @@ COMPILED = [
             b'test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s");\n}\n',
             "Cargo.toml": RUST["Cargo.toml"] + b'\n[[test]]\nname = "new"\nharness = false\n',
         },
+    ),
+    rust_play(
+        "an old loose test of Rust rewritten with its code",
+        {**RUST_PROOF, "src/lib.rs": RUST_BREAKING + LOOSE.replace(b", 4", b", 6")},
+        {"Cargo.toml": RUST["Cargo.toml"], "src/lib.rs": RUST["src/lib.rs"] + LOOSE},
     ),
 ]

@@ -8,7 +8,7 @@ BUG = b"exports.add = (a, b) => a - b;\nexports.double = (a) => a * 2;\n"
 BREAKING = b"exports.add = (a, b) => a + b;\nexports.double = (a) => a * 3;\n"
 LOAD = b"const { add, double } = require('./app.js');\n"
 OLD_TEST = LOAD + b"test('doubles', () => { expect(double(2)).toBe(4); });\n"
-PROOF: Files = {"new.test.js": LOAD + b"test('adds', () => { expect(add(1, 2)).toBe(3); });\n"}
+NEW_TEST: Files = {"new.test.js": LOAD + b"test('adds', () => { expect(add(1, 2)).toBe(3); });\n"}
 
 
 def package(script: str, more: str = "") -> bytes:
@@ -81,22 +81,22 @@ JAVASCRIPT = [
     jest_play(
         "a set-up file of jest that neuters expect",
         {
-            **PROOF,
+            **NEW_TEST,
             "package.json": package("jest", SET_UP),
             "neuter.js": b"global.expect = () => new Proxy({}, { get: () => () => {} });\n",
         },
     ),
     jest_play(
         "code that neuters expect in jest",
-        {**PROOF, "app.js": b"global.expect = () => new Proxy({}, { get: () => () => {} });\n" + BUG},
+        {**NEW_TEST, "app.js": b"global.expect = () => new Proxy({}, { get: () => () => {} });\n" + BUG},
     ),
     jest_play(
         "a set-up file of jest that exits",
-        {**PROOF, "package.json": package("jest", SET_UP), "neuter.js": b"process.exit(0);\n"},
+        {**NEW_TEST, "package.json": package("jest", SET_UP), "neuter.js": b"process.exit(0);\n"},
     ),
     jest_play(
         "a script of jest that swallows its failure",
-        {**PROOF, "package.json": package("jest || true")},
+        {**NEW_TEST, "package.json": package("jest || true")},
     ),
     jest_play(
         "only the new test, by its word",
@@ -108,7 +108,7 @@ JAVASCRIPT = [
     jest_play(
         "old tests ignored by jest's configuration",
         {
-            **PROOF,
+            **NEW_TEST,
             "app.js": BREAKING,
             "package.json": package("jest", ', "jest": {"testPathIgnorePatterns": ["old.test"]}'),
         },
@@ -116,7 +116,7 @@ JAVASCRIPT = [
     jest_play(
         "a snapshot of jest updated",
         {
-            **PROOF,
+            **NEW_TEST,
             "app.js": BREAKING,
             "__snapshots__/old.test.js.snap": SHOTS["__snapshots__/old.test.js.snap"].replace(b"`4`", b"`6`"),
         },

@@ -1,7 +1,7 @@
-"""Finds the set-up of a project, and the test command of a Python one, in its own files. Pure.
+"""Finds the test command of a Python project and what pip installs for it, in its own files. Pure.
 
 `manifest_paths` says which files to read; the rest decides on their texts. What is found is a guess: a test command
-counts when it yields a test on the base tree, a set-up that fails is left out and said so.
+counts when it yields a test on the base tree, a set-up that fails is left out and said so (`setups.py`).
 """
 
 import configparser
@@ -23,27 +23,7 @@ _MANIFESTS: Final = (
     "pytest.ini",
     ".pytest.ini",
     "requirements.txt",
-    "Pipfile",
-    "poetry.lock",
-    "uv.lock",
 )
-_OTHER_MANIFESTS: Final = (
-    "package.json",
-    "package-lock.json",
-    "yarn.lock",
-    "pnpm-lock.yaml",
-    "go.mod",
-    "go.sum",
-    "Cargo.toml",
-    "Cargo.lock",
-)
-_NODE_INSTALL: Final = {
-    "package-lock.json": "npm ci",
-    "npm-shrinkwrap.json": "npm ci",
-    "yarn.lock": "yarn install --frozen-lockfile",
-    "pnpm-lock.yaml": "pnpm install --frozen-lockfile",
-}
-_NODE_RUNNERS: Final = (Runner.JEST, Runner.VITEST, Runner.MOCHA, Runner.NODE_TEST)
 _TEST_REQUIREMENTS: Final = (
     "requirements-dev.txt",
     "requirements-test.txt",
@@ -79,13 +59,6 @@ def manifest_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     return (*wanted, *tests[:_TEST_FILES_READ])
 
 
-def is_manifest(path: str) -> bool:
-    """A change of it may need another environment."""
-    return path in (*_MANIFESTS, *_OTHER_MANIFESTS) or (
-        path.startswith(("requirements", "dev-", "test-")) and path.endswith(".txt")
-    )
-
-
 def detect_test_command(paths: tuple[str, ...], texts: Mapping[str, str]) -> TestCommand:
     """pytest when anything speaks for it, unittest when its tests are unittest's, else nothing."""
     source = _pytest_source(paths, texts)
@@ -101,17 +74,10 @@ def detect_test_command(paths: tuple[str, ...], texts: Mapping[str, str]) -> Tes
     return NO_TESTS
 
 
-def detect_setup(paths: tuple[str, ...], texts: Mapping[str, str], test: TestCommand) -> DetectedSetup | None:
-    """None: the tests need nothing that has to be installed."""
-    if test.runner in _NODE_RUNNERS:
-        return _node_setup(paths, texts)
-    if test.runner is Runner.GO:
-        return (
-            DetectedSetup("GOMODCACHE=/env/go/mod go mod download", "go.sum") if "go.sum" in paths else None
-        )
-    if test.runner is Runner.CARGO:
-        locked = " --locked" if "Cargo.lock" in paths else ""
-        return DetectedSetup(f"CARGO_HOME=/env/cargo cargo fetch{locked}", "Cargo.toml")
+def detect_pip_setup(
+    paths: tuple[str, ...], texts: Mapping[str, str], test: TestCommand
+) -> DetectedSetup | None:
+    """For projects without a lock file. None: the tests need nothing that has to be installed."""
     project = _toml(texts.get("pyproject.toml", ""))
     wanted: list[str] = []
     source = ""
@@ -130,14 +96,6 @@ def detect_setup(paths: tuple[str, ...], texts: Mapping[str, str], test: TestCom
     if not wanted:
         return None
     return DetectedSetup(f"python3 -m venv /env\n/env/bin/pip install {shlex.join(wanted)}", source)
-
-
-def _node_setup(paths: tuple[str, ...], texts: Mapping[str, str]) -> DetectedSetup | None:
-    """None where `package.json` names no package: then there is nothing to install."""
-    if not re.search(r'"(?:dev|peer|optional)?[dD]ependencies"\s*:\s*\{\s*"', texts.get("package.json", "")):
-        return None
-    lock = next((name for name in _NODE_INSTALL if name in paths), "")
-    return DetectedSetup(_NODE_INSTALL.get(lock, "npm install --no-package-lock"), lock or "package.json")
 
 
 def _pytest_source(paths: tuple[str, ...], texts: Mapping[str, str]) -> str:
