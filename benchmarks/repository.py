@@ -128,7 +128,7 @@ async def rounds(
         sha = await repos.store_blob(KEY, f"fix {number}\n".encode())
         fix = TreeChange(RepoPath("fix.txt"), None, None, FileMode.REGULAR, sha)
         tree = await repos.derive(KEY, base.tree, (fix,))
-        commit = await repos.commit(KEY, tree, base.commit, "Fix\n", 1_790_000_000 + number)
+        commit = await repos.commit(KEY, tree, (base.commit,), "Fix\n", 1_790_000_000 + number)
         steps.start()
         await repos.push(KEY, remote, f"refs/heads/b{number}", commit, None)
         steps.done("push of a small commit")

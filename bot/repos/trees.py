@@ -47,13 +47,17 @@ def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
             if mine == theirs:
                 continue
             path = place + name
-            below = [item[1] if item is not None and S_ISDIR(item[0]) else None for item in (mine, theirs)]
-            if below != [None, None]:
+            below = _folder(mine), _folder(theirs)
+            if below != (None, None):
                 folders.append((path + b"/", *below))
             for item, files in ((mine, before), (theirs, after)):
                 if item is not None and not S_ISDIR(item[0]):
                     files[path] = item
     return before, after
+
+
+def _folder(item: tuple[int, bytes] | None) -> bytes | None:
+    return item[1] if item is not None and S_ISDIR(item[0]) else None
 
 
 def _items(repo: Repo, tree: bytes | None) -> Entries:
@@ -101,7 +105,12 @@ def apply(repo: Repo, base: str, changes: list[Change], known: Entries | None = 
     for path, new in list(wanted.items()):
         if new is not None:
             _clear_way(path, have, wanted)
-    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None and path in have]
+    return write_paths(repo, base, {path: new for path, new in wanted.items() if new or path in have})
+
+
+def write_paths(repo: Repo, base: str, wanted: dict[bytes, tuple[int, bytes] | None]) -> str:
+    """The tree of `base` with each path set to mode and id, or deleted; one that is deleted has to be there."""
+    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None]
     made = [(path, new[0], ObjectID(new[1])) for path, new in sorted(wanted.items()) if new is not None]
     # Deletions first: a folder must be gone before a file takes its name.
     tree = ObjectID(base.encode())

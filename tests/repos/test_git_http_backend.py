@@ -11,7 +11,7 @@ import pytest
 from bot.domain import limits
 from bot.domain.ids import CommitSha, RepoPath
 from bot.errors import RepositoryFault, RetryLater, TokenRefused
-from bot.repos.contract import BaseCommit, FileMode, Remote, TreeChange
+from bot.repos.contract import BaseCommit, FileMode, MergeSides, Remote, TreeChange
 from bot.repos.git_repos import GitRepos
 from tests.repos.conftest import KEY
 from tests.repos.git_backend import TOKEN, Backend, serving_git
@@ -42,7 +42,7 @@ class Served:
         blob = await self.repos.store_blob(KEY, b"x = 2\n")
         change = TreeChange(RepoPath("app.py"), None, None, FileMode.REGULAR, blob)
         tree = await self.repos.derive(KEY, base.tree, (change,))
-        return await self.repos.commit(KEY, tree, base.commit, "Fix it\n", 1_790_000_000)
+        return await self.repos.commit(KEY, tree, (base.commit,), "Fix it\n", 1_790_000_000)
 
 
 @pytest.fixture
@@ -166,3 +166,25 @@ async def test_a_file_of_200_mb_is_neither_fetched_nor_pushed_nor_lost(served: S
     assert served.backend.git("large.git", "diff", "--name-only", "main", "agent/1-fix") == "app.py"
     kept = [path for path in served.repos.state_dir.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in kept) < limits.MIB
+
+
+async def test_a_merge_is_pushed_with_both_parents_and_git_finds_nothing_wrong_with_it(
+    served: Served,
+) -> None:
+    git = served.backend.git
+    fix = await served.fix(await served.fetch())
+    await served.repos.push(KEY, served.remote, "refs/heads/feature", fix, None)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    git("app.git", "update-ref", "refs/heads/main", git(
+        "app.git", *identity, "commit-tree", "-p", served.base, "-m", "Later", "main^{tree}"
+    ))  # fmt: skip
+    main = await served.fetch()
+    ours = await served.fetch(fix, "refs/heads/feature")
+    sides = MergeSides(main.tree, ours.tree, main.tree, "feature", "main")
+    made = await served.repos.merge(KEY, sides)
+    assert made.tree == ours.tree
+    merge = await served.repos.commit(KEY, made.tree, (fix, main.commit), "Merge main\n", 1_790_000_001)
+    await served.repos.push(KEY, served.remote, "refs/heads/feature", merge, fix)
+    assert git("app.git", "rev-list", "--parents", "-n1", "feature").split() == [merge, fix, main.commit]
+    assert git("app.git", "merge-base", "feature", "main") == main.commit
+    assert git("app.git", "fsck", "--strict") == ""
