@@ -64,15 +64,23 @@ _PUSHED: Minimum = {
 }
 _START: Minimum = {
     "POST /app/installations/N/access_tokens": (
-        3,
-        "one each for the API, for fetching and for pushing: three scopes",
+        4,
+        "one each for the API, for fetching, for pushing, and for the look at schedules: four scopes, an hour each",
     ),
     "GET /app": (1, "our own login, by which our comments are told from quotes of them; once a process"),
+    "GET /app/hook/deliveries": (1, "the worker's own look for lost deliveries, every three minutes"),
+    "GET /app/installations": (1, "the worker's own look for schedules, every quarter of an hour"),
+    "GET /installation/repositories": (1, "the same"),
+    "GET /repos/R/contents/P": (
+        2,
+        "the repository's file: which ways in are open, and the base; and the look for schedules",
+    ),
 }
+"""Once for a worker, or for a time, and for all stories together: a story that the worker begins with has them."""
 MINIMUM: dict[str, Minimum] = {
     "change": {
-        **_START,
         **_COMMON,
+        **_START,
         **_TRACKED,
         **_PUSHED,
         "GET /repos/R/git/ref/heads/B": (
@@ -83,12 +91,17 @@ MINIMUM: dict[str, Minimum] = {
         "POST /repos/R/pulls": (1, "the pull request"),
     },
     "review": {
-        **_START,
         **_COMMON,
+        **_START,
         "POST /app/installations/N/access_tokens": (
-            2,
-            "one each for the API and for fetching: nothing is pushed",
+            3,
+            "one each for the API, for fetching, and for the look at schedules: nothing is pushed",
         ),
+        "GET /repos/R/contents/P": (
+            3,
+            "the repository's file: for the comment, for the look for schedules, and when the pull request was opened",
+        ),
+        "GET /repos/R/collaborators/U/permission": (1, "before anything starts; nothing is pushed"),
         "GET /repos/R/pulls/N": (
             2,
             "head and base are pinned; whether the head has moved, before it is posted",
@@ -96,19 +109,28 @@ MINIMUM: dict[str, Minimum] = {
         "GET /repos/R/git/ref/heads/B": (1, "the tip of the base branch: rules and settings"),
         "GET /repos/R/compare/C": (1, "the merge base: where the diff begins"),
         "GET /repos/R/issues/N/comments": (1, "the thread"),
-        "POST /graphql": (1, "what was said before, and what became of it"),
+        "POST /graphql": (
+            2,
+            "what became of what was said before: for the model, and when the review is decided",
+        ),
         "GET /repos/R/commits/S/check-runs": (1, "the check run is looked for before it is made"),
         "POST /repos/R/check-runs": (1, "the check run, in progress"),
         "PATCH /repos/R/check-runs/N": (1, "its end; progress edits come on top"),
-        "GET /repos/R/pulls/N/reviews": (1, "the review is looked for before it is made"),
+        "GET /repos/R/pulls/N/reviews": (
+            3,
+            "what the last one saw; what was said, when this one is decided; it is looked for before it is made",
+        ),
         "POST /repos/R/pulls/N/reviews": (1, "the review with all its comments"),
-        "GET /R.git/info/refs": (3, "head, merge base and tip are fetched"),
-        "POST /R.git/git-upload-pack": (3, "the same"),
+        "GET /R.git/info/refs": (2, "head and merge base are fetched; the base's tip is the merge base here"),
+        "POST /R.git/git-upload-pack": (2, "the same"),
     },
     "follow_up": {
         **_COMMON,
         **_TRACKED,
         **_PUSHED,
+        "GET /repos/R": (0, "known from the task before, for a minute"),
+        "GET /R.git/info/refs": (1, "push begins with it; the head is here since it was pushed"),
+        "POST /R.git/git-upload-pack": (0, "nothing is fetched"),
         "GET /repos/R/pulls/N": (2, "head and base are pinned; its text is brought up to date"),
         "PATCH /repos/R/pulls/N": (1, "the text"),
         "GET /repos/R/compare/C": (1, "the merge base: what the pull request changes so far"),

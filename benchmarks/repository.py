@@ -1,39 +1,30 @@
 """A repository of a given size on the way through host-side git and the sandbox, its cache warm.
 
-    python benchmarks/repository.py --tree DIR [--rounds 5] [--uid 64738]
+    python -m benchmarks.repository --tree DIR [--rounds 5] [--uid 64738]
 
-DIR holds plain files (an unpacked source archive of a large project). It is served by the local hub over HTTP, as
-GitHub would; the hub's own work is in the wall times of fetch and push, and not in their processor times: those are
-of our children alone. From a pinned SHA to the first command a task waits for the first three rows.
+DIR holds plain files (an unpacked source archive of a large project). It is served by git's own server over HTTP, whose
+work is in the times of fetch and push. Each round has one commit more: the first three rows are what the first task of
+a new commit waits for from the pinned SHA to its first command, the fourth what each one after it does.
 """
 
 import argparse
 import asyncio
-import resource
+import shutil
 import statistics
+import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.domain.ids import RepoPath
-from bot.localhub.records import AccountKind
-from bot.localhub.server import HubServer
-from bot.localhub.state import Hub
+from bot.domain.ids import CommitSha, RepoPath
 from bot.repos.contract import FileMode, Remote, RepoKey, TreeChange, View
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.contract import Command
+from tests.repos.git_backend import TOKEN, serving_git
 
-KEY, NAME = RepoKey(1, 2), "octo/large"
-
-
-def read_tree(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink() and ".git" not in path.parts
-    }
+KEY, MAIN = RepoKey(1, 2), "refs/heads/main"
 
 
 def opened(folder: Path) -> Path:
@@ -44,67 +35,88 @@ def opened(folder: Path) -> Path:
 
 @dataclass
 class Steps:
-    """Seconds and processor seconds of our own children, by step."""
+    """Seconds by step."""
 
-    took: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    _at: tuple[float, float] = (0.0, 0.0)
+    took: dict[str, list[float]] = field(default_factory=dict)
+    _at: float = 0.0
 
     def start(self) -> None:
-        self._at = _now()
+        self._at = time.perf_counter()
 
     def done(self, name: str) -> None:
         """The step that began at the last call ends here, and the next begins."""
-        now = _now()
-        self.took.setdefault(name, []).append((now[0] - self._at[0], now[1] - self._at[1]))
+        now = time.perf_counter()
+        self.took.setdefault(name, []).append(now - self._at)
         self._at = now
 
     def show(self) -> None:
-        for name, measured in self.took.items():
-            wall, spent = ([1000 * one[part] for one in measured] for part in (0, 1))
+        for name, seconds in self.took.items():
+            each = [1000 * one for one in seconds]
             print(
-                f"{name:32} median {statistics.median(wall):7.0f} ms   {min(wall):7.0f} .. {max(wall):7.0f}"
-                f"   processor {statistics.median(spent):6.0f} ms"
+                f"{name:36} median {statistics.median(each):7.0f} ms   {min(each):7.0f} .. {max(each):7.0f}"
             )
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"\nlargest child {peak:.0f} MB")
 
 
-def _now() -> tuple[float, float]:
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter(), spent.ru_utime + spent.ru_stime
+@dataclass
+class Upstream:
+    """Somebody's clone, from which commits come."""
+
+    clone: Path
+
+    def git(self, *arguments: str) -> str:
+        identity = ("-c", "user.name=b", "-c", "user.email=b@example.com", "-c", "gc.auto=0")
+        command = ["git", "-C", str(self.clone), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, name: str, text: str) -> None:
+        (self.clone / name).write_text(text)
+        self.git("add", "-A", "-f")
+        self.git("commit", "-qm", text)
+        self.git("push", "-q", str(self.clone.parent / "served" / "large.git"), "HEAD:main")
+
+
+def lay_out(work: Path, tree: Path) -> Upstream:
+    """A bare repository `served/large.git` of the files below `tree`, and a clone of it."""
+    upstream, bare = Upstream(work / "clone"), work / "served" / "large.git"
+    shutil.copytree(tree, upstream.clone, ignore=shutil.ignore_patterns(".git"))
+    bare.parent.mkdir()
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
+    for key, value in (("uploadpack.allowFilter", "true"), ("http.receivepack", "true")):
+        subprocess.run(["git", "-C", str(bare), "config", key, value], check=True)
+    upstream.git("init", "-q", "-b", "main")
+    upstream.commit("benchmark.txt", "first")
+    return upstream
 
 
 async def main(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
         work = opened(Path(place))
-        with HubServer(Hub(work / "hub", time.time)) as hub:
-            hub.hub.ensure_account("octo", AccountKind.ORGANIZATION)
-            token = hub.seed.add_person("ada")
-            files = read_tree(given.tree)
-            hub.seed.add_repository(NAME, files)
-            hub.seed.set_role(NAME, "ada", "write")
-            print(f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.0f} MB\n")
+        upstream = lay_out(work, given.tree)
+        print(f"{len(upstream.git('ls-files').splitlines())} files\n")
+        with serving_git(work / "served") as backend:
             sandbox = BubblewrapSandbox(SandboxSettings(work / "state", given.uid))
             assert (await sandbox.preflight()).ok
             repos = GitRepos(work / "repos", sandbox.owner_uid)
-            await rounds(given.rounds, hub, repos, sandbox, Remote(hub.git_url(NAME), token))
+            await rounds(given.rounds, upstream, repos, sandbox, Remote(f"{backend.url}/large.git", TOKEN))
 
 
 async def rounds(
-    count: int, hub: HubServer, repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote
+    count: int, upstream: Upstream, repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote
 ) -> None:
     steps = Steps()
-    await repos.fetch(KEY, remote, "refs/heads/main")
+    await repos.fetch(KEY, remote, MAIN)
     for number in range(count):
-        hub.seed.commit(NAME, {"benchmark.txt": f"{number}\n".encode()}, "Another")
+        upstream.commit("benchmark.txt", f"{number}")
         steps.start()
-        base = await repos.fetch(KEY, remote, "refs/heads/main")
+        base = await repos.fetch(KEY, remote, MAIN)
         steps.done("fetch of a new commit")
         template = await repos.materialise(KEY, base.tree)
         steps.done("plain files")
         workspace = await sandbox.open_workspace(template)
         await workspace.run(Command("true"))
         steps.done("workspace and first command")
+        await reach(repos, sandbox, remote, base.commit)
+        steps.done("the same commit, to a first command")
         await workspace.run(Command("echo changed >> benchmark.txt; echo new > new.txt"))
         view = View(workspace.view_command, workspace.view_root)
         steps.start()
@@ -116,11 +128,19 @@ async def rounds(
         sha = await repos.store_blob(KEY, f"fix {number}\n".encode())
         fix = TreeChange(RepoPath("fix.txt"), None, None, FileMode.REGULAR, sha)
         tree = await repos.derive(KEY, base.tree, (fix,))
-        commit = await repos.commit(KEY, tree, base.commit, "Fix\n", 1_790_000_000 + number)
+        commit = await repos.commit(KEY, tree, (base.commit,), "Fix\n", 1_790_000_000 + number)
         steps.start()
         await repos.push(KEY, remote, f"refs/heads/b{number}", commit, None)
         steps.done("push of a small commit")
     steps.show()
+
+
+async def reach(repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote, commit: CommitSha) -> None:
+    """What a task does up to its first command."""
+    base = await repos.fetch(KEY, remote, MAIN, commit)
+    workspace = await sandbox.open_workspace(await repos.materialise(KEY, base.tree))
+    await workspace.run(Command("true"))
+    await workspace.close()
 
 
 if __name__ == "__main__":

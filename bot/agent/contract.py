@@ -214,6 +214,7 @@ class Mode(StrEnum):
     REVIEW = "review"  # findings in place of edits
     ANSWER = "answer"  # words in place of edits
     FOLLOW_UP = "follow_up"  # a change on top of a pull request, with an answer to each point
+    MERGE = "merge"  # a branch and its base are brought together
     MAINTENANCE = "maintenance"  # a change that a schedule asks for; nobody is there to answer questions
 
 
@@ -253,6 +254,7 @@ class AgentTask:
     thread: tuple[ThreadComment, ...] = ()  # in order of time
     regions: tuple[Region, ...] = ()  # of the base tree, around the lines that the stack traces name
     earlier: str = ""  # what is known of an earlier attempt, in the harness's words
+    sides: tuple[tuple[str, str], ...] = ()  # of a merge: a heading, and what that side did as a diff
     checks: tuple[tuple[str, str], ...] = ()  # red in CI: a heading and what CI says of it, written by others
     points: int = 0  # of a review, which stand in the instruction and are to be answered one by one
     so_far: str = ""  # what was done on this pull request before, in the harness's words

@@ -55,9 +55,8 @@ CONTROLS: Final = frozenset(
         CommandWord.HELP,
     }
 )
-AVAILABLE: Final = CHANGES | ANSWERS | CONTROLS | {CommandWord.REVIEW, CommandWord.UNDO}
-"""The words that lead to something today. The others are known, and refused by name: a person who writes `rebase`
-must not get a change instead."""
+ON_PULLS: Final = frozenset({CommandWord.REVIEW, CommandWord.REBASE, CommandWord.UNDO})
+"""Words about a pull request; on an issue they mean nothing."""
 _ALONE: Final = frozenset(
     {CommandWord.STATUS, CommandWord.GO, CommandWord.CONFIG, CommandWord.HELP, CommandWord.UNDO}
 )
@@ -85,11 +84,6 @@ class Command:
     instruction: str
     flags: Flags = field(default_factory=Flags)
     fault: Unknown | FlagFault | None = None
-
-    @property
-    def available(self) -> bool:
-        """Whether it leads to something today; otherwise it is refused by name."""
-        return self.word in AVAILABLE
 
 
 _PUNCTUATION: Final = re.compile(r"\s*(?:[,:;–—-]\s*)?")

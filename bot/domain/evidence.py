@@ -26,6 +26,8 @@ class RunPurpose(StrEnum):
     """Why a test run was made; a row of the evidence table each."""
 
     BASELINE = "baseline"
+    BEFORE_MERGE = "before_merge"  # the branch before something was merged into it
+    BEGAN = "began"  # where the two sides of a merge parted
     TESTS_ONLY = "tests_only"  # base + test part of the patch: must fail
     WHOLE_PATCH = "whole_patch"  # base + whole patch: must pass
     INTEGRITY_TESTS_ONLY = "integrity_tests_only"

@@ -135,6 +135,7 @@ PATH_BYTES: Final = 1024  # a quarter of the kernel's PATH_MAX: our own prefix h
 SNAPSHOT_BYTES: Final = 200 * MIB  # changed files of one work tree together; a change is a few kilobytes
 PATCH_FILES: Final = 100  # a reviewable change; larger ones are almost always an accident
 PATCH_FILE_BYTES: Final = 1 * MIB  # one changed file
+MERGE_SIDE_CHARACTERS: Final = 20_000  # of what one side did, for the model: the files in conflict come first
 DIFF_LINES_PER_FILE: Final = 20_000  # difflib is near quadratic: 1.1 s here, 3.9 s at twice as much
 
 # -- editing and tool output ------------------------------------------------------------------------------

@@ -27,6 +27,10 @@ _HFS_IGNORED: Final = frozenset(
 # NTFS: the name or its short form, then dots and blanks that Windows drops, then perhaps a stream (`:`).
 _NTFS_DOTGIT: Final = re.compile(r"(?:\.git|git~[0-9]+)[. ]*(?::.*)?", re.DOTALL)
 
+# What nearly every name is: no system reads it as anything else, and nothing of it has to be normalised.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+_PLAIN_BYTES: Final = 255  # of the whole path, so of each part too
+
 
 class UnsafePath(ValueError):
     """This text can't name a file of the repository. The message quotes it and says why."""
@@ -61,6 +65,8 @@ def parse_repo_path(text: str) -> RepoPath:
     Normalised: `./` in front and between, doubled slashes, the sandbox's `/workspace/` in front. Nothing else
     is mended: a blank at an end is part of the name, and `..` is refused even where it would stay inside.
     """
+    if len(text) <= _PLAIN_BYTES and _PLAIN.fullmatch(text) and text.count("/") < limits.TREE_DEPTH:
+        return RepoPath(text)  # a tree has thousands of names, and each is asked about more than once
     _refuse_bad_text(text)
     rest = text
     if rest == WORKSPACE or rest.startswith(f"{WORKSPACE}/"):

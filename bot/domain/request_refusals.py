@@ -5,7 +5,7 @@ Whether the person may ask at all is decided elsewhere (`domain.access`), and co
 
 from dataclasses import replace
 
-from bot.domain.commands import CONTROLS, Command, CommandWord, Unknown
+from bot.domain.commands import CONTROLS, ON_PULLS, Command, CommandWord, Unknown
 from bot.domain.decisions import RefusedRequest
 from bot.domain.flags import FlagFault
 from bot.domain.outcomes import Refusal
@@ -21,14 +21,14 @@ def refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedReq
             return replace(plain, refusal=Refusal.UNKNOWN_COMMAND, word=word, near=near)
         case FlagFault(flag, near, wanted):
             return replace(plain, refusal=Refusal.BAD_FLAG, word=flag, near=near, wanted=wanted)
-    if not command.available:
-        return replace(plain, word=command.word.value)
     if command.word in CONTROLS:
         begins = command.word in (CommandWord.RETRY, CommandWord.GO)
         over = refuse_state(issue) if begins else None
         return replace(plain, refusal=over) if over else None
     if command.flags.attempts > 1 and asked.kind is not TaskKind.CHANGE:
         return replace(plain, word="--attempts")
+    if command.flags.base and asked.is_pull:  # it has a base of its own
+        return replace(plain, word="--base")
     if (refusal := _refuse_place(asked, issue)) is not None:
         return replace(plain, refusal=refusal)
     return None
@@ -37,7 +37,7 @@ def refuse(asked: TaskRequest, issue: IssuePart, command: Command) -> RefusedReq
 def _refuse_place(asked: TaskRequest, issue: IssuePart) -> Refusal | None:
     if asked.is_pull and asked.kind is TaskKind.ANSWER:
         return Refusal.ON_PULL_REQUEST
-    if not asked.is_pull and asked.word in (CommandWord.REVIEW, CommandWord.UNDO):
+    if not asked.is_pull and asked.word in ON_PULLS:
         return Refusal.NOT_ON_ISSUE
     return refuse_state(issue)
 

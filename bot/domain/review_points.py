@@ -85,7 +85,7 @@ def render_points(words: str, points: Sequence[Point]) -> str:
         parts.append("Its points, each to be answered by its number:")
     for number, point in enumerate(points, start=1):
         line = f", line {point.line}" if point.line else ""
-        text = _cut(point.text.strip()) or "(deleted meanwhile)"
+        text = _cut(point.text.strip()) or "(deleted or changed meanwhile)"
         parts.append(f"{number}. {point.path}{line}\n\n{_indented(text)}")
     return "\n\n".join(parts)
 

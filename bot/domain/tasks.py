@@ -92,6 +92,27 @@ class TaskRequest:
         None  # of a schedule's turn, which has no issue, and of repairs of its work
     )
 
+    review_by: int = 0  # made again: by whom the review is, and when it was submitted (ISO 8601)
+    review_at: str = ""
+    review_comment: int = 0  # and the comment of it whose text is the instruction
+
+    @property
+    def reviewer(self) -> int:
+        """Whose review asks: the account's id."""
+        return self.review_by or self.requested_by_id
+
+    @property
+    def reviewed_at(self) -> str:
+        """When the review was submitted, ISO 8601."""
+        return self.review_at or self.requested_at
+
+    @property
+    def asking_comment(self) -> int:
+        """The review comment whose text is the instruction; 0: none."""
+        if self.review_at:
+            return self.review_comment
+        return self.comment_id if self.thread else 0
+
     @property
     def is_event(self) -> bool:
         """Nobody asked: something happened to a commit."""

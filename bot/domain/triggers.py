@@ -325,8 +325,8 @@ def _decide_said(payload: ReviewPayload | ReviewCommentPayload, handle: str) -> 
         return _decide(asked, pull, command)
     if not said.asks or refuse_state(pull) is not None:
         return IgnoredDelivery(Ignored.NO_MENTION)
-    words = "" if said.comment else said.text.strip()
-    return Reviewed(replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED, instruction=words))
+    asked = replace(asked, kind=TaskKind.FOLLOW_UP, way=WayIn.REVIEWED)
+    return Reviewed(replace(asked, instruction=said.text.strip()))
 
 
 def _ignore_author(payload: Sent, via_app: dict[str, Any] | None) -> IgnoredDelivery | None:

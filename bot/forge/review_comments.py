@@ -5,9 +5,25 @@ Must never: answer anywhere but to a thread's first comment; GitHub knows no oth
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
+from bot.domain import limits
 from bot.forge.answers import Json
 from bot.forge.client import RepositoryClient
+
+EDITED_QUERY: Final = """
+query EditedReviews($owner: String!, $name: String!, $number: Int!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      reviews(first: 100, after: $after) {
+        nodes { fullDatabaseId lastEditedAt }
+        pageInfo { hasNextPage endCursor }
+      }
+    }
+  }
+}
+"""
+"""REST does not say whether a review's text was changed."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,21 @@ class ReviewComments:
             return None
         author = int((found.get("user") or {}).get("id") or 0)
         return SubmittedReview(review, author, str(found.get("state") or ""), str(found.get("body") or ""))
+
+    def was_edited(self, pull: int, review: int) -> bool:
+        """Whether the review's own text was changed after it was submitted; also where it can't be told. Raises
+        GitHubFault, RetryLater."""
+        after: str | None = None
+        for _ in range(limits.REVIEW_THREADS // 50):
+            data = self._client.query(EDITED_QUERY, {"number": pull, "after": after})
+            page = data["repository"]["pullRequest"]["reviews"]
+            for node in page["nodes"] or []:
+                if node and str(node.get("fullDatabaseId")) == str(review):
+                    return node.get("lastEditedAt") is not None
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+            after = page["pageInfo"]["endCursor"]
+        return True
 
     def fetch_comments(self, pull: int) -> tuple[LineComment, ...]:
         """All of them, oldest first. (The list of one review's alone has no lines.) Raises GitHubFault, RetryLater."""

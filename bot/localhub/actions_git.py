@@ -67,7 +67,7 @@ def after_ref_change(hub: Hub, record: Repository, actor: Actor, name: str, befo
             payload |= {"master_branch": record.default_branch, "description": record.description or None}
         emit(hub, record, event, actor, payload)
     for thread in [t for t in record.threads.values() if t.state == "open" and t.pull]:
-        if kind == "heads" and thread.pull and thread.pull.head_ref == short:
+        if kind == "heads" and thread.pull and thread.pull.head_ref == short and not thread.pull.fork:
             _synchronise(hub, record, thread, actor, before, after)
 
 
@@ -90,6 +90,7 @@ class NewPull:
     base: str
     draft: bool = False
     maintainer_can_modify: bool = True
+    fork: Repository | None = None  # `head` is a branch of it; its commit is here already
 
 
 def create_pull(hub: Hub, record: Repository, actor: Actor, new: NewPull) -> Thread:
@@ -112,6 +113,7 @@ def create_pull(hub: Hub, record: Repository, actor: Actor, new: NewPull) -> Thr
     pull = Pull(
         hub.new_id("pull"), branch, head_sha, new.base, base_sha, new.draft, new.maintainer_can_modify
     )
+    pull.fork = new.fork
     thread = Thread(
         hub.new_id("thread"),
         next_number(record),

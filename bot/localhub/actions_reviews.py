@@ -196,6 +196,18 @@ def _add_comment(
     return comment
 
 
+def edit_review(place: Place, review: Review, text: str) -> None:
+    """Its own text; the comments stay."""
+    before, review.body, review.edited_at = review.body, text, place.hub.now()
+    shown = review_shape(place.hub, place.record, place.thread, review)
+    shown |= {"state": shown["state"].lower(), "updated_at": place.hub.now()}
+    _emit(
+        place,
+        "pull_request_review",
+        {"action": "edited", "review": shown, "changes": {"body": {"from": before}}},
+    )
+
+
 def edit_comment(place: Place, comment: ReviewComment, text: object) -> None:
     if not isinstance(text, str) or not text.strip():
         raise invalid("PullRequestReviewComment", "body", "missing_field")

@@ -14,7 +14,7 @@ from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema, build_schem
 from bot.localhub import actions_reviews as act
 from bot.localhub.api import ANYBODY, Call
 from bot.localhub.auth import CallerKind, require_permission, require_repository
-from bot.localhub.records import Account, Comment, Json, Pull, Repository, ReviewComment, Thread
+from bot.localhub.records import Account, Comment, Json, Pull, Repository, Review, ReviewComment, Thread
 from bot.localhub.replies import Refused, Reply, bad_credentials
 from bot.localhub.shapes import node_id
 from bot.localhub.shapes_reviews import review_comment as comment_shape
@@ -120,7 +120,16 @@ def _pull(call: Call, record: Repository, thread: Thread) -> Json:
         "id": node_id("PR", thread.id),
         "isDraft": pull.draft,
         "number": thread.number,
+        "reviews": _connection([_review(one) for one in pull.reviews if one.id not in pending]),
         "reviewThreads": _connection([_thread(call, record, thread, first) for first in firsts]),
+    }
+
+
+def _review(item: Review) -> Json:
+    return {
+        "id": node_id("PRR", item.id),
+        "fullDatabaseId": str(item.id),
+        "lastEditedAt": item.edited_at,
     }
 
 

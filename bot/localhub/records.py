@@ -126,6 +126,7 @@ class Review:
     state: str
     commit_id: str
     submitted_at: str | None
+    edited_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ class ReviewComment:
 
 @dataclass
 class Pull:
-    """What a pull request has beyond an issue. Head and base are branches of the same repository."""
+    """What a pull request has beyond an issue. Head and base are branches of the same repository, or the head is one of
+    `fork`, whose commits this repository has below `refs/pull/` only."""
 
     id: int
     head_ref: str
@@ -174,6 +176,7 @@ class Pull:
     review_comments: list[ReviewComment] = field(default_factory=list)
     resolved: dict[int, Account] = field(default_factory=dict)  # by a thread's first comment: who resolved it
     requested: list[Account] = field(default_factory=list)
+    fork: "Repository | None" = None
 
 
 @dataclass

@@ -180,7 +180,7 @@ def pull_simple(hub: Hub, record: Repository, thread: Thread) -> Json:
         "labels": _labels(hub, record, thread),
         "milestone": _milestone(hub, record, thread),
         "draft": pull.draft,
-        "head": _side(hub, record, pull.head_ref, pull.head_sha),
+        "head": _side(hub, pull.fork or record, pull.head_ref, pull.head_sha),
         "base": _side(hub, record, pull.base_ref, pull.base_sha),
         "_links": {name: {"href": url} for name, url in links.items()},
         "author_association": association(hub, record, thread.author),
@@ -213,14 +213,18 @@ def pull_request(hub: Hub, record: Repository, thread: Thread) -> Json:
 
 def pull_minimal(hub: Hub, record: Repository, thread: Thread) -> Json:
     pull = _pull(thread)
-    short = {"id": record.id, "name": record.name, "url": repo_api(hub, record)}
+    short, head = _short(hub, record), _short(hub, pull.fork or record)
     return {
         "id": pull.id,
         "number": thread.number,
         "url": repo_api(hub, record, f"/pulls/{thread.number}"),
-        "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": short},
+        "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": head},
         "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": short},
     }
+
+
+def _short(hub: Hub, record: Repository) -> Json:
+    return {"id": record.id, "name": record.name, "url": repo_api(hub, record)}
 
 
 def _pull(thread: Thread) -> Pull:

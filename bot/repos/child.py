@@ -22,6 +22,7 @@ from bot.repos.checkout_local import import_head, write_back
 from bot.repos.diff import diff
 from bot.repos.fetch import fetch
 from bot.repos.left_out import left_out
+from bot.repos.merge import merge
 from bot.repos.push import push, write_commit
 from bot.repos.snapshot import snapshot
 
@@ -66,6 +67,7 @@ _OPERATIONS: Final[dict[str, Callable[..., Any]]] = {
     "fetch": fetch,
     "push": push,
     "commit": write_commit,
+    "merge": merge,
     "materialise": materialise,
     "snapshot": snapshot,
     "import_head": import_head,

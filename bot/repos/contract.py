@@ -62,6 +62,40 @@ class Snapshot:
     left_out: tuple[str, ...]  # sentences: special files, unsafe names, over a cap
 
 
+class ConflictKind(StrEnum):
+    """Why a path could not be merged."""
+
+    MARKED = "marked"  # both changed the same lines: they stand between markers
+    DELETED_BY_OURS = "deleted_by_ours"  # and changed by theirs: it is there as they have it
+    DELETED_BY_THEIRS = "deleted_by_theirs"  # and changed by ours: it is there as we have it
+    NO_TEXT = "no_text"  # both changed what has no lines, or is too long: it is there as ours has it
+
+
+@dataclass(frozen=True)
+class Conflict:
+    path: str  # for a file with lines a RepoPath; else perhaps a name that no tool may name
+    kind: ConflictKind
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What both sides come to. Without conflicts it is finished."""
+
+    tree: TreeSha
+    conflicts: tuple[Conflict, ...]
+
+
+@dataclass(frozen=True)
+class MergeSides:
+    """Trees, and what the markers of a conflict call the two sides."""
+
+    began: TreeSha  # what both began with
+    ours: TreeSha
+    theirs: TreeSha
+    our_name: str
+    their_name: str
+
+
 @dataclass(frozen=True)
 class BaseCommit:
     commit: CommitSha
@@ -128,10 +162,14 @@ class Repos(Protocol):
         """Unified diff for people, `a/` and `b/` prefixes; unsafe names quoted, binaries named only."""
         ...
 
+    async def merge(self, key: RepoKey, sides: MergeSides) -> Merge:
+        """What both sides did since they parted, in one tree; the same arguments give the same one."""
+        ...
+
     async def commit(
-        self, key: RepoKey, tree: TreeSha, parent: CommitSha, message: str, when: int
+        self, key: RepoKey, tree: TreeSha, parents: tuple[CommitSha, ...], message: str, when: int
     ) -> CommitSha:
-        """Write a commit object of our own identity; the same arguments give the same id."""
+        """Write a commit object of our own identity; the same arguments give the same id. Two parents: a merge."""
         ...
 
     async def push(

@@ -20,8 +20,12 @@ from bot.repos import walk
 from bot.repos.contract import (
     BaseCommit,
     Checkout,
+    Conflict,
+    ConflictKind,
     FileMode,
     Identity,
+    Merge,
+    MergeSides,
     Remote,
     RepoKey,
     Snapshot,
@@ -107,12 +111,20 @@ class GitRepos:
         """See `contract.Repos`."""
         return "" if old == new else str(await self._ask(key, "diff", {"old": old, "new": new}))
 
+    async def merge(self, key: RepoKey, sides: MergeSides) -> Merge:
+        """See `contract.Repos`."""
+        trees = [sides.began, sides.ours, sides.theirs]
+        labels = [sides.our_name, sides.their_name]
+        found = await self._ask(key, "merge", {"trees": trees, "labels": labels})
+        conflicts = (Conflict(path, ConflictKind(kind)) for path, kind in found["conflicts"])
+        return Merge(TreeSha(found["tree"]), tuple(conflicts))
+
     async def commit(
-        self, key: RepoKey, tree: TreeSha, parent: CommitSha, message: str, when: int
+        self, key: RepoKey, tree: TreeSha, parents: tuple[CommitSha, ...], message: str, when: int
     ) -> CommitSha:
         """See `contract.Repos`."""
         who = [self.identity.name, self.identity.email, when]
-        arguments = {"tree": tree, "parent": parent, "message": message, "identity": who}
+        arguments = {"tree": tree, "parents": list(parents), "message": message, "identity": who}
         return CommitSha(await self._ask(key, "commit", arguments))
 
     async def push(

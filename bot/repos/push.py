@@ -24,15 +24,17 @@ class _Moved(Exception):
     """The ref is not where it was expected."""
 
 
-def write_commit(cache: Path, tree: str, parent: str, message: str, identity: list[Any]) -> str:
-    """`identity`: name, e-mail, seconds since the epoch. The same arguments give the same id."""
+def write_commit(cache: Path, tree: str, parents: list[str], message: str, identity: list[Any]) -> str:
+    """`parents`: two of a merge. `identity`: name, e-mail, seconds since the epoch. The same arguments give the same
+    id."""
     name, email, when = identity
     who = f"{name} <{email}>".encode()
     with locked_cache(cache) as repo:
         read_tree(repo, tree)
-        read_commit(repo, parent)
+        for parent in parents:
+            read_commit(repo, parent)
         commit = Commit()
-        commit.tree, commit.parents = ObjectID(tree.encode()), [ObjectID(parent.encode())]
+        commit.tree, commit.parents = ObjectID(tree.encode()), [ObjectID(one.encode()) for one in parents]
         commit.author = commit.committer = who
         commit.author_time = commit.commit_time = int(when)
         commit.author_timezone = commit.commit_timezone = 0

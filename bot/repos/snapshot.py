@@ -20,7 +20,7 @@ from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import RepositoryFault
 from bot.repos.cache import entries, locked_cache, read_blob
 from bot.repos.left_out import usable_path, why_left_out
-from bot.repos.trees import apply, compare
+from bot.repos.trees import apply, compare, differing
 
 _CACHES = frozenset(
     {
@@ -44,10 +44,10 @@ def snapshot(cache: Path, base: str, argv: list[str]) -> dict[str, Any]:
     with locked_cache(cache) as repo:
         reading = _Reading(repo, entries(repo, base))
         _converse(argv, reading)
-        tree = apply(repo, base, reading.changes())
+        tree = apply(repo, base, reading.changes(), reading.base)
         return {
             "tree": tree,
-            "changes": compare(reading.base, entries(repo, tree)) if tree != base else [],
+            "changes": compare(*differing(repo, base, tree)),
             "left_out": reading.left_out_shown(),
         }
 

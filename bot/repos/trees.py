@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Any, Final
 
 from dulwich.object_store import commit_tree_changes
@@ -11,10 +12,11 @@ from dulwich.repo import Repo
 
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug
-from bot.repos.cache import entries, locked_cache, open_cache, read_blob
+from bot.repos.cache import entries, locked_cache, open_cache, read_blob, read_tree
 from bot.repos.left_out import usable_path
 
 Change = dict[str, Any]  # a TreeChange as JSON
+Entries = dict[bytes, tuple[int, bytes]]  # path to mode and id
 
 
 def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
@@ -29,10 +31,42 @@ def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
 
 def changes(cache: Path, old: str, new: str) -> list[Change]:
     with open_cache(cache) as repo:
-        return compare(entries(repo, old), entries(repo, new))
+        return compare(*differing(repo, old, new))
 
 
-def compare(old: dict[bytes, tuple[int, bytes]], new: dict[bytes, tuple[int, bytes]]) -> list[Change]:
+def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
+    """What `entries` gives of both trees, without what both have alike: a folder of the same id is never opened."""
+    before: Entries = {}
+    after: Entries = {}
+    folders: list[tuple[bytes, bytes | None, bytes | None]] = [(b"", old.encode(), new.encode())]
+    while folders:
+        place, one, other = folders.pop()
+        ones, others = _items(repo, one), _items(repo, other)
+        for name in ones.keys() | others.keys():
+            mine, theirs = ones.get(name), others.get(name)
+            if mine == theirs:
+                continue
+            path = place + name
+            below = _folder(mine), _folder(theirs)
+            if below != (None, None):
+                folders.append((path + b"/", *below))
+            for item, files in ((mine, before), (theirs, after)):
+                if item is not None and not S_ISDIR(item[0]):
+                    files[path] = item
+    return before, after
+
+
+def _folder(item: tuple[int, bytes] | None) -> bytes | None:
+    return item[1] if item is not None and S_ISDIR(item[0]) else None
+
+
+def _items(repo: Repo, tree: bytes | None) -> Entries:
+    if tree is None:
+        return {}
+    return {bytes(item.path): (item.mode, bytes(item.sha)) for item in read_tree(repo, tree.decode()).items()}
+
+
+def compare(old: Entries, new: Entries) -> list[Change]:
     """Every path that differs, sorted."""
     found = []
     for path in sorted(old.keys() | new.keys()):
@@ -57,12 +91,12 @@ def derive(cache: Path, base: str, changes: list[Change]) -> str:
         return apply(repo, base, changes)
 
 
-def apply(repo: Repo, base: str, changes: list[Change]) -> str:
-    """Set or delete each path. A file that takes the place of a folder takes all of it, and the other way
-    round; git's own trees can't say anything else."""
+def apply(repo: Repo, base: str, changes: list[Change], known: Entries | None = None) -> str:
+    """Set or delete each path; `known`: the entries of `base`, by who has them. A file that takes the place of a
+    folder takes all of it, and the other way round; git's own trees can't say anything else."""
     if not changes:
         return base
-    have = entries(repo, base)
+    have = entries(repo, base) if known is None else known
     wanted: dict[bytes, tuple[int, bytes] | None] = {}
     for change in changes:
         path = _checked(change["path"]).encode()
@@ -71,7 +105,12 @@ def apply(repo: Repo, base: str, changes: list[Change]) -> str:
     for path, new in list(wanted.items()):
         if new is not None:
             _clear_way(path, have, wanted)
-    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None and path in have]
+    return write_paths(repo, base, {path: new for path, new in wanted.items() if new or path in have})
+
+
+def write_paths(repo: Repo, base: str, wanted: dict[bytes, tuple[int, bytes] | None]) -> str:
+    """The tree of `base` with each path set to mode and id, or deleted; one that is deleted has to be there."""
+    gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None]
     made = [(path, new[0], ObjectID(new[1])) for path, new in sorted(wanted.items()) if new is not None]
     # Deletions first: a folder must be gone before a file takes its name.
     tree = ObjectID(base.encode())
@@ -80,9 +119,7 @@ def apply(repo: Repo, base: str, changes: list[Change]) -> str:
     return tree.decode()
 
 
-def _clear_way(
-    path: bytes, have: dict[bytes, tuple[int, bytes]], wanted: dict[bytes, tuple[int, bytes] | None]
-) -> None:
+def _clear_way(path: bytes, have: Entries, wanted: dict[bytes, tuple[int, bytes] | None]) -> None:
     parts = path.split(b"/")
     for depth in range(1, len(parts)):
         parent = b"/".join(parts[:depth])

@@ -402,7 +402,8 @@ _RETRY_WORD = re.compile(r"\bretry\b", re.IGNORECASE)
 
 
 def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
-    """The last request, asked for by whoever said `retry`; words behind it are added to the instruction. Pure."""
+    """The last request, asked for by whoever said `retry`; words behind it are added to the instruction. A review stays
+    the one of whoever wrote it, as it was then. Pure."""
     more = _RETRY_WORD.sub("", asked.instruction, count=1).strip(" \t\r\n.,!:;")
     instruction = f"{last.instruction or 'fix this'}\n\n{more}" if more else last.instruction
     return replace(
@@ -415,6 +416,9 @@ def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
         thread=asked.thread,
         instruction=instruction,
         head="",
+        review_by=last.reviewer if last.review else 0,
+        review_at=last.reviewed_at if last.review else "",
+        review_comment=last.asking_comment if last.review else 0,
         requested_by=asked.requested_by,
         requested_by_id=asked.requested_by_id,
         requested_at=asked.requested_at,

@@ -270,7 +270,10 @@ class Intake:
             return False
         if asked is None:
             return True
-        if asked.review or asked.word is CommandWord.UNDO:  # work of its own, beside no other
+        if asked.review or asked.word in (
+            CommandWord.UNDO,
+            CommandWord.REBASE,
+        ):  # work of its own, beside no other
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.domain import limits
 from bot.texts.claims import drop_claims
 from bot.texts.sanitise import sanitise_block, sanitise_line
 from bot.texts.size import fit
@@ -29,9 +30,9 @@ def render_answer(answer: Answer) -> str:
         if dropped
         else ""
     )
-    body = sanitise_block(told, _CHARACTERS) or "There is nothing to say beyond what was left out."
+    body = sanitise_block(told, limits.BODY_CHARACTERS) or "There is nothing to say beyond what was left out."
     footer = (
         f"\n\n<sub>An answer of a model to {sanitise_line(answer.asked_by, 60)}, from `{answer.commit[:10]}`. "
         f"{answer.spent} Ended as `answered`.</sub>\n{answer.marker}\n"
     )
-    return fit("\n\n".join(part for part in (body, left_out) if part), footer)
+    return fit("\n\n".join(part for part in (body, left_out) if part), footer, _CHARACTERS)

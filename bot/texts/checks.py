@@ -26,8 +26,8 @@ class CheckText:
     conclusion: str
 
 
-def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str) -> CheckText:
-    """Title, summary, and the record (whole or in its compact form) where it fits."""
+def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str, page: str = "") -> CheckText:
+    """Title, summary, and the record (whole or in its compact form) where it fits. `page`: of the tracking comment."""
     titles = {
         Tier.A: "Proven: failed before, passes after",
         Tier.B: "Nothing broke; no proof",
@@ -43,7 +43,8 @@ def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str) -
         render_reproduce(evidence),
         f"SHA-256 of `evidence.json`: `{evidence_sha256}`.",
     ]
-    summary = fit("\n\n".join(part for part in parts if part), characters=limits.CHECK_TEXT_CHARACTERS)
+    told = "\n\n".join(part for part in parts if part)
+    summary = fit(told, characters=limits.CHECK_TEXT_CHARACTERS, whole=page)
     record = f"```json\n{evidence_json}\n```"
     text = record if evidence_json and len(record) <= limits.CHECK_TEXT_CHARACTERS else ""
     return CheckText(titles[evidence.tier], summary, text, conclusions[evidence.tier])

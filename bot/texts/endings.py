@@ -89,7 +89,7 @@ def render_ending(ending: Ending) -> str:
     ]
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{ending.outcome.value}`.", ending.spent) if part)
-    return fit(head, f"\n\n<sub>{footer}</sub>\n{ending.marker}\n")
+    return fit(head, f"\n\n<sub>{footer}</sub>\n{ending.marker}\n", whole=ending.pull_url)
 
 
 def _tells_detail(ending: Ending) -> bool:

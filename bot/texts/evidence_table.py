@@ -13,6 +13,8 @@ _SHOWN: Final = 20  # ids of one kind; evidence.json has all of them
 
 _PURPOSE: Final = {
     RunPurpose.BASELINE: "untouched base",
+    RunPurpose.BEFORE_MERGE: "the branch before the merge",
+    RunPurpose.BEGAN: "where the branch had begun",
     RunPurpose.TESTS_ONLY: "base + only the tests of this change",
     RunPurpose.WHOLE_PATCH: "base + the whole change",
     RunPurpose.INTEGRITY_TESTS_ONLY: "test set-up put back: base + only the tests",

@@ -83,7 +83,9 @@ class Pushed:
     marker: str
     patch: str = ""  # instead of a commit: nothing was pushed
     stacked: int = 0  # the pull request of our own into the person's branch
-    about: str = ""  # what it was about: red checks, points of a review
+    about: str = ""  # what it was about: red checks, points of a review, a merge
+    page: str = ""  # of the commit's check runs, which have the whole evidence
+    untouched: str = ""  # what "the untouched code" is, where it is not the head before it
 
 
 def render_pushed(pushed: Pushed) -> str:
@@ -100,7 +102,7 @@ def render_pushed(pushed: Pushed) -> str:
         sanitise_block(words, 3_000),
         pushed.about,
         render_verdict(evidence),
-        f"<sub>The untouched code is the head before it, {pushed.before[:10]}.</sub>",
+        f"<sub>The untouched code is {pushed.untouched or f'the head before it, {pushed.before[:10]}'}.</sub>",
         render_proofs(evidence),
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
@@ -109,7 +111,7 @@ def render_pushed(pushed: Pushed) -> str:
     ]
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{pushed.outcome.value}`.", pushed.spent) if part)
-    return fit(head, f"\n\n<sub>{footer}</sub>\n{pushed.marker}\n")
+    return fit(head, f"\n\n<sub>{footer}</sub>\n{pushed.marker}\n", whole=pushed.page)
 
 
 def render_undone(commit: str, before: str, title: str, marker: str) -> str:

@@ -56,6 +56,7 @@ class PullText:
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
     schedule: str = ""  # that asked for it, in place of an issue
+    merged: str = ""  # the base branch, where the newest commit merges it
     onto: str = ""  # a person's branch: `issue` is the pull request that it comes from, and nothing is closed
 
 
@@ -111,7 +112,10 @@ def _measured_of(text: PullText) -> str:
         return ""
     last, before = text.pushes[-1], text.evidence.base_commit
     opened = f" When it was opened it was tier {text.first_tier}." if text.first_tier else ""
-    return f"Of the newest commit, `{last.commit[:10]}`, against the one before it, `{before[:10]}`.{opened}"
+    against = (
+        f"{code(text.merged)} at `{before[:10]}`" if text.merged else f"the one before it, `{before[:10]}`"
+    )
+    return f"Of the newest commit, `{last.commit[:10]}`, against {against}.{opened}"
 
 
 def _blocked(hosts: tuple[tuple[str, str, str], ...]) -> str:

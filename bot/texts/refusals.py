@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from bot.domain.commands import AVAILABLE
+from bot.domain.commands import CommandWord
 from bot.domain.decisions import RefusedRequest
 from bot.domain.flags import WANTED
 from bot.domain.outcomes import Refusal
@@ -54,7 +54,7 @@ def _reason(refused: RefusedRequest, handle: str) -> str:
             return _unknown_command(refused)
         case Refusal.UNAVAILABLE_COMMAND:
             return (
-                f"{code(refused.word, 40)} is not available yet; `help` lists what is. To ask for a change, "
+                f"{code(refused.word, 40)} is not available here; `help` lists what is. To ask for a change, "
                 "write `fix` after the mention, and then what is wanted."
             )
         case Refusal.BAD_FLAG:
@@ -70,7 +70,7 @@ def _reason(refused: RefusedRequest, handle: str) -> str:
 
 def _unknown_command(refused: RefusedRequest) -> str:
     meant = f" Did you mean `{refused.near}`?" if refused.near else ""
-    words = ", ".join(f"`{word}`" for word in sorted(AVAILABLE))
+    words = ", ".join(f"`{word}`" for word in sorted(CommandWord))
     known = f"There are {words}; whole sentences are taken for a change."
     return f"I know no command {code(refused.word, 40)}.{meant} {known}"
 

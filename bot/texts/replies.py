@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain.budget import Spent
-from bot.domain.commands import AVAILABLE, CommandWord
+from bot.domain.commands import CommandWord
 from bot.domain.effective import Effective
 from bot.domain.repo_config import REPO_CONFIG_PATH, RepoConfig
 from bot.domain.tasks import Phase, TaskStatus
@@ -20,6 +20,7 @@ _HELP = {
     CommandWord.STOP: "end what runs here; the work so far is shown",
     CommandWord.RETRY: "the last request once more; words behind it are added to it",
     CommandWord.GO: "release the request of somebody without write access",
+    CommandWord.REBASE: "the base branch is merged into the pull request's branch, conflicts settled, proven by tests",
     CommandWord.UNDO: "take back my newest commit on the pull request, by one more commit",
     CommandWord.CONFIG: "the settings that hold here, and where they come from",
     CommandWord.HELP: "this list",
@@ -30,7 +31,7 @@ def render_help(handle: str, models: tuple[str, ...], config: RepoConfig) -> str
     """What can be asked for here, and how. `models`: that may be named by `--model`; the first is the default.
     `config`: the repository's file."""
     at = f"@\u200b{handle}"
-    rows = [f"| `{word}` | {text} |" for word, text in _HELP.items() if word in AVAILABLE]
+    rows = [f"| `{word}` | {text} |" for word, text in _HELP.items()]
     named = ", ".join(f"`{model}`" for model in models)
     return "\n".join(
         [

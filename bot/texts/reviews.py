@@ -119,7 +119,7 @@ def render_review_check(text: ReviewText, url: str) -> ReviewCheck:
         if part
     )
     title = _title(report.outcome, len(findings), report.told_before)
-    cut = fit(summary, characters=limits.CHECK_TEXT_CHARACTERS)
+    cut = fit(summary, characters=limits.CHECK_TEXT_CHARACTERS, whole=url)
     return ReviewCheck(title, cut, decide_conclusion(report.outcome, report.worst))
 
 

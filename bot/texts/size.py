@@ -6,7 +6,7 @@ from typing import Final
 from bot.domain import limits
 from bot.texts.sanitise import close_fences
 
-_NOTE: Final = "\n\n*[This text was longer than GitHub takes; the rest was cut.{whole}]*"
+_NOTE: Final = "\n\n*[This text was too long for this place; the rest was cut.{whole}]*"
 _ROOM: Final = 800  # for the note with its address, fences and tags that have to be closed
 _TASK: Final = re.compile(r"<!-- pullwright:(?:task|pull|review):([A-Za-z0-9-]{1,100}) -->")
 

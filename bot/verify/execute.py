@@ -24,6 +24,8 @@ Told = Callable[[str, bool, float], None]
 
 _LABELS = {
     RunPurpose.BASELINE: "tests on the untouched base",
+    RunPurpose.BEFORE_MERGE: "the branch before the merge",
+    RunPurpose.BEGAN: "where the branch had begun",
     RunPurpose.TESTS_ONLY: "base with only the new tests",
     RunPurpose.WHOLE_PATCH: "the whole change",
     RunPurpose.INTEGRITY_TESTS_ONLY: "only the new tests, test set-up restored",

@@ -9,6 +9,7 @@ from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
 from bot.verify.command import TestCommand
 from bot.verify.gate.contract import Policy
+from bot.verify.merged import MergedSubject
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,4 @@ class Subject:
     policy: Policy = field(default_factory=Policy)
     setup: str = ""  # the script that made the environment, for whoever does it again
     lint: str = ""  # the repository's lint command
+    merged: MergedSubject | None = None  # a merge with the base is what is verified

@@ -32,13 +32,15 @@ _ORDER: Final = tuple(RunPurpose)
 
 @dataclass
 class Verification:
-    """One verification; `run` once. `records` are filled while the runs go on."""
+    """One verification; `run` once. `expected`: what the tests have to do with the change; the baseline, but of a
+    merge. `records` are filled while the runs go on."""
 
     repos: Repos
     subject: Subject
     tree: TreeSha
     baseline: Baseline
     bench: TestBench
+    expected: Baseline
     records: list[RunRecord] = field(default_factory=list)
     flaky: list[str] = field(default_factory=list)
 
@@ -52,7 +54,7 @@ class Verification:
         if outcome.trial is None:
             why = f"not finished within {patience / 60:.0f} minutes: {outcome.why_unfinished}"
             return Verdict(Findings(True, True, problem=why))
-        comparison = compare(self.baseline, outcome.trial)
+        comparison = compare(self.expected, outcome.trial)
         done, late = await _finish({"blame": self._blame(runs, comparison)}, ends)
         broken = done.get("blame", comparison.suspects)
         self.records.sort(key=lambda run: _ORDER.index(run.purpose))

@@ -18,11 +18,12 @@ from bot.verify.baseline import Baseline, decide_baseline
 from bot.verify.difference import find_new_passes, render_difference, render_on_base
 from bot.verify.execute import TestBench, Told
 from bot.verify.gate.check import check_change
-from bot.verify.gate.contract import ChangedFile
 from bot.verify.judge import Verdict
 from bot.verify.lint import Linted, find_lint_fault, run_lint, with_lint
 from bot.verify.manifests import is_setup_input
 from bot.verify.material import read_material
+from bot.verify.merge_gate import check_merge, read_changed
+from bot.verify.merged import merge_baselines
 from bot.verify.others import OthersSay, run_tests_of
 from bot.verify.runners import Runner, select
 from bot.verify.split import is_selectable
@@ -39,15 +40,26 @@ def _keep_nothing(_baseline: Baseline) -> None:
     """The next verifier measures again."""
 
 
+@dataclass(frozen=True)
+class Sides:
+    """Of a merge, beside the side that is the base: verifiers of our own, and of where both began. None: nothing can be
+    set up there, so it has no say."""
+
+    ours: "Verifier | None"
+    began: "Verifier | None"
+
+
 @dataclass
 class Verifier:
-    """`load` and `keep` are the baseline's cache; without them it is measured for each verifier."""
+    """`load` and `keep` are the baseline's cache; without them it is measured for each verifier. `sides`: of a merge,
+    see `merged.py`."""
 
     repos: Repos
     sandbox: Sandbox
     subject: Subject
     load: Callable[[], Baseline | None] = _nothing_known
     keep: Callable[[Baseline], None] = _keep_nothing
+    sides: Sides | None = None
     _baseline: "asyncio.Task[Baseline] | None" = field(default=None, init=False)
     _tried_on_base: dict[tuple[TreeSha, tuple[str, ...]], str] = field(default_factory=dict, init=False)
 
@@ -58,6 +70,14 @@ class Verifier:
             self._baseline = asyncio.create_task(self._measure_baseline(told))
         return await asyncio.shield(self._baseline)
 
+    async def expected(self, told: Told | None = None) -> Baseline:
+        """What the tests have to do with the change: as on the base; of a merge, as on both sides."""
+        baseline = await self.baseline(told)
+        if self.sides is None or baseline.problem:
+            return baseline
+        ours = await _measure_side(self.sides.ours, told)
+        return merge_baselines(await _measure_side(self.sides.began, told), ours, baseline)
+
     async def run_tests(self, tree: TreeSha, selection: tuple[str, ...]) -> str:
         """The tests on `tree`, as a difference against the baseline. Without a selection the whole suite where it is
         short, else what the change concerns. Raises ForModel when there are none."""
@@ -65,7 +85,7 @@ class Verifier:
             raise ForModel("No test command was found in this repository. Run what fits in the shell.")
         if selection:
             select(self.subject.test, selection)  # refused before anything is waited for
-        baseline = await self.baseline()
+        baseline = await self.expected()
         chosen = selection or await self._affected(tree, baseline)
         command = select(self.subject.test, chosen)
         ran = await self._bench(None).run(RunPurpose.WHOLE_PATCH, tree, self.subject.environment, command)
@@ -113,15 +133,12 @@ class Verifier:
 
     async def check_gate(self, tree: TreeSha) -> tuple[str, ...]:
         """Faults of the change from the base to `tree` that need no test, each a sentence for the model."""
-        changes = await self.repos.changes(self.subject.key, self.subject.base_tree, tree)
-        ids = {blob for change in changes for blob in (change.old_blob, change.new_blob) if blob}
-        blobs = await self.repos.read_blobs(self.subject.key, tuple(sorted(ids)))
-        files = tuple(
-            ChangedFile(change, blobs.get(change.old_blob or ""), blobs.get(change.new_blob or ""))
-            for change in changes
-        )
-        faults = check_change(files, self.subject.policy)
-        if faults or not self.subject.lint or any(is_setup_input(change.path) for change in changes):
+        subject = self.subject
+        if subject.merged is not None:
+            return await check_merge(self.repos, subject, subject.merged, tree)
+        changes = await self.repos.changes(subject.key, subject.base_tree, tree)
+        faults = check_change(await read_changed(self.repos, subject.key, changes), subject.policy)
+        if faults or not subject.lint or any(is_setup_input(change.path) for change in changes):
             return faults  # a change of the environment is linted in its own one, by `verify`
         fault = find_lint_fault(await self._lint(tree))
         return (fault,) if fault else ()
@@ -146,12 +163,25 @@ class Verifier:
         baseline = await self.baseline(told)
         if baseline.problem:
             return self._evidence(tree, Verdict(Findings(True, False, baseline.problem)), baseline)
-        bench = self._bench(told, self.subject.patience.run_s(baseline))
-        verification = Verification(self.repos, self.subject, tree, baseline, bench, list(baseline.runs))
+        expected = await self.expected(told)
+        bench = self._bench(told, self.subject.patience.run_s(expected))
+        verification = Verification(
+            self.repos, self.subject, tree, baseline, bench, expected, list(expected.runs)
+        )
         verdict = await verification.run()
-        evidence = self._evidence(tree, verdict, baseline)
+        evidence = self._evidence(tree, verdict, expected)
         flaky = tuple(sorted({*evidence.flaky, *verification.flaky}))
-        return replace(evidence, runs=tuple(verification.records), flaky=flaky)
+        notes = (*evidence.notes, *await self._note_unmeasured())
+        return replace(evidence, runs=tuple(verification.records), flaky=flaky, notes=notes)
+
+    async def _note_unmeasured(self) -> tuple[str, ...]:
+        """Of a merge whose own side has no say."""
+        ours = await _measure_side(self.sides.ours, None) if self.sides else Baseline()
+        if not ours.problem:
+            return ()
+        return (
+            f"The branch before the merge could not be measured ({ours.problem}): what passed there is unknown.",
+        )
 
     async def run_tests_of(self, tree: TreeSha, other: Evidence, told: Told | None = None) -> OthersSay:
         """What the proven tests of another change say about this one."""
@@ -214,3 +244,7 @@ class Verifier:
     def _bench(self, told: Told | None, timeout_s: float | None = None) -> TestBench:
         longest = timeout_s or self.subject.patience.suite_s
         return TestBench(self.repos, self.sandbox, self.subject.key, told, longest)
+
+
+async def _measure_side(side: Verifier | None, told: Told | None) -> Baseline:
+    return await side.baseline(told) if side else Baseline(problem="its set-up fails")

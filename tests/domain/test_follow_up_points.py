@@ -104,6 +104,6 @@ def test_points_are_numbered_and_what_is_gone_is_said() -> None:
     assert text.startswith(
         "Two things.\n\nIts points, each to be answered by its number:\n\n1. a.py, line 3\n\n   Rename\n   it"
     )
-    assert "(deleted meanwhile)" in text
+    assert "(deleted or changed meanwhile)" in text
     assert render_points("", []) == "Answer this review."
     assert len(render_points("", [Point(1, 1, "a", 1, "x" * 9_000)]).encode()) < limits.POINT_BYTES + 200

@@ -260,7 +260,7 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
 @pytest.mark.parametrize(
     ("payload", "refused"),
     [
-        (comment_payload("@agent rebase"), RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "rebase")),
+        (comment_payload("@agent rebase"), RefusedRequest(Refusal.NOT_ON_ISSUE, *PLACE)),
         (comment_payload("@agent sotp"), RefusedRequest(Refusal.UNKNOWN_COMMAND, *PLACE, "sotp", "stop")),
         (
             comment_payload("@agent fix --modle x"),
@@ -269,6 +269,10 @@ PLACE = (InstallationId(5), RepositoryRef(RepositoryId(11), "acme/shop", "main")
         (
             comment_payload("@agent explain it --attempts 3"),
             RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--attempts"),
+        ),
+        (
+            comment_payload("@agent rebase --base next", issue__pull_request={"url": "x"}),
+            RefusedRequest(Refusal.UNAVAILABLE_COMMAND, *PLACE, "--base"),
         ),
         (
             comment_payload("@agent explain it", issue__pull_request={"url": "x"}),
@@ -566,7 +570,7 @@ def test_a_review_and_its_comments_are_one_task_whichever_comes_first() -> None:
         55,
         0,
     )
-    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("", 91, 91)
+    assert (part.request.instruction, part.request.comment_id, part.request.thread) == ("Rename it.", 91, 91)
     assert reply.request.thread == 90
     assert part.request.way is WayIn.REVIEWED
     assert not part.request.is_event, "a person said it"

@@ -4,6 +4,7 @@ import pytest
 
 from bot.domain.review_memory import ThreadReply
 from bot.errors import GitHubFault
+from bot.forge.review_comments import EDITED_QUERY
 from bot.forge.review_threads import THREADS_QUERY, render_resolve
 from bot.forge.reviews import NewReview, ReviewComment
 from tests.forge.conftest import NAME
@@ -24,7 +25,7 @@ def comments(world, github, pull) -> list[int]:
     return [one["id"] for one in world.server.seed.thread(NAME, pull)["review_comments"]]
 
 
-@pytest.mark.parametrize("document", [THREADS_QUERY, render_resolve(1), render_resolve(30)])
+@pytest.mark.parametrize("document", [THREADS_QUERY, EDITED_QUERY, render_resolve(1), render_resolve(30)])
 def test_what_is_sent_is_a_document_of_githubs_schema(document: str) -> None:
     assert document_problems(document) == []
 

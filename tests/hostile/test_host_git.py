@@ -118,7 +118,7 @@ async def test_a_tree_full_of_git_traps_goes_through_without_one_going_off(
     base = await world.fetch()
     snapshot = await taken(world, work)
     await world.repos.diff(KEY, base.tree, snapshot.tree)
-    commit = await world.repos.commit(KEY, snapshot.tree, base.commit, "Work\n", 1_790_000_000)
+    commit = await world.repos.commit(KEY, snapshot.tree, (base.commit,), "Work\n", 1_790_000_000)
     await world.repos.push(KEY, world.remote, "refs/heads/agent/1-x", commit, None)
     template = await world.repos.materialise(KEY, snapshot.tree)
     again = await backend.sandbox.open_workspace(template)
@@ -531,7 +531,7 @@ async def test_the_token_is_in_no_file_and_on_no_command_line(world: GitWorld) -
         sha = await world.repos.store_blob(KEY, b"fixed\n")
         fix = TreeChange(RepoPath("app.py"), None, None, FileMode.REGULAR, sha)
         tree = await world.repos.derive(KEY, base.tree, (fix,))
-        commit: CommitSha = await world.repos.commit(KEY, tree, base.commit, "Fix\n", 1_790_000_000)
+        commit: CommitSha = await world.repos.commit(KEY, tree, (base.commit,), "Fix\n", 1_790_000_000)
         await world.repos.push(KEY, world.remote, "refs/heads/x", commit, None)
     finally:
         stop.set()

@@ -11,7 +11,7 @@ import pytest
 from bot.domain import limits
 from bot.domain.ids import CommitSha, RepoPath
 from bot.errors import RepositoryFault, RetryLater, TokenRefused
-from bot.repos.contract import BaseCommit, FileMode, Remote, TreeChange
+from bot.repos.contract import BaseCommit, FileMode, MergeSides, Remote, TreeChange
 from bot.repos.git_repos import GitRepos
 from tests.repos.conftest import KEY
 from tests.repos.git_backend import TOKEN, Backend, serving_git
@@ -42,7 +42,7 @@ class Served:
         blob = await self.repos.store_blob(KEY, b"x = 2\n")
         change = TreeChange(RepoPath("app.py"), None, None, FileMode.REGULAR, blob)
         tree = await self.repos.derive(KEY, base.tree, (change,))
-        return await self.repos.commit(KEY, tree, base.commit, "Fix it\n", 1_790_000_000)
+        return await self.repos.commit(KEY, tree, (base.commit,), "Fix it\n", 1_790_000_000)
 
 
 @pytest.fixture
@@ -73,6 +73,30 @@ async def test_a_pinned_commit_is_fetched_although_the_branch_went_on(served: Se
     base = await served.fetch(CommitSha(served.base))
     assert base.commit == served.base
     assert (await served.fetch()).commit == later
+
+
+async def test_the_next_commit_brings_only_what_is_new(served: Served, tmp_path: Path) -> None:
+    files: dict[bytes, Content] = {
+        b"large.bin": (FILE, os.urandom(200_000)),
+        b"new/app.py": (FILE, b"x = 1\n"),
+    }
+    base, git = build_repository(served.backend.root / "large.git", files), served.backend.git
+    git("large.git", "update-ref", "refs/heads/main", base)
+    at = replace(served, remote=Remote(f"{served.backend.url}/large.git", TOKEN))
+    await at.fetch()
+    before = packed(tmp_path)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    later = git("large.git", *identity, "commit-tree", "-m", "x", "-p", base, "main:new")
+    git("large.git", "update-ref", "refs/heads/main", later)
+    found = await at.fetch()
+    assert found.commit == later
+    assert 0 < packed(tmp_path) - before < 2_000
+    assert list(await at.repos.list_tree(KEY, found.tree)) == ["app.py"]
+
+
+def packed(folder: Path) -> int:
+    """Bytes of all packs of the caches."""
+    return sum(pack.stat().st_size for pack in (folder / "repos").rglob("*.pack"))
 
 
 async def test_a_change_is_pushed_whole_and_git_finds_nothing_wrong_with_it(served: Served) -> None:
@@ -142,3 +166,25 @@ async def test_a_file_of_200_mb_is_neither_fetched_nor_pushed_nor_lost(served: S
     assert served.backend.git("large.git", "diff", "--name-only", "main", "agent/1-fix") == "app.py"
     kept = [path for path in served.repos.state_dir.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in kept) < limits.MIB
+
+
+async def test_a_merge_is_pushed_with_both_parents_and_git_finds_nothing_wrong_with_it(
+    served: Served,
+) -> None:
+    git = served.backend.git
+    fix = await served.fix(await served.fetch())
+    await served.repos.push(KEY, served.remote, "refs/heads/feature", fix, None)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    git("app.git", "update-ref", "refs/heads/main", git(
+        "app.git", *identity, "commit-tree", "-p", served.base, "-m", "Later", "main^{tree}"
+    ))  # fmt: skip
+    main = await served.fetch()
+    ours = await served.fetch(fix, "refs/heads/feature")
+    sides = MergeSides(main.tree, ours.tree, main.tree, "feature", "main")
+    made = await served.repos.merge(KEY, sides)
+    assert made.tree == ours.tree
+    merge = await served.repos.commit(KEY, made.tree, (fix, main.commit), "Merge main\n", 1_790_000_001)
+    await served.repos.push(KEY, served.remote, "refs/heads/feature", merge, fix)
+    assert git("app.git", "rev-list", "--parents", "-n1", "feature").split() == [merge, fix, main.commit]
+    assert git("app.git", "merge-base", "feature", "main") == main.commit
+    assert git("app.git", "fsck", "--strict") == ""

@@ -180,8 +180,8 @@ async def change(world: GitWorld) -> tuple[CommitSha, CommitSha]:
     sha = await world.repos.store_blob(KEY, b"fixed\n")
     fix = TreeChange(RepoPath("app.py"), None, None, FileMode.REGULAR, sha)
     tree = await world.repos.derive(KEY, base.tree, (fix,))
-    commit = await world.repos.commit(KEY, tree, base.commit, "Fix it: é\n", 1_790_000_000)
-    assert commit == await world.repos.commit(KEY, tree, base.commit, "Fix it: é\n", 1_790_000_000)
+    commit = await world.repos.commit(KEY, tree, (base.commit,), "Fix it: é\n", 1_790_000_000)
+    assert commit == await world.repos.commit(KEY, tree, (base.commit,), "Fix it: é\n", 1_790_000_000)
     return base.commit, commit
 
 

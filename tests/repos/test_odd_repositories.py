@@ -204,6 +204,6 @@ async def test_branches_of_any_name_are_fetched_and_pushed(world: GitWorld) -> N
         tip = world.hub.seed.commit("octo/app", {"new.py": branch.encode()}, "More", branch=branch)
         base = await world.repos.fetch(KEY, world.remote, f"refs/heads/{branch}")
         assert base.commit == tip
-        commit = await world.repos.commit(KEY, base.tree, base.commit, "Empty", 1_790_000_000)
+        commit = await world.repos.commit(KEY, base.tree, (base.commit,), "Empty", 1_790_000_000)
         await world.repos.push(KEY, world.remote, f"refs/heads/agent/{branch}", commit, None)
         assert world.hub.seed.refs("octo/app")[f"refs/heads/agent/{branch}"] == commit

@@ -21,6 +21,7 @@ _DUE: Final = "tests/domain/test_due.py::"
 _TALKING: Final = f"{_FIRST}test_talking_about_the_agent_starts_nothing"
 _NOBODY: Final = f"{_ALL}test_what_is_no_mention_and_who_is_no_person_starts_nothing"
 _WRITTEN_FIRST: Final = f"{_ALL}test_the_request_is_what_was_written_first_whatever_is_edited_then"
+_REVIEW_FIRST: Final = f"{_ALL}test_the_request_of_a_review_is_what_was_written_first_whatever_is_edited_then"
 _DOOR: Final = f"{_ALL}test_only_what_is_signed_gets_in_and_one_delivery_is_one_task"
 _CUT_OUT: Final = f"{_ALL}test_tokens_and_endless_texts_of_the_model_are_cut_out_of_all_that_people_see"
 _REVIEWED: Final = "tests/stories/test_review_acceptance.py::"
@@ -38,13 +39,6 @@ _ODD: Final = (
     "tests/stories/test_bad_input.py::test_a_repository_with_everything_that_git_can_hold_is_worked_on"
 )
 
-PENDING: Final[dict[str, str]] = {
-    "trigger then edit of review": "reviews as a way in",
-    "trigger then edit of inline comment": "review comments as a way in",
-    "fork PR must not push to base repo": "a fork's pull request in the local hub",
-}
-"""Cases without a story, and what they wait for. One that has tests by now must not stand here."""
-
 CASES: Final[dict[str, tuple[str, ...]]] = {
     # -- native GitHub agents -----------------------------------------------------------------------------------
     "trigger inside quote": (_TALKING, _NOBODY),
@@ -59,8 +53,8 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
     "trigger then edit of body": (_WRITTEN_FIRST,),
     "trigger then edit of title": (_WRITTEN_FIRST,),
     "trigger then edit of comment": (_WRITTEN_FIRST,),
-    "trigger then edit of review": (),
-    "trigger then edit of inline comment": (),
+    "trigger then edit of review": (_REVIEW_FIRST,),
+    "trigger then edit of inline comment": (_REVIEW_FIRST,),
     "comment 101 of 150 is the relevant one": (
         f"{_ALL}test_the_comment_that_matters_is_seen_behind_a_hundred_others",
     ),
@@ -78,7 +72,7 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
         _FORK,
         "tests/tasks/follow_up/test_accept.py::test_a_pull_request_that_is_over_or_moved_is_a_named_end",
     ),
-    "fork PR must not push to base repo": (),
+    "fork PR must not push to base repo": (f"{_ALL}test_a_fork_is_worked_on_and_nothing_is_pushed_anywhere",),
     "PR-head config ignored": (_FORK,),
     "planted heading/marker by another user ignored": (
         _PLANTED,

@@ -10,7 +10,7 @@ from typing import Final
 from bot.domain.outcomes import Outcome
 from bot.localhub.actions_reviews import Place, create_review
 from bot.localhub.records import Actor
-from tests.stories.model import Call, Say, Turn, edit, shell, submit
+from tests.stories.model import Call, Say, Turn, edit, shell, submit, write
 from tests.stories.schedules import begin_turn
 from tests.stories.world import NEW_TEST, OLD_TEST, World
 
@@ -62,6 +62,16 @@ def _on_a_pull_of_ada(world: World) -> None:
     world.hub.seed.commit(world.name, head, "Notes", branch)
     world.issue = world.hub.seed.open_pull(world.name, "ada", "Notes", "Some notes.", branch)
 
+
+def _conflicting_pull_of_adas(world: World) -> None:
+    """Both sides have made the same file, each with words of its own."""
+    _on_a_pull_of_ada(world)
+    world.hub.seed.commit(
+        world.name, {"NOTES.md": f"Of main, for {world.issue}.\n".encode()}, "Notes of main"
+    )
+
+
+SETTLED: Final[tuple[Turn, ...]] = (write("NOTES.md", "Of both.\n"), submit(title="Notes of both"))
 
 _HEAD: Final = "def add(a, b):\n    return a - b\n\n\ndef mean(xs):\n    return sum(xs) / len(xs)\n"
 _TOLD: Final = "**P1 · It divides by nothing**\n\nOnce.\n\n<!-- pullwright:finding:0123456789abcdef -->"
@@ -135,6 +145,14 @@ STORIES: Final = (
         says="@agent explain why sums are wrong",
     ),
     Story("follow-up", GOOD, Outcome.PROVEN, commits=1, arrange=_on_a_pull_of_ada),
+    Story(
+        "rebase",
+        SETTLED,
+        Outcome.CHECKED,
+        says="@agent rebase",
+        commits=2,  # the base branch's own, and the merge
+        arrange=_conflicting_pull_of_adas,
+    ),
     Story("cancelled", (FIX, shell("sleep 97"), submit()), Outcome.STOPPED, stop_at=2),
     Story("stopped while it waits", (ASK,), Outcome.STOPPED, comments=2, reply="@agent stop"),
     Story("deferred by a limit", GOOD, Outcome.PROVEN, pulls=1, arrange=_limit_once),

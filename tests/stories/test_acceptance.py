@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.acceptance import CASES, PENDING
+from tests.stories.acceptance import CASES
 
 ROOT = Path(__file__).parents[2]
 WHOLE = ("tests/stories/", "tests/crash/", "tests/hostile/")
@@ -20,16 +20,10 @@ def functions(path: str) -> frozenset[str]:
     return frozenset(one.name for one in tree.body if isinstance(one, kinds))
 
 
-def test_what_is_pending_is_a_case() -> None:
-    assert set(PENDING) <= set(CASES)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_each_case_has_a_test_that_exists(case: str) -> None:
     tests = CASES[case]
-    assert bool(tests) is not (case in PENDING), "nobody covers it, or it is pending no more"
-    if not tests:
-        pytest.skip(f"waits for {PENDING[case]}")
+    assert tests, "nobody covers it"
     for one in tests:
         path, _, name = one.partition("::")
         assert name in functions(path), one

@@ -35,7 +35,7 @@ ALL_TOOLS: tuple[Tool, ...] = (*EDIT_TOOLS, APPLY_PATCH, REPORT_FINDING, SETTLE_
 def tools_for(style: EditStyle, mode: Mode = Mode.CHANGE) -> tuple[Tool, ...]:
     """One editing style, never both; reviews and answers have none."""
     match mode:
-        case Mode.CHANGE:
+        case Mode.CHANGE | Mode.MERGE:
             return PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS
         case Mode.FOLLOW_UP:
             return _answering_points(PATCH_TOOLS if style is EditStyle.PATCH else EDIT_TOOLS)

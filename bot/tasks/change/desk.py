@@ -25,7 +25,7 @@ from bot.forge.ci import CiReader
 from bot.forge.forge import Forge, RepositoryForge
 from bot.llm.contract import Model
 from bot.llm.features import features_for
-from bot.repos.contract import FileMode, Remote, RepoKey, Repos
+from bot.repos.contract import Conflict, ConflictKind, FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks
@@ -37,7 +37,7 @@ from bot.tasks.change.facts import (
     parse_facts,
     render_facts,
 )
-from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, list_files, read_texts
+from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, Sides, list_files, read_texts
 from bot.tasks.events import TaskEventLog, TaskRows
 from bot.tasks.ledger import Ledger
 
@@ -143,7 +143,23 @@ class Desk:
         """What the change stands on; whole once PREPARE is over."""
         facts, follow = self.facts, self.facts.follow
         ground = Ground(self.place, facts.base_commit, facts.base_tree, facts.chosen, self.taken.id)
-        return replace(ground, trunk=follow.trunk_tree, foreign=follow.fork) if follow else ground
+        if follow is None:
+            return ground
+        if follow.merge is None:
+            return replace(ground, trunk=follow.trunk_tree, foreign=follow.fork)
+        sides = Sides(
+            ours=(facts.base_commit, follow.merge.head_tree),
+            theirs=(follow.rules_commit, follow.rules_tree),
+            began=(follow.trunk_commit, follow.trunk_tree),
+            conflicts=tuple(Conflict(path, ConflictKind(kind)) for path, kind in follow.merge.conflicts),
+        )
+        return replace(ground, trunk=follow.rules_tree, foreign=follow.fork, sides=sides)
+
+    @property
+    def checks_page(self) -> str:
+        """The page of the check runs on the task's commit, for people."""
+        name, commit = self.request.repository.full_name, self.facts.commit
+        return f"{self.services.settings.web_url}/{name}/commit/{commit}/checks" if commit else ""
 
     async def call(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Run something that blocks, in the process's bounded executor."""

@@ -117,6 +117,15 @@ class ReviewFacts:
 
 
 @dataclass(frozen=True)
+class MergeFacts:
+    """A merge of the base branch's tip into the branch, as it was made by itself: the task's base tree. `head_tree`: of
+    the branch before it. `conflicts`: path, and the word of `ConflictKind`."""
+
+    head_tree: TreeSha
+    conflicts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class FollowFacts:
     """What a follow-up knows beside the rest; its base is the pull request's head. `trunk` is the commit from which the
     pull request left its base branch, `rules` the tip of that branch: AGENTS.md and the repository's file."""
@@ -133,6 +142,7 @@ class FollowFacts:
     points: tuple[
         tuple[int, int], ...
     ] = ()  # of a review: the comment, and the one that its thread begins with
+    merge: MergeFacts | None = None  # `rules` is merged into the branch
 
 
 @dataclass(frozen=True)
@@ -281,7 +291,11 @@ def _tuples(body: JsonObject) -> JsonObject:
 
 def _parse_follow(body: JsonObject) -> FollowFacts:
     points = tuple((int(comment), int(thread)) for comment, thread in body.get("points", ()))
-    return FollowFacts(**{**body, "way": Way(body["way"]), "points": points})
+    known = body.get("merge")
+    merge = (
+        MergeFacts(known["head_tree"], tuple((p, kind) for p, kind in known["conflicts"])) if known else None
+    )
+    return FollowFacts(**{**body, "way": Way(body["way"]), "points": points, "merge": merge})
 
 
 def _parse_rules(body: JsonObject) -> HouseRules:

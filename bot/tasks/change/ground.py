@@ -17,8 +17,8 @@ from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
 from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, GateRule, RepoConfig, parse_repo_config
-from bot.errors import RepositoryFault, SetupFailed
-from bot.repos.contract import FileMode, RepoKey, Repos
+from bot.errors import Bug, RepositoryFault, SetupFailed
+from bot.repos.contract import Conflict, FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
 from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
@@ -38,9 +38,11 @@ from bot.verify.detect_commands import detect_test_commands, manifest_paths
 from bot.verify.execute import TestBench
 from bot.verify.gate.contract import Policy
 from bot.verify.manifests import is_setup_input
+from bot.verify.merged import MergedSubject
 from bot.verify.runners import recognise
 from bot.verify.setups import VARIABLES, detect_environment, setup_paths
 from bot.verify.subject import Subject
+from bot.verify.verifier import Sides as VerifierSides
 from bot.verify.verifier import Verifier
 
 _LOG_TAIL = 600  # characters of a failed set-up that people and the model are shown
@@ -72,6 +74,17 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """What a base that is a merge was made of: commits and trees of the branch (ours), of what was merged into it
+    (theirs), and of where they had parted; and what could not be merged."""
+
+    ours: tuple[CommitSha, TreeSha]
+    theirs: tuple[CommitSha, TreeSha]
+    began: tuple[CommitSha, TreeSha]
+    conflicts: tuple[Conflict, ...] = ()
+
+
+@dataclass(frozen=True)
 class Ground:
     """A prepared base. `owner` names the one task that an environment of its own patch belongs to.
 
@@ -86,6 +99,7 @@ class Ground:
     owner: str
     trunk: TreeSha = TreeSha("")
     foreign: bool = False
+    sides: Sides | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +199,8 @@ async def open_base(ground: Ground) -> Environment:
     """The environment of the base, whoever wrote it. Raises SetupFailed, SandboxUnavailable."""
     if not ground.trunk or ground.foreign or not await _touches_setup(ground, ground.trunk, ground.base_tree):
         return await open_environment(ground)
+    if ground.sides and any(is_setup_input(one.path) for one in ground.sides.conflicts):
+        return await open_environment(ground)  # nothing can be made from a file with markers
     return await open_environment(ground, ground.base_tree)
 
 
@@ -246,7 +262,49 @@ async def _input_blobs(place: Place, tree: TreeSha) -> list[tuple[str, str]]:
 
 @asynccontextmanager
 async def open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIterator[Verifier]:
-    """The verifier of this base; `patch` when one is to be verified and may need its own environment."""
+    """The verifier of this base; `patch` when one is to be verified and may need its own environment. Of a merge: that
+    of what was merged, which knows the other sides."""
+    if ground.sides is None:
+        async with _open_verifier(ground, patch) as verifier:
+            yield verifier
+        return
+    sides = ground.sides
+    async with (
+        _open_verifier(_stand_on(ground, sides.theirs), patch) as verifier,
+        _open_side(_stand_on(ground, sides.ours, sides.began[1])) as ours,
+        _open_side(_stand_on(ground, sides.began)) as began,
+    ):
+        merged = MergedSubject(sides.ours[1], ground.base_tree, sides.conflicts)
+        verifier.subject = replace(verifier.subject, merged=merged)
+        verifier.sides = VerifierSides(ours, began)
+        yield verifier
+
+
+@asynccontextmanager
+async def _open_side(ground: Ground) -> AsyncIterator[Verifier | None]:
+    """None: nothing can be set up there."""
+    try:
+        await open_base(ground)
+    except SetupFailed:
+        yield None
+        return
+    async with _open_verifier(ground, None) as verifier:
+        yield verifier
+
+
+def stand_on_theirs(ground: Ground) -> Ground:
+    """What is merged, by itself. Raises Bug: nothing is."""
+    if ground.sides is None:
+        raise Bug("this base is no merge")
+    return _stand_on(ground, ground.sides.theirs)
+
+
+def _stand_on(ground: Ground, side: tuple[CommitSha, TreeSha], trunk: TreeSha = TreeSha("")) -> Ground:
+    return replace(ground, base_commit=side[0], base_tree=side[1], trunk=trunk, sides=None)
+
+
+@asynccontextmanager
+async def _open_verifier(ground: Ground, patch: TreeSha | None = None) -> AsyncIterator[Verifier]:
     place, setup, test = ground.place, ground.chosen.setup, ground.chosen.test
     failed = (f"The detected set-up failed and was left out: {setup.failed}",) if setup.failed else ()
     environment = await open_base(ground)

@@ -65,7 +65,7 @@ def tail_of(result: CommandResult) -> str:
 @contextlib.asynccontextmanager
 async def baseline_beside(verifier: Verifier) -> AsyncIterator[None]:
     """The baseline is measured from the beginning of the work on; whoever needs it first waits for it."""
-    baseline = asyncio.create_task(verifier.baseline())
+    baseline = asyncio.create_task(verifier.expected())
     try:
         yield
     finally:

@@ -120,7 +120,7 @@ async def verify_phase(desk: Desk) -> PhaseEnd:
         evidence = await verifier.verify(desk.facts.tree, progress.command_ended)
     # Told with the move to the next phase, in one write: a death in between verifies again in the same round.
     learned = replace(desk.facts, evidence=evidence, round=desk.facts.round + 1)
-    match decide_round(evidence, desk.facts.round):
+    match decide_round(evidence, desk.facts.round, wants_proof=desk.ground.sides is None):
         case Publish():
             return await _look_twice(desk, learned)
         case WorkAgain(feedback):
@@ -144,7 +144,8 @@ async def _after_red(desk: Desk, learned: ChangeFacts, evidence: Evidence) -> Ph
 
 async def _look_twice(desk: Desk, learned: ChangeFacts) -> PhaseEnd:
     """What is to be published is read once more, if the operator wants it; red is never asked about."""
-    if not desk.services.settings.second_look or learned.looked_twice:
+    nothing_written = learned.tree == learned.base_tree  # a merge without a conflict
+    if not desk.services.settings.second_look or learned.looked_twice or nothing_written:
         return Next(Phase.PUBLISH, render_facts(learned))
     looked = await look_twice(desk, learned)
     if looked.feedback:

@@ -30,6 +30,7 @@ from bot.texts.branch import render_branch, render_second_branch
 from bot.texts.checks import CHECK_NAME, render_check
 from bot.texts.commit_message import render_commit_message, render_schedule_message
 from bot.texts.markers import pull_marker
+from bot.texts.merges import render_merge_summary
 from bot.texts.pull_request import PullText, render_pull_body, render_pull_title
 from bot.texts.redact import redact
 from bot.texts.surroundings import Surroundings, render_surroundings
@@ -104,8 +105,13 @@ async def learn_published(desk: Desk) -> None:
 
 
 async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
-    """The verified tree on top of the base, in our cache; the same task gives the same id."""
+    """The verified tree on top of the base, in our cache (of a merge: of both sides); the same task gives the same
+    id."""
     request, summary = desk.request, redact(submission.summary, desk.services.settings.secrets)
+    parents: tuple[CommitSha, ...] = (desk.facts.base_commit,)
+    if (follow := desk.facts.follow) is not None and follow.merge is not None:
+        parents = (*parents, follow.rules_commit)
+        summary = render_merge_summary(summary, tuple(path for path, _ in follow.merge.conflicts))
     if request.maintenance is not None:
         message = render_schedule_message(submission.title, summary, request.maintenance.schedule)
     else:
@@ -113,9 +119,7 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
             submission.title, summary, request.issue, request.requested_by, request.requested_by_id
         )
     when = int(datetime.fromisoformat(request.requested_at).timestamp())
-    return await desk.services.repos.commit(
-        desk.key, evidence.patch_tree, desk.facts.base_commit, message, when
-    )
+    return await desk.services.repos.commit(desk.key, evidence.patch_tree, parents, message, when)
 
 
 async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:
@@ -196,7 +200,7 @@ def pull_text(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> Pu
         spent=render_spent(total_spent(facts)),
         marker=pull_marker(desk.taken.id),
         blocked=facts.blocked,
-        checks_url=f"{desk.services.settings.web_url}/{desk.request.repository.full_name}/commit/{facts.commit}/checks",
+        checks_url=desk.checks_page,
         advice=tuple(redact(point, desk.services.settings.secrets) for point in facts.advice),
     )
 
@@ -239,7 +243,7 @@ async def _ensure_check(desk: Desk, evidence: Evidence, record: str) -> None:
     checks, facts = desk.github.checks, desk.facts
     room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
     small = record if len(record) <= room else compact_evidence(evidence, room)
-    text = render_check(evidence, small, facts.evidence_sha256)
+    text = render_check(evidence, small, facts.evidence_sha256, facts.comment_url)
     content = CheckContent(
         "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
     )

@@ -25,14 +25,17 @@ class HandOver:
     """Red to the end: the patch is shown, not proposed."""
 
 
-def decide_round(evidence: Evidence, rounds: int) -> Publish | WorkAgain | HandOver:
+def decide_round(
+    evidence: Evidence, rounds: int, *, wants_proof: bool = True
+) -> Publish | WorkAgain | HandOver:
     """`rounds` verifications were done before this one. Red goes back at most VERIFY_ROUNDS times; a change
-    without proof goes back once, because most of the time only the regression test was forgotten."""
+    without proof goes back once, because most of the time only the regression test was forgotten (`wants_proof` False:
+    none is due, as of a merge)."""
     if evidence.tier is Tier.D:
         if rounds < limits.VERIFY_ROUNDS:
             return WorkAgain(render_feedback(evidence))
         return HandOver()
-    if evidence.tier is Tier.B and rounds == 0:
+    if evidence.tier is Tier.B and rounds == 0 and wants_proof:
         return WorkAgain(render_feedback(evidence))
     return Publish()
 

@@ -5,6 +5,7 @@ Races, and how each is closed:
   is about what stands there when it is begun, seconds later, and pinned from then on.
 """
 
+from bot.domain.commands import CommandWord
 from bot.domain.follow_up import decide_way
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
@@ -13,6 +14,7 @@ from bot.forge.pulls import PullState
 from bot.tasks.change.accept import begin_tracking, react
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import FollowFacts
+from bot.tasks.follow_up.merge import decide_merge_end, is_merge
 from bot.tasks.follow_up.points import learn_points
 from bot.tasks.follow_up.so_far import find_origin
 
@@ -32,9 +34,13 @@ async def accept(desk: Desk) -> bool:
         await desk.learn(outcome=ended[0].value, detail=ended[1])
         return False
     await pin(desk, pull)
+    if is_merge(desk.request) and (over := decide_merge_end(desk.follow)) is not None:
+        await desk.learn(outcome=over[0].value, detail=over[1])
+        return False
     return await _take_review(desk)
 
 
+_WITHOUT_POINTS = (CommandWord.UNDO, CommandWord.REBASE)
 _QUIET = (WayIn.CHECKS, WayIn.REVIEWED)
 
 
@@ -45,7 +51,9 @@ def is_quiet(request: TaskRequest) -> bool:
 
 
 async def _take_review(desk: Desk) -> bool:
-    """The points of the review that asked, if one did."""
+    """The points of the review that asked, if one did; a word that stands for itself has none."""
+    if desk.request.word in _WITHOUT_POINTS:
+        return True
     if desk.request.review and not await learn_points(desk):
         await desk.learn(
             outcome=Outcome.NO_CHANGE_NEEDED.value, detail="Nothing in the review asks for a change."
@@ -74,8 +82,9 @@ def decide_end(pull: PullState, named: str) -> tuple[Outcome, str] | None:
 async def pin(desk: Desk, pull: PullState) -> None:
     """This head is what the task is about from here on."""
     refs, request = desk.github.refs, desk.request
-    trunk = await desk.call(refs.fetch_merge_base, pull.base_sha, pull.head_sha)
-    rules = await desk.call(refs.fetch_head, pull.base_branch)  # GitHub's base may be older
+    # Not with `pull.base_sha`: GitHub's may be older, and what was merged since would count as the pull request's.
+    rules = await desk.call(refs.fetch_head, pull.base_branch)
+    trunk = await desk.call(refs.fetch_merge_base, rules, pull.head_sha)
     own = await desk.call(desk.github.pulls.is_own, pull)
     fork = pull.head_repository != request.repository.id
     way = decide_way(own=own, fork=fork, author_asks=is_author(pull, request.requested_by_id))

@@ -13,11 +13,6 @@ async def fetch_commits(desk: Desk) -> tuple[TreeSha, TreeSha, TreeSha]:
     return head, trunk, rules
 
 
-async def fetch_again(desk: Desk) -> None:
-    """For `carry.bring_here`."""
-    await fetch_commits(desk)
-
-
 async def _fetch(desk: Desk, ref: str, commit: CommitSha) -> TreeSha:
     repos = desk.services.repos
     fetched = await desk.with_remote(

@@ -1,21 +1,24 @@
 """The points of a review: chosen when the task is accepted, put to the model, answered in their threads at the end.
 
-Only numbers lie in the task's row; texts are read again. Answers are effects, one for each point.
+Only numbers lie in the task's row; texts are read again, and what was changed after the review is left out. Answers are
+effects, one for each point.
 
 Races, and how each is closed:
 - Death between two answers: each is in the ledger, found by its marker.
 - A thread or a comment is deleted meanwhile: it is left out; what was done stands in the tracking comment as well.
 """
 
+from dataclasses import replace
+
 import structlog
 
 from bot.domain.commands import find_mentions
 from bot.domain.evidence import Tier
 from bot.domain.follow_up import PointAnswer, PointReply, parse_point
-from bot.domain.review_points import Asked, Point, Remark, choose_points, render_points
-from bot.domain.tasks import WayIn
+from bot.domain.review_points import Asked, Point, Remark, choose_points, is_settled, render_points
+from bot.domain.tasks import TaskRequest, WayIn
 from bot.errors import GitHubFault
-from bot.forge.review_comments import LineComment
+from bot.forge.review_comments import LineComment, SubmittedReview
 from bot.tasks.change.desk import Desk
 from bot.texts.follow_ups import PointText, render_point_reply
 from bot.texts.markers import is_question, point_marker
@@ -32,12 +35,45 @@ async def learn_points(desk: Desk) -> bool:
     if review is None or (unasked and review.state == "APPROVED"):
         return False
     handle = desk.services.settings.handle
-    whole = bool(desk.follow.origin) or unasked or bool(find_mentions(review.text, handle))
-    asked = Asked(request.review, request.requested_by_id, request.requested_at, whole, unasked)
+    text = await _fetch_words(desk, review)
+    by_its_own_text = not request.asking_comment
+    whole = bool(desk.follow.origin) or unasked or by_its_own_text or bool(find_mentions(text, handle))
+    asked = Asked(request.review, request.reviewer, request.reviewed_at, whole, unasked)
     found = await desk.call(comments.fetch_comments, request.issue)
-    points = choose_points((_remark(one, found, handle) for one in found), asked)
-    await desk.learn_follow(points=tuple((one.comment, one.thread) for one in points))
-    return bool(points or review.text.strip())
+    remarks = [_remark(one, found, handle) for one in found if one.id != request.asking_comment]
+    points = choose_points((*remarks, *_asking_remark(request, found)), asked)
+    await desk.learn_follow(points=tuple((one.comment, one.thread) for one in sorted(points, key=_place_of)))
+    return bool(points or text.strip())
+
+
+async def _fetch_words(desk: Desk, review: SubmittedReview) -> str:
+    """The review's own text, where no payload brought it: empty when it was changed since."""
+    if not desk.request.asking_comment or not review.text.strip():
+        return review.text
+    comments = desk.github.review_comments
+    return "" if await desk.call(comments.was_edited, desk.request.issue, review.id) else review.text
+
+
+def _place_of(point: Point) -> int:
+    return point.comment
+
+
+def _asking_remark(request: TaskRequest, found: tuple[LineComment, ...]) -> tuple[Remark, ...]:
+    """The comment that asked, as the payload has it: whatever was done to it since, it is a request (law 6)."""
+    if not request.asking_comment:
+        return ()
+    point = _asking_point(request, found)
+    mentions = request.way is not WayIn.REVIEWED
+    answers = any(_answers_us(one, found) for one in found if one.id == point.comment)
+    return (Remark(point, request.review, request.reviewer, request.reviewed_at, mentions, answers),)
+
+
+def _asking_point(request: TaskRequest, found: tuple[LineComment, ...]) -> Point:
+    """Where it stands now, if it is there still; what it said then."""
+    number = request.asking_comment
+    now = next((_unchanged(one, request) for one in found if one.id == number), None)
+    text = request.instruction or (now.text if now else "") or "fix this"
+    return replace(now, text=text) if now else Point(number, request.thread or number, "", 0, text)
 
 
 def _remark(comment: LineComment, all_of_them: tuple[LineComment, ...], handle: str) -> Remark:
@@ -62,23 +98,30 @@ def _point(comment: LineComment) -> Point:
 
 
 async def read_points(desk: Desk) -> tuple[Point, ...]:
-    """As they stand now, in the order of their numbers; the text of one that is gone is empty. What was in the payload
-    is taken from there."""
+    """In the order of their numbers. What was in the payload is taken from there; the text of one that is gone, or was
+    changed after the review, is empty."""
     request, numbers = desk.request, desk.follow.points
     if not numbers:
         return ()
     found = await desk.call(desk.github.review_comments.fetch_comments, request.issue)
-    known = {one.id: _point(one) for one in found}
+    known = {one.id: _unchanged(one, request) for one in found}
+    if request.asking_comment:
+        known[request.asking_comment] = _asking_point(request, found)
     return tuple(known.get(comment, Point(comment, thread, "", 0, "")) for comment, thread in numbers)
+
+
+def _unchanged(comment: LineComment, request: TaskRequest) -> Point:
+    point = _point(comment)
+    return point if is_settled(comment.updated_at, request.reviewed_at) else replace(point, text="")
 
 
 async def instruct(desk: Desk, points: tuple[Point, ...]) -> str:
     """What the review asks for, in words."""
     request = desk.request
     words = request.instruction
-    if request.comment_id:  # the delivery of a comment came first: the review's own text is not in it
+    if request.asking_comment:  # the delivery of a comment came first: the review's own text is not in it
         review = await desk.call(desk.github.review_comments.fetch_review, request.issue, request.review)
-        words = review.text if review is not None else ""
+        words = await _fetch_words(desk, review) if review is not None else ""
     return render_points(words, points)
 
 

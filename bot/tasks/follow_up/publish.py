@@ -1,5 +1,6 @@
 """Publish: one commit on top of the pinned head, pushed to the pull request's own branch; its text is brought up
-to date. On a person's branch that its owner did not ask for: a pull request of our own into it.
+to date. On a person's branch that its owner did not ask for: a pull request of our own into it. A merge has the base
+branch's tip as its second parent, and is pushed like every other commit.
 
 Races, and how each is closed:
 - The head has moved since it was pinned: nothing is pushed and the end is STALE, with the patch shown. The push is
@@ -14,7 +15,7 @@ from bot.domain.evidence import Evidence, Tier
 from bot.domain.follow_up import Way
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, GitHubFault
-from bot.forge.pulls import NewPull
+from bot.forge.pulls import NewPull, PullState
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.tasks.change.publish import (
@@ -51,13 +52,15 @@ async def publish(desk: Desk) -> None:
     await check_access(desk)
     if not desk.facts.commit:
         await desk.learn(commit=await write_commit(desk, evidence, submission))
-    if not await _push(desk):
+    if not await move_branch(desk, desk.follow.head_branch, desk.facts.base_commit):
         await desk.learn(outcome=Outcome.STALE.value, detail=_MOVED)
         return
+    await desk.learn(branch=desk.follow.head_branch)
     record = await keep_record(desk, evidence)
-    await desk.learn(outcome=OUTCOME_OF_TIER[evidence.tier].value)
+    pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
+    await desk.learn(pull=pull.number, pull_url=pull.url, outcome=OUTCOME_OF_TIER[evidence.tier].value)
     if desk.follow.origin:
-        await _refresh(desk, evidence)
+        await _refresh(desk, evidence, pull)
     await report_check(desk, evidence, record)
 
 
@@ -86,17 +89,7 @@ async def _stack(desk: Desk, evidence: Evidence, submission: SubmissionFacts) ->
 _MOVED = "Somebody pushed to the branch while I worked, so I did not push: what I tested is not what stands there now."
 
 
-async def _push(desk: Desk) -> bool:
-    """Whether the branch has our commit now."""
-    branch = desk.follow.head_branch
-    if not await move_branch(desk, branch, desk.facts.base_commit):
-        return False
-    pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
-    await desk.learn(branch=branch, pull=pull.number, pull_url=pull.url)
-    return True
-
-
-async def _refresh(desk: Desk, evidence: Evidence) -> None:
+async def _refresh(desk: Desk, evidence: Evidence, pull: PullState) -> None:
     """Our part of the description tells of the new head; a text without our marks is left alone. Edits are repeated
     without harm, so they are no effects."""
     so_far = await load_so_far(desk)
@@ -129,8 +122,8 @@ async def _refresh(desk: Desk, evidence: Evidence) -> None:
         pushes=(*list_pushes(so_far, opened.task), own),
         first_tier=opened.facts.evidence.tier.value,
         schedule=opened.request.maintenance.schedule if opened.request.maintenance else "",
+        merged=desk.follow.base_branch if desk.follow.merge else "",
     )
-    pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
     body = replace_section(pull.body, render_pull_body(text), opened.task)
     if body is None or body == pull.body:
         return

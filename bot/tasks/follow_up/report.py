@@ -13,12 +13,14 @@ from bot.tasks.change.facts import parse_facts, total_spent
 from bot.tasks.change.report import patch_so_far
 from bot.tasks.change.report import report as report_unpushed
 from bot.tasks.follow_up.failures import list_red, read_failures
+from bot.tasks.follow_up.merge import describe_merged
 from bot.tasks.follow_up.points import answer_points, describe_answers
 from bot.tasks.follow_up.undo import report_undone
 from bot.texts.follow_ups import PUSHED, Pushed, render_points_table, render_pushed
 from bot.texts.markers import tracking_marker
 from bot.texts.red_checks import ChecksText, RedCheck, Tried, render_checks, render_checks_end
 from bot.texts.redact import redact
+from bot.texts.sanitise import code
 from bot.texts.tracking import render_spent
 
 log = structlog.get_logger()
@@ -38,7 +40,8 @@ async def report(desk: Desk) -> None:
     await answer_points(desk)
     table = render_points_table(await describe_answers(desk))
     red = f"What was red before it:\n\n{redact(render_checks(checks), secrets)}" if checks is not None else ""
-    about = "\n\n".join(part for part in (red, table) if part)
+    merged = describe_merged(desk)
+    about = "\n\n".join(part for part in (merged, red, table) if part)
     if outcome not in PUSHED or evidence is None or submission is None:
         await report_unpushed(desk, about)
         return
@@ -55,6 +58,10 @@ async def report(desk: Desk) -> None:
         patch=redact(patch, secrets),
         stacked=facts.pull if desk.follow.way is Way.STACK else 0,
         about=about,
+        page=desk.checks_page if facts.branch else "",
+        untouched=f"the tip of {code(desk.follow.base_branch)}, {desk.follow.rules_commit[:10]}"
+        if merged
+        else "",
     )
     await edit_tracking(desk, render_pushed(pushed))
 

@@ -16,8 +16,9 @@ from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.phases import hear_late_words, noted_phase, save_work, verify_phase, work_phase
 from bot.tasks.follow_up.accept import accept
 from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, settle
-from bot.tasks.follow_up.fetch import fetch_again
+from bot.tasks.follow_up.fetch import fetch_commits
 from bot.tasks.follow_up.ground import describe, prepare
+from bot.tasks.follow_up.merge import after_merge_work, describe_merge, is_merge, merge_again, prepare_merge
 from bot.tasks.follow_up.publish import learn_pushed, publish
 from bot.tasks.follow_up.report import report
 from bot.tasks.follow_up.undo import undo
@@ -34,7 +35,7 @@ class FollowUpSteps:
         """See `workflow.Steps`."""
         async with open_desk(self.services, task) as desk, noted_phase(desk, phase):
             if phase not in (Phase.ACCEPT, Phase.PREPARE) and desk.facts.follow is not None:
-                await bring_here(desk, fetch_again)
+                await _bring(desk)
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
@@ -48,7 +49,11 @@ class FollowUpSteps:
 
 
 async def _bring(desk: Desk) -> None:
-    await bring_here(desk, fetch_again)
+    await bring_here(desk, merge_again if is_merge(desk.request) else _fetch_again)
+
+
+async def _fetch_again(desk: Desk) -> None:
+    await fetch_commits(desk)
 
 
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
@@ -58,9 +63,13 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         case Phase.ACCEPT:
             return await _accept(desk)
         case Phase.PREPARE:
+            if is_merge(desk.request):
+                return await prepare_merge(desk)
             await prepare(desk)
             return Next(Phase.WORK)
         case Phase.WORK:
+            if is_merge(desk.request):
+                return await after_merge_work(desk, await work_phase(desk, describe_merge))
             return await work_phase(desk, describe)
         case Phase.ASK:
             return Next(Phase.WORK) if await ask(desk) else Waiting(why="a person's answer")
@@ -82,4 +91,6 @@ async def _accept(desk: Desk) -> PhaseEnd:
         return Next(Phase.REPORT)
     if desk.request.word is CommandWord.UNDO:
         return Next(Phase.PUBLISH)
+    if is_merge(desk.request):
+        return Next(Phase.PREPARE)
     return await settle(desk) if is_about_checks(desk.request) else Next(Phase.PREPARE)

@@ -23,6 +23,10 @@ from bot.texts.follow_ups import render_undone
 from bot.texts.markers import tracking_marker
 
 _NOT_OURS = "The newest commit here is not mine: I take back only what I have pushed, from the newest on."
+_MERGE = (
+    "My newest commit here is a merge. A commit that takes it back would take back what the base branch did as well, "
+    "as soon as this pull request is merged: reset the branch by hand if you want it gone."
+)
 _MOVED = "Somebody pushed to the branch meanwhile, so I left it alone."
 
 
@@ -40,8 +44,9 @@ _MAKING = (TaskKind.CHANGE, TaskKind.FOLLOW_UP, TaskKind.MAINTENANCE)
 async def undo(desk: Desk) -> None:
     """From the pinned head to the commit on the branch. Raises GitHubFault, RepositoryFault, RetryLater."""
     made = await find_ours(desk)
-    if made is None or desk.follow.fork:
-        await desk.learn(outcome=Outcome.BLOCKED.value, detail=_NOT_OURS)
+    if made is None or desk.follow.fork or _is_merge(made):
+        detail = _NOT_OURS if made is None or desk.follow.fork else _MERGE
+        await desk.learn(outcome=Outcome.BLOCKED.value, detail=detail)
         return
     await check_access(desk)
     if not desk.facts.commit:
@@ -50,6 +55,10 @@ async def undo(desk: Desk) -> None:
         await desk.learn(outcome=Outcome.STALE.value, detail=_MOVED)
         return
     await desk.learn(branch=desk.follow.head_branch, outcome=Outcome.UNDONE.value)
+
+
+def _is_merge(made: ChangeFacts) -> bool:
+    return made.follow is not None and made.follow.merge is not None
 
 
 async def _write(desk: Desk, made: ChangeFacts) -> CommitSha:
@@ -67,7 +76,7 @@ async def _write(desk: Desk, made: ChangeFacts) -> CommitSha:
         title, desk.facts.base_commit, request.issue, request.requested_by, request.requested_by_id
     )
     when = int(datetime.fromisoformat(request.requested_at).timestamp())
-    return await repos.commit(key, before.tree, desk.facts.base_commit, message, when)
+    return await repos.commit(key, before.tree, (desk.facts.base_commit,), message, when)
 
 
 async def report_undone(desk: Desk) -> None:

@@ -40,6 +40,15 @@ _LOCKS: Final = {
 }
 
 
+def is_ci(path: str) -> bool:
+    """Whether it configures CI or the agent itself."""
+    return _CI.search(path) is not None
+
+
+def is_agent_instructions(path: str) -> bool:
+    return _INSTRUCTIONS.search(path) is not None
+
+
 def find_scratch(files: tuple[ChangedFile, ...]) -> list[str]:
     """New files that were made on the way."""
     return [
@@ -53,7 +62,7 @@ def find_ci(files: tuple[ChangedFile, ...]) -> list[str]:
     return [
         f"`{file.path}` configures CI or the agent itself: put it back as it was."
         for file in files
-        if _CI.search(file.path)
+        if is_ci(file.path)
     ]
 
 
@@ -61,7 +70,7 @@ def find_agent_instructions(files: tuple[ChangedFile, ...]) -> list[str]:
     return [
         f"`{file.path}` instructs agents: put it back as it was."
         for file in files
-        if _INSTRUCTIONS.search(file.path)
+        if is_agent_instructions(file.path)
     ]
 
 
