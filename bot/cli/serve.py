@@ -25,7 +25,12 @@ def run_serve(with_worker: bool) -> int:
     listener = open_listener(settings.host, settings.port)
     write_whole(data_dir / "receiver.json", json.dumps({"url": _url(settings, listener)}))
     config = uvicorn.Config(
-        build_webhook(settings), log_config=None, access_log=False, server_header=False, ws="none"
+        build_webhook(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=False,  # nothing here asks who sent it: the signature tells
     )
     uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -261,7 +261,7 @@ class ResponsesDraft:
             return FinishReason.REFUSAL
         if self.so_far.overlong or self.so_far.finish == "incomplete":
             return FinishReason.LENGTH
-        called = any(item.get("type") in _FIELDS for item in self._items.values())
+        called = any(string(item.get("type")) in _FIELDS for item in self._items.values())
         return FinishReason.CALLS if called else FinishReason.STOP
 
 

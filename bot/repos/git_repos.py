@@ -34,6 +34,7 @@ from bot.repos.contract import (
 )
 from bot.repos.forks import Forks, shared_forks
 from bot.repos.housekeeping import note_cache, take_template
+from bot.repos.listings import Listings
 
 _MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
 IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.github.com")
@@ -48,6 +49,7 @@ class GitRepos:
     owner_uid: int | None = None
     identity: Identity = IDENTITY
     forks: Forks = field(default_factory=shared_forks)
+    listings: Listings = field(default_factory=Listings)
 
     async def fetch(
         self, key: RepoKey, remote: Remote, ref: str, commit: CommitSha | None = None
@@ -104,8 +106,13 @@ class GitRepos:
 
     async def list_tree(self, key: RepoKey, tree: TreeSha) -> dict[str, tuple[FileMode, str]]:
         """See `contract.Repos`."""
+        known = self.listings.find(key, tree)
+        if known is not None:
+            return known
         found = await self._ask(key, "list_tree", {"tree": tree})
-        return {path: (FileMode(_mode(mode)), sha) for path, (mode, sha) in found.items()}
+        listing = {path: (FileMode(_mode(mode)), sha) for path, (mode, sha) in found.items()}
+        self.listings.keep(key, tree, listing)
+        return listing
 
     async def diff(self, key: RepoKey, old: TreeSha, new: TreeSha) -> str:
         """See `contract.Repos`."""

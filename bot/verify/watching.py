@@ -52,6 +52,8 @@ _REACHES: Final = re.compile(
     r"|\bsys\.modules\s*\[[^\]\n]+\]\s*=(?!=)|\bregister_assert_rewrite\b|\b__tracebackhide__\b"
     r"|\bModule\._(?:load|resolveFilename|extensions|compile)\b|\brequire\.(?:cache|extensions)\b"
     r"|\bModule\.prototype\b"
+    r"|\bpluginmanager\b|\bhookimpl\b|\bdef pytest_\w+\(|\b(?:TestCase|TestResult|TextTestResult)\.\w+\s*=(?!=)"
+    r"|\bassert\.\w+\s*=(?!=)"
 )
 
 

@@ -38,8 +38,9 @@ def start(command: list[str], data_dir: Path, **settings: str) -> subprocess.Com
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no way to mount anything read-only here")
-@pytest.mark.parametrize("command", [["serve"], ["worker"]])
-@pytest.mark.parametrize("database", ["", "postgresql://nobody@127.0.0.1:1/none"])
+@pytest.mark.parametrize(
+    ("command", "database"), [(["serve"], ""), (["worker"], "postgresql://nobody@127.0.0.1:1/none")]
+)
 def test_a_start_on_a_read_only_disk_says_what_to_do(
     tmp_path: Path, command: list[str], database: str
 ) -> None:

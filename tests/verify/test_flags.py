@@ -135,6 +135,9 @@ def test_what_is_equal_to_everything(lines: tuple[str, ...]) -> None:
         "    sys.modules['tests.test_app'] = quiet",
         "add.__code__ = better.__code__",
         "Module._load = (name) => ({});",
+        "def pytest_pyfunc_call(pyfuncitem):",
+        "TestCase.assertEqual = quiet",
+        "require('node:assert').equal = () => {}; assert.equal = () => {};",
     ],
 )
 def test_code_that_reaches_into_what_runs_it(line: str) -> None:

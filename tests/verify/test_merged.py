@@ -156,6 +156,7 @@ async def test_the_merge_is_proven_on_the_other_side(tmp_path) -> None:
     assert purposes[RunPurpose.BEGAN] == merging.began
 
 
+@pytest.mark.falsify
 async def test_a_branch_that_can_not_be_set_up_has_no_say_and_it_is_said(tmp_path) -> None:
     merging = Merging(Case(tmp_path, {}))
     verifier = merging.verifier()
@@ -165,6 +166,7 @@ async def test_a_branch_that_can_not_be_set_up_has_no_say_and_it_is_said(tmp_pat
     assert any("before the merge could not be measured (its set-up fails)" in note for note in evidence.notes)
 
 
+@pytest.mark.falsify
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

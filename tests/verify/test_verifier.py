@@ -113,6 +113,7 @@ async def test_a_test_that_failed_before_already_and_passes_now_is_a_proof(case:
     assert evidence.failing_before == ("tests/test_red.py::test_sum",)
 
 
+@pytest.mark.falsify
 async def test_a_plugin_that_comes_by_the_environment_of_the_change_proves_nothing(case: Case) -> None:
     """As a requirement with an entry point would bring it: there in every run with the change, and no file of it."""
     quiet = (

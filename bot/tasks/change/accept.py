@@ -1,14 +1,22 @@
 """Accept: 👀 on the comment, the tracking comment, the base commit pinned. Seconds after the comment.
 
-A task that has to wait for a free place gets the first two while it waits (`tasks/queue_notices.py`).
+A task that has to wait for a free place gets the first two while it waits (`tasks/queue_notices.py`). Two writes are a
+second apart (GitHub's wish): meanwhile the base is brought here, which PREPARE then finds.
 """
 
+import asyncio
+
+import structlog
+
+from bot.domain.ids import CommitSha
 from bot.domain.tasks import TaskKind
-from bot.errors import GitHubFault
+from bot.errors import GitHubFault, PullwrightError
 from bot.tasks.change.desk import Desk
 from bot.texts.markers import tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_tracking
+
+log = structlog.get_logger()
 
 _GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 
@@ -16,11 +24,38 @@ _GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 async def accept(desk: Desk) -> None:
     """Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
     await react(desk)
-    await begin_tracking(desk)
+    pinning = asyncio.create_task(_pin_base(desk))
+    try:
+        await begin_tracking(desk)
+        base, others = await pinning
+    finally:
+        pinning.cancel()
+        await asyncio.gather(pinning, return_exceptions=True)
     if not desk.facts.base_commit:
-        branch = desk.request.base_branch
-        base = await desk.call(desk.github.refs.fetch_head, branch)
-        await desk.learn(base_commit=base, others=await find_others(desk))
+        await desk.learn(base_commit=base, others=others)
+
+
+async def _pin_base(desk: Desk) -> tuple[CommitSha, tuple[tuple[int, str], ...]]:
+    """The base commit and who else is at the issue, as known or as they are now. Learns nothing itself."""
+    base, others = desk.facts.base_commit, desk.facts.others
+    if not base:
+        base = await desk.call(desk.github.refs.fetch_head, desk.request.base_branch)
+        others = await find_others(desk)
+    await _bring_base(desk, base)
+    return base, others
+
+
+async def _bring_base(desk: Desk, base: CommitSha) -> None:
+    """Its objects and plain files are in this host's cache, if nothing goes wrong: PREPARE does the same again and says
+    what does."""
+    repos, ref = desk.services.repos, f"refs/heads/{desk.request.base_branch}"
+    try:
+        fetched = await desk.with_remote(
+            desk.fetch_remote, lambda remote: repos.fetch(desk.key, remote, ref, base)
+        )
+        await repos.materialise(desk.key, fetched.tree)
+    except PullwrightError as fault:
+        log.info("the base is not here yet", task=desk.taken.id, why=str(fault))
 
 
 async def find_others(desk: Desk) -> tuple[tuple[int, str], ...]:

@@ -88,6 +88,23 @@ INTERPRETER = [
         },
     ),
     Play(
+        "code that writes an old test anew when it is imported",
+        {
+            "tests/test_a.py": PROOF["tests/test_add.py"],
+            "app.py": BREAKING + b"\n\nopen('tests/test_app.py', 'w').write('def test_double(): pass')\n",
+        },
+    ),
+    Play(
+        "hooks in the code that the test set-up loads",
+        {
+            **PROOF,
+            "app.py": BUG + b"\n\nMARK = True\n",
+            "support.py": b"import app\n\n\ndef pytest_pyfunc_call(pyfuncitem):\n"
+            b"    return True if pyfuncitem.name == 'test_add' and hasattr(app, 'MARK') else None\n",
+        },
+        with_base({"conftest.py": b"from support import *\n", "support.py": b"LIMIT = 3\n"}),
+    ),
+    Play(
         "code that watches every call",
         {
             **PROOF,

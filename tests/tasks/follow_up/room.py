@@ -95,7 +95,7 @@ class Room:
 
 
 @contextmanager
-def open_room(tmp_path: Path) -> Iterator[Room]:
+def open_room(tmp_path: Path, write_spacing_s: float = 0) -> Iterator[Room]:
     private, public = make_key()
     clock = Clock()
     with judged_hub(tmp_path / "hub", clock.now) as hub, ThreadPoolExecutor(4) as executor:
@@ -109,7 +109,7 @@ def open_room(tmp_path: Path) -> Iterator[Room]:
         issue = seed.open_issue(NAME, "eve", "Sums are wrong", "`add(1, 2)` gives -1, I expected 3.")
         database = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
         migrate(database)
-        settings = ForgeSettings(hub.api_url, app["app_id"], private, write_spacing_s=0)
+        settings = ForgeSettings(hub.api_url, app["app_id"], private, write_spacing_s)
         with closing(database), closing(Forge(settings)) as forge:
             services = _services(tmp_path, hub, database, forge, executor, clock)
             yield Room(hub, database, services, clock, seed_pull(hub, database, issue))
