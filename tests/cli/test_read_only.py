@@ -39,7 +39,11 @@ def start(command: list[str], data_dir: Path, **settings: str) -> subprocess.Com
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="no way to mount anything read-only here")
 @pytest.mark.parametrize(
-    ("command", "database"), [(["serve"], ""), (["worker"], "postgresql://nobody@127.0.0.1:1/none")]
+    ("command", "database"),
+    [
+        (["serve"], ""),
+        pytest.param(["worker"], "postgresql://nobody@127.0.0.1:1/none", marks=pytest.mark.stories),
+    ],
 )
 def test_a_start_on_a_read_only_disk_says_what_to_do(
     tmp_path: Path, command: list[str], database: str

@@ -145,6 +145,7 @@ class Merging:
         return Verifier(self.case.repos, sandbox, Subject(KEY, CommitSha("c" * 40), tree, test, NO_SETUP))
 
 
+@pytest.mark.falsify
 async def test_the_merge_is_proven_on_the_other_side(tmp_path) -> None:
     merging = Merging(Case(tmp_path, {}))
     evidence = await merging.verifier().verify(merging.start)

@@ -37,6 +37,7 @@ def proven(tree: TreeSha) -> Evidence:
     return Evidence(COMMIT, tree, tree, Tier.A, "", "pytest", "", "", proofs=(proof,))
 
 
+@pytest.mark.falsify
 async def test_the_tests_of_another_tell_a_fix_from_what_holds_for_its_own_values_only(case: Case) -> None:
     special = case.changed(app_py=SPECIAL, tests__test_new_py=sum_test(1, 2))
     general = case.changed(app_py=FIX, tests__test_new_py=sum_test(2, 3))

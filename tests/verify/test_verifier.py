@@ -134,6 +134,7 @@ async def test_a_plugin_that_comes_by_the_environment_of_the_change_proves_nothi
     )
 
 
+@pytest.mark.falsify
 async def test_a_change_without_a_test_is_checked_not_proven(case: Case) -> None:
     evidence = await case.verifier().verify(case.changed(app_py=FIX))
     assert evidence.tier is Tier.B
