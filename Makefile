@@ -35,7 +35,7 @@ recording: $(VENV)/.run-stamp  ## play the demo's recorded replies again and rec
 	@$(PY) -m bot demo --exit --record bot/cli/demo_assets/recording.json
 
 test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
-	@$(PY) -m pytest -n 2 $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 # SAMPLE=12: a dozen of them, chosen by SEED. The whole of each suite is for a quiet hour.
 SAMPLED = $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--sample-seed $(SEED))

@@ -42,7 +42,7 @@ def start(command: list[str], data_dir: Path, **settings: str) -> subprocess.Com
     ("command", "database"),
     [
         (["serve"], ""),
-        pytest.param(["worker"], "postgresql://nobody@127.0.0.1:1/none", marks=pytest.mark.stories),
+        (["worker"], "postgresql://nobody@127.0.0.1:1/none"),
     ],
 )
 def test_a_start_on_a_read_only_disk_says_what_to_do(

@@ -122,6 +122,7 @@ def test_a_fault_is_met_once_and_then_the_turn_goes_out() -> None:
         assert server.served == [Fault.UNAVAILABLE, Fault.CUT_STREAM, None]
 
 
+@pytest.mark.chaos  # the bad days that the chaos suite has in store
 @pytest.mark.parametrize("wire", [chat, responses])
 @pytest.mark.parametrize("fault", [f for f in Fault if f not in (Fault.IDLE_STREAM, Fault.PINGS_ONLY)])
 def test_every_fault_is_another_answer_than_the_turn(fault: Fault, wire: Any) -> None:
