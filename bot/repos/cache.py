@@ -15,6 +15,9 @@ from dulwich.repo import Repo
 from bot.domain import limits
 from bot.errors import RepositoryFault
 
+Entry = tuple[int, bytes]  # mode and id
+Entries = dict[bytes, Entry]  # by path
+
 
 @contextmanager
 def open_cache(path: Path) -> Iterator[Repo]:
@@ -65,7 +68,7 @@ def read_blob(repo: Repo, sha: str) -> bytes | None:
     return content if content is None or len(content) <= limits.BLOB_BYTES else None
 
 
-def entries(repo: Repo, tree: str) -> dict[bytes, tuple[int, bytes]]:
+def entries(repo: Repo, tree: str) -> Entries:
     """Every path of a tree with its mode and id, as bytes."""
     read_tree(repo, tree)
     found = iter_tree_contents(repo.object_store, ObjectID(tree.encode()))

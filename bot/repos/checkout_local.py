@@ -25,7 +25,7 @@ from bot.domain import limits
 from bot.domain.paths import parse_repo_path
 from bot.errors import RepositoryFault
 from bot.repos.cache import locked_cache, open_cache, read_blob
-from bot.repos.trees import compare, differing
+from bot.repos.trees import compare
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -50,7 +50,7 @@ def write_back(cache: Path, root: str, base: str, tree: str) -> list[str]:
     """Bring the files that differ between two trees into `root`; the paths. Nothing is written when one of them is
     not what `base` says any more."""
     with open_cache(cache) as repo:
-        changes = compare(*differing(repo, base, tree))
+        changes = compare(repo, base, tree)
         contents = {change["path"]: _content(repo, change) for change in changes}
     top = os.open(root, _FOLDER)
     try:

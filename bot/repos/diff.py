@@ -11,14 +11,14 @@ from dulwich.repo import Repo
 
 from bot.domain import limits
 from bot.repos.cache import open_cache, read_blob
-from bot.repos.trees import compare, differing
+from bot.repos.trees import compare
 
 _LINKS: Final = {"120000": "symbolic link", "160000": "submodule"}
 
 
 def diff(cache: Path, old: str, new: str) -> str:
     with open_cache(cache) as repo:
-        changes = compare(*differing(repo, old, new))
+        changes = compare(repo, old, new)
         return "".join(_file(repo, change) for change in changes)
 
 

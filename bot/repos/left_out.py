@@ -19,9 +19,7 @@ from dulwich.wildmatch import MalformedPattern
 
 from bot.domain import limits
 from bot.domain.paths import UnsafePath, parse_repo_path
-from bot.repos.cache import entries, open_cache, read_blob
-
-Entries = dict[bytes, tuple[int, bytes]]
+from bot.repos.cache import Entries, entries, open_cache, read_blob
 
 _LINK_BYTES: Final = 4095  # PATH_MAX of Linux without the final NUL
 _POINTER_BYTES: Final = 1024  # of the Git LFS specification

@@ -18,13 +18,10 @@ from dulwich.repo import Repo
 
 from bot.domain import limits
 from bot.editing.merge import Labels, merge_texts
-from bot.repos.cache import entries, locked_cache, read_blob
+from bot.repos.cache import Entries, Entry, entries, locked_cache, read_blob
 from bot.repos.contract import ConflictKind
 from bot.repos.left_out import usable_path
 from bot.repos.trees import write_paths
-
-Entry = tuple[int, bytes]  # mode and id
-Entries = dict[bytes, Entry]
 
 
 def merge(cache: Path, trees: list[str], labels: list[str]) -> dict[str, Any]:

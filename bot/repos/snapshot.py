@@ -18,9 +18,9 @@ from dulwich.repo import Repo
 from bot.domain import limits
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import RepositoryFault
-from bot.repos.cache import entries, locked_cache, read_blob
+from bot.repos.cache import Entries, entries, locked_cache, read_blob
 from bot.repos.left_out import usable_path, why_left_out
-from bot.repos.trees import apply, compare, differing
+from bot.repos.trees import apply, compare
 
 _CACHES = frozenset(
     {
@@ -47,7 +47,7 @@ def snapshot(cache: Path, base: str, argv: list[str]) -> dict[str, Any]:
         tree = apply(repo, base, reading.changes(), reading.base)
         return {
             "tree": tree,
-            "changes": compare(*differing(repo, base, tree)),
+            "changes": compare(repo, base, tree),
             "left_out": reading.left_out_shown(),
         }
 
@@ -80,7 +80,7 @@ def _converse(argv: list[str], reading: "_Reading") -> None:
 @dataclass
 class _Reading:
     repo: Repo
-    base: dict[bytes, tuple[int, bytes]]
+    base: Entries
     found: dict[str, tuple[str, str]] = field(default_factory=dict)  # changed or new: mode, blob
     seen: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
@@ -177,7 +177,7 @@ class _Reading:
         return False
 
 
-def _ignore_filters(repo: Repo, base: dict[bytes, tuple[int, bytes]]) -> list[tuple[str, IgnoreFilter]]:
+def _ignore_filters(repo: Repo, base: Entries) -> list[tuple[str, IgnoreFilter]]:
     """Outermost first: (folder with a slash, or empty; its rules)."""
     found = []
     for path, (mode, sha) in base.items():

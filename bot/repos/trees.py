@@ -12,11 +12,10 @@ from dulwich.repo import Repo
 
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug
-from bot.repos.cache import entries, locked_cache, open_cache, read_blob, read_tree
+from bot.repos.cache import Entries, Entry, entries, locked_cache, open_cache, read_blob, read_tree
 from bot.repos.left_out import usable_path
 
 Change = dict[str, Any]  # a TreeChange as JSON
-Entries = dict[bytes, tuple[int, bytes]]  # path to mode and id
 
 
 def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
@@ -31,10 +30,10 @@ def list_tree(cache: Path, tree: str) -> dict[str, tuple[str, str]]:
 
 def changes(cache: Path, old: str, new: str) -> list[Change]:
     with open_cache(cache) as repo:
-        return compare(*differing(repo, old, new))
+        return compare(repo, old, new)
 
 
-def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
+def _differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
     """What `entries` gives of both trees, without what both have alike: a folder of the same id is never opened."""
     before: Entries = {}
     after: Entries = {}
@@ -56,7 +55,7 @@ def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
     return before, after
 
 
-def _folder(item: tuple[int, bytes] | None) -> bytes | None:
+def _folder(item: Entry | None) -> bytes | None:
     return item[1] if item is not None and S_ISDIR(item[0]) else None
 
 
@@ -66,11 +65,12 @@ def _items(repo: Repo, tree: bytes | None) -> Entries:
     return {bytes(item.path): (item.mode, bytes(item.sha)) for item in read_tree(repo, tree.decode()).items()}
 
 
-def compare(old: Entries, new: Entries) -> list[Change]:
-    """Every path that differs, sorted."""
+def compare(repo: Repo, old: str, new: str) -> list[Change]:
+    """Every path that differs between two trees, sorted."""
     found = []
-    for path in sorted(old.keys() | new.keys()):
-        before, after = old.get(path), new.get(path)
+    olds, news = _differing(repo, old, new)
+    for path in sorted(olds.keys() | news.keys()):
+        before, after = olds.get(path), news.get(path)
         if before == after or not _is_text(path):
             continue
         found.append(
@@ -97,7 +97,7 @@ def apply(repo: Repo, base: str, changes: list[Change], known: Entries | None = 
     if not changes:
         return base
     have = entries(repo, base) if known is None else known
-    wanted: dict[bytes, tuple[int, bytes] | None] = {}
+    wanted: dict[bytes, Entry | None] = {}
     for change in changes:
         path = _checked(change["path"]).encode()
         new = change["new_blob"]
@@ -108,7 +108,7 @@ def apply(repo: Repo, base: str, changes: list[Change], known: Entries | None = 
     return write_paths(repo, base, {path: new for path, new in wanted.items() if new or path in have})
 
 
-def write_paths(repo: Repo, base: str, wanted: dict[bytes, tuple[int, bytes] | None]) -> str:
+def write_paths(repo: Repo, base: str, wanted: dict[bytes, Entry | None]) -> str:
     """The tree of `base` with each path set to mode and id, or deleted; one that is deleted has to be there."""
     gone = [(path, None, None) for path, new in sorted(wanted.items()) if new is None]
     made = [(path, new[0], ObjectID(new[1])) for path, new in sorted(wanted.items()) if new is not None]
@@ -119,7 +119,7 @@ def write_paths(repo: Repo, base: str, wanted: dict[bytes, tuple[int, bytes] | N
     return tree.decode()
 
 
-def _clear_way(path: bytes, have: Entries, wanted: dict[bytes, tuple[int, bytes] | None]) -> None:
+def _clear_way(path: bytes, have: Entries, wanted: dict[bytes, Entry | None]) -> None:
     parts = path.split(b"/")
     for depth in range(1, len(parts)):
         parent = b"/".join(parts[:depth])

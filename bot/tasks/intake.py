@@ -52,6 +52,7 @@ from bot.tasks.control import Controls
 
 _BATCH: Final = 64
 _AT_ONCE: Final = 4  # requests to GitHub
+_ALONE: Final = (CommandWord.UNDO, CommandWord.REBASE)  # work of its own, beside no other task
 _BEGINNING: Final = (CommandWord.GO, CommandWord.RETRY)  # words that begin a task
 _PUT_OFF_S: Final = 60.0  # a delivery that met a bug of ours
 
@@ -270,10 +271,7 @@ class Intake:
             return False
         if asked is None:
             return True
-        if asked.review or asked.word in (
-            CommandWord.UNDO,
-            CommandWord.REBASE,
-        ):  # work of its own, beside no other
+        if asked.review or asked.word in _ALONE:
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
