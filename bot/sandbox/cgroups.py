@@ -53,14 +53,15 @@ class CgroupHost:
 
 @dataclass(frozen=True)
 class CommandCgroup:
-    """The group of one command. `entries`: files into which the launcher writes `0` to join."""
+    """The group of one command: controller name to its directory."""
 
     directories: dict[str, Path]
     version: int
 
     @property
-    def entries(self) -> tuple[str, ...]:
-        return tuple(str(path / "cgroup.procs") for path in dict.fromkeys(self.directories.values()))
+    def folders(self) -> tuple[Path, ...]:
+        """Its directories, each once: in v2 all controllers share one."""
+        return tuple(dict.fromkeys(self.directories.values()))
 
     def killed_for_memory(self) -> int:
         """How many processes the kernel killed for want of memory; 0 when it can't be told."""
@@ -92,20 +93,31 @@ def find_cgroups() -> CgroupHost:
     return _find_v2(own) or _find_v1(own) or CgroupHost(0)
 
 
-@contextlib.contextmanager
-def command_cgroup(host: CgroupHost, name: str, bounds: Bounds) -> Iterator[CommandCgroup]:
-    """A limited group for one command, removed behind it. Raises OSError when it can't be made."""
-    made: dict[str, Path] = {}
+def make_cgroup(host: CgroupHost, name: str, bounds: Bounds) -> CommandCgroup:
+    """A limited group for one command; whoever asked removes it by `host.remove`. Raises OSError when it can't be made:
+    then nothing is left."""
+    group = CommandCgroup({}, host.version)
     try:
         for controller, parent in host.parents.items():
             directory = parent / f"{_PREFIX}{os.getpid()}-{name}"
-            if directory not in made.values():
+            if directory not in group.directories.values():
                 directory.mkdir()
-            made[controller] = directory
+            group.directories[controller] = directory
             _limit(directory, controller, host.version, bounds)
-        yield CommandCgroup(made, host.version)
+    except OSError:
+        host.remove(group.folders)
+        raise
+    return group
+
+
+@contextlib.contextmanager
+def command_cgroup(host: CgroupHost, name: str, bounds: Bounds) -> Iterator[CommandCgroup]:
+    """`make_cgroup`, and removed behind."""
+    group = make_cgroup(host, name, bounds)
+    try:
+        yield group
     finally:
-        host.remove(tuple(dict.fromkeys(made.values())))
+        host.remove(group.folders)
 
 
 def _limit(directory: Path, controller: str, version: int, bounds: Bounds) -> None:

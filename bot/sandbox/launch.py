@@ -1,7 +1,7 @@
 """Start one sandbox, tell what becomes of it, and kill all of it.
 
-The zygote forks the launcher (`bot.sandbox.launcher`), which becomes bubblewrap. Everything that it needs goes
-in by descriptors: nothing of the host stands in an environment or on a command line that is readable inside.
+A launcher (`bot.sandbox.launcher`) that waits is told what to start, and becomes bubblewrap. Everything that it
+needs goes in by descriptors: nothing of the host stands in an environment or on a command line that is readable inside.
 It must never return from `finish` while a process of the sandbox lives.
 
 Races and how each is closed:
@@ -20,7 +20,6 @@ import marshal
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,7 +30,7 @@ from bot.sandbox.arguments import STAGE
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.output import Output
 from bot.sandbox.seam import PROXY_ADDRESS
-from bot.sandbox.starter import Starter
+from bot.sandbox.starter import Waiting
 
 _CHUNK: Final = 1 << 16
 
@@ -81,7 +80,6 @@ class Launch:
     lowers: tuple[str, ...]
     arguments: tuple[str, ...]
     command: tuple[str, ...]
-    cgroups: tuple[str, ...]
     rlimits: tuple[tuple[str, int], ...]
     watch: Mapping[str, Any]
     inherited: tuple[int, ...]  # descriptors that bubblewrap reads
@@ -119,7 +117,7 @@ class Told:
 class Running:
     """A started sandbox, waiting on its block descriptor until `release`."""
 
-    line: socket.socket  # on which the zygote tells the launcher's pidfd
+    waiting: Waiting
     output: Output
     told: Told
     block: int
@@ -127,13 +125,22 @@ class Running:
     listener: socket.socket | None = None
     egress: EgressLog = field(default_factory=EgressLog)
     pidfd: int | None = None  # of the sandbox's first process
-    launcher: int | None = None  # the launcher's, who becomes bubblewrap
     heard: bytes = b""
     pipes: tuple[int, ...] = ()
     all_dead: asyncio.Event = field(default_factory=asyncio.Event)
     all_read: asyncio.Event = field(default_factory=asyncio.Event)
     all_told: asyncio.Event = field(default_factory=asyncio.Event)
     launcher_gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Nobody has answered for as long as a start may take: the zygote is out of order."""
+        return self.told.child is None and self.launcher is None and not self.launcher_gone.is_set()
+
+    @property
+    def launcher(self) -> int | None:
+        """A pidfd of the launcher, who becomes bubblewrap; None: not told yet, or there was never one."""
+        return self.waiting.pidfd
 
     def hear(self, chunk: bytes) -> None:
         """What came on the status pipe: whole lines are taken, a part is kept."""
@@ -181,19 +188,19 @@ class Running:
         loop = asyncio.get_running_loop()
         for descriptor in self.pipes:
             loop.remove_reader(descriptor)
-        loop.remove_reader(self.line)
-        self.line.close()
-        for pidfd in (self.pidfd, self.launcher):
-            if pidfd is not None:
-                loop.remove_reader(pidfd)
-                os.close(pidfd)
-        self.pidfd = self.launcher = None
+        loop.remove_reader(self.waiting.line)
+        if self.launcher is not None:
+            loop.remove_reader(self.launcher)
+        if self.pidfd is not None:
+            loop.remove_reader(self.pidfd)
+            os.close(self.pidfd)
+        self.pidfd = None
         if self.listener is not None:
             self.listener.close()
 
 
 async def start(
-    launch: Launch, descriptors: Descriptors, output: Output, ends: tuple[int, int, int], starter: Starter
+    launch: Launch, descriptors: Descriptors, output: Output, ends: tuple[int, int, int], waiting: Waiting
 ) -> Running:
     """Start and wait until bubblewrap's child exists. `ends`: what it reads from, our read end of the status pipe, our
     write end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
@@ -206,18 +213,16 @@ async def start(
         passed += () if launch.map is None else (launch.map,)
         places = [(stdin, 0), (sink, 1), (sink, 2), *((number, number) for number in passed)]
         try:
-            if not starter.is_ready:
-                await asyncio.to_thread(starter.ensure)
-            line = starter.start(request, launch.status, places)
-        except (OSError, subprocess.SubprocessError) as error:
+            waiting.start(request, launch.status, places)
+        except OSError as error:
             raise SandboxUnavailable(f"No process can be started: {error}.") from error
         for descriptor in (*launch.inherited, launch.status, sink):
             descriptors.shut(descriptor)  # else we would hold the pipes that we wait on
-        running = Running(line, output, Told(), block, asyncio.Event(), pipes=(written, status))
+        running = Running(waiting, output, Told(), block, asyncio.Event(), pipes=(written, status))
         _follow_launcher(running)
         _follow(written, output.feed, running.all_read.set)
         _follow(status, running.hear, running.end_of_news)
-        await _await_child(running, starter)
+        await _await_child(running)
         if ours is not None and running.pidfd is not None:
             running.listener = await asyncio.to_thread(_receive, ours)
         return running
@@ -237,7 +242,6 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
         "lowers": launch.lowers,
         "volatile": launch.volatile,
         "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
-        "cgroups": launch.cgroups,
         "rlimits": launch.rlimits,
         "nice": limits.SANDBOX_NICE,
         "watch": dict(launch.watch),
@@ -249,7 +253,7 @@ def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
     }
 
 
-async def _await_child(running: Running, starter: Starter) -> None:
+async def _await_child(running: Running) -> None:
     """Until the child's id is told or nothing will come any more; then hold it by a pidfd."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.SANDBOX_START_S):
@@ -257,8 +261,6 @@ async def _await_child(running: Running, starter: Starter) -> None:
                 running.news.clear()
                 await running.news.wait()
     if running.told.child is None:
-        if running.launcher is None and not running.launcher_gone.is_set():
-            starter.give_up()
         running.kill()
         return
     try:
@@ -280,19 +282,20 @@ def _when_dead(pidfd: int, tell: Callable[[], None]) -> None:
 
 def _follow_launcher(running: Running) -> None:
     """Take its pidfd when the zygote tells it. The line's end without one: it was dead at once, or never forked."""
-    loop = asyncio.get_running_loop()
+    loop, waiting = asyncio.get_running_loop(), running.waiting
 
     def told() -> None:
-        loop.remove_reader(running.line)
-        _, sent, _, _ = socket.recv_fds(running.line, 1, 1)
-        if sent:
-            running.launcher = sent[0]
-            _when_dead(sent[0], running.launcher_gone.set)
+        loop.remove_reader(waiting.line)
+        if (pidfd := waiting.hear()) is not None:
+            _when_dead(pidfd, running.launcher_gone.set)
         else:
+            running.told.fault, running.told.fault_errno = "fork", waiting.fault
             running.launcher_gone.set()
 
-    running.line.setblocking(False)
-    loop.add_reader(running.line, told)
+    if waiting.pidfd is not None:  # it was made ahead
+        _when_dead(waiting.pidfd, running.launcher_gone.set)
+    else:
+        loop.add_reader(waiting.line, told)
 
 
 def _follow(descriptor: int, take: Callable[[bytes], None], at_end: Callable[[], None]) -> None:

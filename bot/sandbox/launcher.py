@@ -1,16 +1,18 @@
 """The program between the worker and bubblewrap: a process of its own that becomes bubblewrap.
 
-Forked from the zygote (`bot.sandbox.zygote`) for each command, with an empty environment; a descriptor holds the
-marshalled request that `bot.sandbox.launch` wrote. It joins the cgroups, drops to the sandbox's uid, makes a user
-namespace with private mounts and a private network, mounts the overlay, plants the proxy's listener where it is asked
-for, and executes bubblewrap.
-Standard library only. It must never run anything
-of the repository's, nor go on after a failed step.
+Forked from the zygote (`bot.sandbox.zygote`) for each command, with an empty environment, before anybody knows what
+the command will be. It joins the command's cgroups, which may take the kernel some 10 ms, and waits on its line for
+one message: the descriptors, and the marshalled request that `bot.sandbox.launch` wrote. Then it drops to the
+sandbox's uid, makes a user namespace with private mounts and a private network, mounts the overlay, plants the proxy's
+listener where it is asked for, and executes bubblewrap. Standard library only. It must never run anything of the
+repository's, nor go on after a failed step.
 
 Races. The parent may die before PDEATHSIG is set: its id is compared afterwards. setuid clears PDEATHSIG: it
-is set again and compared again. The watchdog outlives nobody: it dies with bubblewrap, its parent.
+is set again and compared again. The watchdog outlives nobody: it dies with bubblewrap, its parent. A line that ends
+without a message: nobody needs us any more.
 """
 
+import fcntl
 import marshal
 import os
 import resource
@@ -18,10 +20,30 @@ import socket
 
 from bot.sandbox import syscalls, watchdog
 
+MOST_DESCRIPTORS = 250  # the kernel takes 253 in one message
+_MOST_BYTES = 1 << 16
+
+
+def wait_and_launch(line: int, groups: list, parent: int) -> None:  # type: ignore[type-arg]
+    """Join `groups` (directories), wait on `line`, become bubblewrap; a failed step is told on the status descriptor,
+    exit 125. `parent`: who forked us."""
+    follow_parent(parent)
+    fault = _join_cgroups(groups)
+    with socket.socket(fileno=line) as channel:
+        message, descriptors, flags, _ = socket.recv_fds(channel, _MOST_BYTES, MOST_DESCRIPTORS)
+    if not message:
+        os._exit(0)
+    start = marshal.loads(message)  # noqa: S302  # written by the worker
+    if flags & socket.MSG_CTRUNC or len(descriptors) != len(start["numbers"]):
+        os._exit(125)  # every pipe of this start ends now, which the worker sees
+    _place(descriptors, start["numbers"])
+    if fault is not None:
+        _fail(start["status"], "cgroup", fault)
+    launch(start["request"], parent)
+
 
 def launch(descriptor: int, parent: int) -> None:
-    """Read the request and become bubblewrap; a failed step is told on the status descriptor, exit 125. `parent`: who
-    forked us."""
+    """Read the request and do its steps."""
     with open(descriptor, "rb") as source:
         request = marshal.load(source)  # noqa: S302  # written by the worker
     request["parent"] = parent
@@ -29,27 +51,44 @@ def launch(descriptor: int, parent: int) -> None:
         try:
             action(request)
         except OSError as error:
-            _report(request["status"], f'{{"fault": "{step}", "errno": {error.errno or 0}}}\n')
-            os.write(2, f"{step}: {error}\n".encode())
-            os._exit(125)
+            _fail(request["status"], step, error)
     os._exit(125)
 
 
-def _report(descriptor: int, line: str) -> None:
-    os.write(descriptor, line.encode())
+def _fail(status: int, step: str, error: OSError) -> None:
+    os.write(status, f'{{"fault": "{step}", "errno": {error.errno or 0}}}\n'.encode())
+    os.write(2, f"{step}: {error}\n".encode())
+    os._exit(125)
 
 
-def _follow_parent(request: dict) -> None:  # type: ignore[type-arg]
+def follow_parent(parent: int) -> None:
+    """Die with it, or now if it is dead."""
     syscalls.die_with_parent()
-    if os.getppid() != request["parent"]:
+    if os.getppid() != parent:
         os._exit(125)
 
 
-def _join_cgroups(request: dict) -> None:  # type: ignore[type-arg]
-    for path in request["cgroups"]:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        os.write(descriptor, b"0")
+def _join_cgroups(groups: list) -> OSError | None:  # type: ignore[type-arg]
+    """What was refused is told when there is somebody to tell."""
+    try:
+        for path in groups:
+            descriptor = os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+            os.write(descriptor, b"0")
+            os.close(descriptor)
+    except OSError as error:
+        return error
+    return None
+
+
+def _place(descriptors: list, numbers: list) -> None:  # type: ignore[type-arg]
+    """Each descriptor under its number. Two steps: a number may be another's present one."""
+    beyond = max((*descriptors, *numbers)) + 1
+    moved = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, beyond) for descriptor in descriptors]
+    for descriptor in descriptors:
         os.close(descriptor)
+    for high, number in zip(moved, numbers, strict=True):
+        os.dup2(high, number, inheritable=number <= 2)
+        os.close(high)
 
 
 def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
@@ -60,11 +99,12 @@ def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.make_all_private()
     _stage(request)
+    _forget_sys()
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     syscalls.be_dumpable()
-    _follow_parent(request)
+    follow_parent(request["parent"])
 
 
 def _stage(request: dict) -> None:  # type: ignore[type-arg]
@@ -89,6 +129,15 @@ def _stage(request: dict) -> None:  # type: ignore[type-arg]
         os.close(descriptor)
     if request["map"] is not None:
         os.close(request["map"])
+
+
+def _forget_sys() -> None:
+    """Nothing inside needs it, most of a host's mounts are below it (cgroups), and bubblewrap reads the whole table of
+    mounts at each of its own."""
+    try:
+        syscalls.detach("/sys")
+    except OSError:  # it is no mount here, or not ours to take away: no harm, only slower
+        return
 
 
 def _new_user_namespace(_: dict) -> None:  # type: ignore[type-arg]
@@ -167,8 +216,6 @@ def _become_bubblewrap(request: dict) -> None:  # type: ignore[type-arg]
 
 
 _STEPS = (
-    ("parent", _follow_parent),
-    ("cgroup", _join_cgroups),
     ("stage", _stage_as_root),
     ("user namespace", _new_user_namespace),
     ("stage", _stage_as_user),

@@ -9,8 +9,8 @@ cancels; the caller asks it to stop and waits.
 
 import asyncio
 import contextlib
-import secrets
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -25,7 +25,7 @@ from bot.sandbox import remedies, trees
 from bot.sandbox.arguments import STAGE, SYSTEM_FILES, Inside, base_variables, build_arguments
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import Bubblewrap
-from bot.sandbox.cgroups import CgroupHost, CommandCgroup, command_cgroup
+from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.identities import Identity
@@ -34,7 +34,7 @@ from bot.sandbox.output import HeadTail, Output
 from bot.sandbox.programs import INTERPRETER
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Channel, Mounts
 from bot.sandbox.seccomp import build_filter
-from bot.sandbox.starter import Starter
+from bot.sandbox.starter import Starter, Waiting
 
 Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
@@ -125,32 +125,39 @@ class _Attempt:
         """Start, wait, kill what is over its bound, and say how it ended."""
         began = time.monotonic()
         with Descriptors() as descriptors:
-            group = self._cgroup(descriptors)
+            waiting = await self._take(descriptors)
             channel = self.channel
             output: Output = channel.output if channel else HeadTail(self.command.output_bytes)
             stdin = descriptors.own(channel.stdin) if channel else descriptors.memory(self.command.stdin)
             status, block = descriptors.pipe(), descriptors.pipe()
-            launch = self._launch(descriptors, argv, group, (status[1], block[0]))
+            launch = self._launch(descriptors, argv, (status[1], block[0]))
             ends = (stdin, status[0], block[1])
-            running = await start(launch, descriptors, output, ends, self.runner.starter)
+            running = await start(launch, descriptors, output, ends, waiting)
             try:
+                if running.is_stuck:
+                    self.runner.starter.give_up()
                 reason = await self._await_end(running, stop)
             finally:
                 running.kill()
                 await running.finish()
                 running.close()
             seconds = time.monotonic() - began
-            result = self._result(running, reason, group.killed_for_memory(), seconds)
-            if refused := group.refused_processes():
+            result = self._result(running, reason, waiting.group.killed_for_memory(), seconds)
+            if refused := waiting.group.refused_processes():
                 result = replace(result, met=self.runner.bounds.processes_text(refused))
             return replace(result, reached=running.egress.reached, refused=running.egress.refused)
 
-    def _cgroup(self, descriptors: Descriptors) -> CommandCgroup:
-        manager = command_cgroup(self.runner.cgroups, secrets.token_hex(6), self.runner.bounds)
-        try:
-            return descriptors.enter_context(manager)
-        except OSError as error:
-            raise SandboxUnavailable(f"No cgroup can be made for a command: {error}.") from error
+    async def _take(self, descriptors: Descriptors) -> Waiting:
+        """A launcher in its cgroup, let go of when everything is over."""
+        starter = self.runner.starter
+        if not starter.is_ready:
+            try:
+                await asyncio.to_thread(starter.ensure)
+            except (OSError, subprocess.SubprocessError) as error:
+                raise SandboxUnavailable(f"No process can be started: {error}.") from error
+        waiting = starter.take(self.runner.cgroups, self.runner.bounds)
+        descriptors.callback(waiting.close)
+        return waiting
 
     async def _await_end(self, running: Running, stop: asyncio.Event) -> EndedBy:
         """Release the command and wait: for its end, a bound, or the caller."""
@@ -165,6 +172,7 @@ class _Attempt:
                     self.runner.serve(running.listener, self.served)
                 )
             running.release()
+            self.runner.starter.prepare(self.runner.cgroups, self.runner.bounds)
             waits = {
                 asyncio.create_task(running.ended()): EndedBy.EXIT,
                 asyncio.create_task(running.told_over()): EndedBy.DISK,
@@ -207,9 +215,7 @@ class _Attempt:
         return remedies.start_failed(told, output.text, remedies.look_at_host(), programs)
 
     # -- what goes in ----------------------------------------------------------------------------------------
-    def _launch(
-        self, descriptors: Descriptors, argv: tuple[str, ...], group: CommandCgroup, theirs: tuple[int, int]
-    ) -> Launch:
+    def _launch(self, descriptors: Descriptors, argv: tuple[str, ...], theirs: tuple[int, int]) -> Launch:
         status, block = theirs
         toolchains = tuple((f"t{i}", path) for i, path in enumerate(self.runner.toolchains))
         seccomp = descriptors.memory(build_filter())
@@ -238,7 +244,6 @@ class _Attempt:
             lowers=lowers,
             arguments=("--args", str(arguments)),
             command=argv,
-            cgroups=group.entries,
             rlimits=self._rlimits(),
             watch=self._watch(),
             inherited=(arguments, seccomp, block, *(descriptor for descriptor, _ in files.values())),

@@ -13,6 +13,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
+_MNT_DETACH = 2
 MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
@@ -99,6 +100,11 @@ def bind_mapped(source: str, target: str, user_namespace: int) -> None:
         _checked(result, f"move_mount at {target}")
     finally:
         os.close(tree)
+
+
+def detach(target: str) -> None:
+    """Take the mount at `target` out of this namespace, with all that stands below it."""
+    _checked(_libc.umount2(os.fsencode(target), _MNT_DETACH), f"umount {target}")
 
 
 def make_all_private() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import marshal
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,8 +15,10 @@ import pytest
 
 from bot.errors import SandboxUnavailable
 from bot.sandbox.backend import BubblewrapSandbox
+from bot.sandbox.bounds import Bounds
+from bot.sandbox.cgroups import CgroupHost, find_cgroups
 from bot.sandbox.contract import Command
-from bot.sandbox.starter import Starter
+from bot.sandbox.starter import Starter, Waiting
 
 
 def zygote_of(starter: Starter) -> int:
@@ -49,6 +52,17 @@ async def test_its_death_ends_what_it_forked(sandbox: BubblewrapSandbox, templat
     await workspace.close()
 
 
+NOWHERE = CgroupHost(0)
+
+
+def told(waiting: Waiting) -> int:
+    """Its pidfd, which comes when the zygote has forked."""
+    assert waiting.pidfd is not None or select.select([waiting.line], [], [], 5)[0]
+    pidfd = waiting.hear()
+    assert pidfd is not None
+    return pidfd
+
+
 def test_it_keeps_no_descriptor_of_a_start() -> None:
     starter = Starter()
     starter.ensure()
@@ -56,14 +70,10 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
     before = len(list(folder.iterdir()))
     ours, theirs = os.pipe()
     for _ in range(3):
-        line = starter.start(
-            theirs, theirs, [(theirs, theirs)]
-        )  # a request that can't be read: the launcher ends
-        with line:
-            line.settimeout(5)
-            _, sent, _, _ = socket.recv_fds(line, 1, 1)
-            for descriptor in sent:
-                os.close(descriptor)
+        waiting = starter.take(NOWHERE, Bounds())
+        waiting.start(theirs, theirs, [(theirs, theirs)])  # a request that can't be read: the launcher ends
+        told(waiting)
+        waiting.close()
     os.close(theirs)
     assert os.read(ours, 1) == b"", "somebody holds the other end"
     os.close(ours)
@@ -71,6 +81,74 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
     while len(list(folder.iterdir())) != before and time.monotonic() < until:
         time.sleep(0.01)
     assert len(list(folder.iterdir())) == before
+
+
+def test_the_launcher_that_was_made_ahead_is_taken_once_and_only_for_the_same_bounds() -> None:
+    starter = Starter()
+    starter.prepare(NOWHERE, Bounds())
+    starter.prepare(NOWHERE, Bounds())  # one is enough
+    ahead = starter.take(NOWHERE, Bounds())
+    other = starter.take(NOWHERE, Bounds())
+    assert told(ahead) != told(other)
+    starter.prepare(NOWHERE, Bounds())
+    tighter = starter.take(NOWHERE, Bounds(processes=3))
+    assert tighter.bounds == Bounds(processes=3)
+    for waiting in (ahead, other, tighter):
+        pidfd = os.dup(told(waiting))
+        waiting.close()
+        assert select.select([pidfd], [], [], 5)[0], "nobody wants it, and it waits on"
+        os.close(pidfd)
+
+
+def test_one_that_died_waiting_is_not_taken() -> None:
+    starter = Starter()
+    starter.prepare(NOWHERE, Bounds())
+    ahead = starter.take(NOWHERE, Bounds())
+    pidfd = told(ahead)
+    starter._ahead = ahead  # as if it had not been taken
+    starter.give_up()
+    assert select.select([pidfd], [], [], 5)[0], "it outlives its zygote"
+    fresh = starter.take(NOWHERE, Bounds())
+    assert fresh is not ahead
+    told(fresh)
+    fresh.close()
+
+
+async def test_a_command_leaves_one_launcher_behind_and_no_group_of_its_own(
+    sandbox: BubblewrapSandbox, template: Path
+) -> None:
+    workspace = await sandbox.open_workspace(template)
+    runner = workspace.runner  # type: ignore[attr-defined]
+    groups = list(runner.cgroups.parents.values())
+    for _ in range(3):
+        await workspace.run(Command("true"))
+    mine = [path for parent in set(groups) for path in parent.glob(f"pullwright-{os.getpid()}-*")]
+    assert len(mine) <= len(set(groups)), "only that of the launcher that waits"
+    await workspace.close()
+
+
+def test_the_groups_of_a_killed_worker_are_removed_by_its_zygote() -> None:
+    host = find_cgroups()
+    if not host.parents:
+        pytest.skip("no cgroup can be made here")
+    code = (
+        "from bot.sandbox.starter import Starter; from bot.sandbox.cgroups import find_cgroups\n"
+        "from bot.sandbox.bounds import Bounds\n"
+        "s = Starter(); w = s.take(find_cgroups(), Bounds())\n"
+        "print(*w.group.folders, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        folders = [Path(word) for word in worker.stdout.readline().split()]
+        assert folders
+        assert all(folder.is_dir() for folder in folders)
+        worker.kill()
+    deadline = time.monotonic() + 10
+    while any(folder.exists() for folder in folders):
+        assert time.monotonic() < deadline, "they are left"
+        time.sleep(0.02)
 
 
 def test_it_ends_with_its_worker_however_that_ends() -> None:
@@ -96,26 +174,25 @@ def test_who_lost_its_parent_in_the_middle_of_a_start_is_found_and_killed() -> N
     code = (
         "import os, sys, time; sys.path.insert(0, sys.argv[2])\n"
         "from bot.sandbox import zygote\n"
-        "def lose(descriptor, parent):\n"
-        "    if os.fork() == 0: os.fork(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)\n"
+        "def lose(line, groups, parent):\n"
+        "    if os.fork() == 0: os.fork(); os.write(line, b'%d\\n' % os.getpid()); time.sleep(60)\n"
         "    os._exit(0)\n"
-        "zygote.launcher.launch = lose\n"
+        "zygote.launcher.wait_and_launch = lose\n"
         "zygote.main()"
     )
     subprocess.run([sys.executable, "-c", code, str(theirs.fileno()), str(Path.cwd())],
                    pass_fds=(theirs.fileno(),), check=True)  # fmt: skip
     theirs.close()
-    read, write = os.pipe()
     line, far = socket.socketpair()
-    start = marshal.dumps({"numbers": [1], "request": 0, "status": 1})
-    socket.send_fds(ours, [start], [write, far.fileno()])
-    os.close(write)
+    socket.send_fds(ours, [marshal.dumps([])], [far.fileno()])
     far.close()
-    told = b""
-    while told.count(b"\n") < 2:
-        told += os.read(read, 100)
+    heard = b""
+    while heard.count(b"\n") < 2:
+        heard += line.recv(100)
     ours.close()
-    assert os.read(read, 1) == b"", "somebody lives on"
-    os.close(read)
+    line.settimeout(20)  # it ends when the last one that holds it is dead
+    while chunk := line.recv(100):
+        heard += chunk
     line.close()
-    assert not any(Path(f"/proc/{pid}/exe").exists() for pid in told.decode().split())
+    pids = heard.replace(b"P", b"").decode().split()
+    assert not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
