@@ -127,6 +127,7 @@ def _config(hub: Hub, listener: socket.socket, control_token: str) -> uvicorn.Co
         log_config=None,
         access_log=False,
         lifespan="off",
+        loop="asyncio",
         ws="none",
         server_header=False,
         date_header=False,

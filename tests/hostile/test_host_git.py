@@ -375,7 +375,8 @@ async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> N
     before = {path for path in world.repos.state_dir.parent.rglob("*") if "cache.git" not in path.parts}
     await world.repos.materialise(KEY, TreeSha(tree.id.decode()))  # goes on without it
     after = {path for path in world.repos.state_dir.parent.rglob("*") if "cache.git" not in path.parts}
-    left = {path for path in after - before if path.is_file() and path.suffix != ".used"}  # our own marks of use
+    ours = ".used"  # marks of when a tree was last in use
+    left = {path for path in after - before if path.is_file() and path.suffix != ours}
     assert left == set()
 
 
