@@ -11,7 +11,7 @@ import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bot.domain import limits
 from bot.domain.paths import UnsafePath, parse_repo_path
@@ -75,36 +75,22 @@ class SandboxWorkspace:
 
         Of a directory at most SANDBOX_ENTRIES names are told; `size` counts them all.
         """
-        request = {
-            "op": "read",
-            "path": path.removeprefix("/workspace/").encode("utf-8", "replace").decode(),
-            "max_bytes": max_bytes,
-            "max_entries": limits.SANDBOX_ENTRIES,
-        }
-        answer, content = await self._ask(request, b"", max_bytes)
-        return FileRead(
-            FileKind(answer["kind"]),
-            answer.get("size", 0),
-            content if answer.get("whole") else None,
-            tuple(answer.get("entries", ())),
-        )
+        if "\0" in path:
+            return FileRead(FileKind.MISSING)
+        asked = path.removeprefix("/workspace/").encode("utf-8", "replace").decode()
+        fields = ("read", asked, str(max_bytes), str(limits.SANDBOX_ENTRIES))
+        (kind, size, whole, *entries), content = await self._ask(fields, b"", max_bytes)
+        return FileRead(FileKind(kind), int(size), content if whole else None, tuple(entries))
 
     async def write_files(self, writes: tuple[FileWrite, ...]) -> None:
         """See `contract.Workspace.write_files`."""
-        described = [
-            {
-                "path": _checked(one.path),
-                "size": None if one.content is None else len(one.content),
-                "executable": one.executable,
-            }
-            for one in writes
-        ]
-        if len({one["path"] for one in described}) != len(described):
+        described = [(_checked(one.path), *_size_and_mode(one)) for one in writes]
+        if len({path for path, _, _ in described}) != len(described):
             raise ForModel("The same file is named twice. Nothing was written; name each file once.")
         content = b"".join(one.content or b"" for one in writes)
-        answer, _ = await self._ask({"op": "write", "writes": described}, content, 0)
-        if "refused" in answer:
-            raise ForModel(f"{answer['refused']} Nothing was written.")
+        fields = ("write", *(field for one in described for field in one))
+        if refused := (await self._ask(fields, content, 0))[0]:
+            raise ForModel(f"{refused[0]} Nothing was written.")
 
     async def open_session(self) -> Session:
         """See `contract.Workspace.open_session`."""
@@ -159,12 +145,13 @@ class SandboxWorkspace:
             release(held)
 
     async def _ask(
-        self, request: dict[str, Any], content: bytes, answer_bytes: int
-    ) -> tuple[dict[str, Any], bytes]:
+        self, fields: tuple[str, ...], content: bytes, answer_bytes: int
+    ) -> tuple[list[str], bytes]:
+        head = "\0".join(fields).encode()
         command = Command(
             script="",
             timeout_s=limits.SANDBOX_FILES_S,
-            stdin=json.dumps(request).encode() + b"\n" + content,
+            stdin=b"%d\n" % len(head) + head + content,
             files={_PROGRAM_PATH: _PROGRAM.read_bytes()},
             output_bytes=2 * (answer_bytes + _HEADER_BYTES),  # the head alone takes the whole answer
         )
@@ -175,8 +162,7 @@ class SandboxWorkspace:
         if not result.ok:
             why = result.detail or result.output[-500:].decode("utf-8", "replace").strip()
             raise ForModel(f"The files can't be reached ({result.ended_by.value}): {why}")
-        line, _, rest = result.output.partition(b"\n")
-        return json.loads(line), rest
+        return _parse_answer(result.output)
 
     def _refuse_closed(self) -> None:
         if self._closed:
@@ -187,6 +173,21 @@ def first_line(script: str) -> str:
     """Of a command, for a person: what it was."""
     lines = [line.strip() for line in script.splitlines() if line.strip()]
     return lines[0][:_SHOWN] + (" ..." if len(lines) > 1 or len(lines[0]) > _SHOWN else "") if lines else ""
+
+
+def _size_and_mode(one: FileWrite) -> tuple[str, str]:
+    """As `files_inside.Write` takes them."""
+    mode = next(name for name, executable in files_inside.EXECUTABLE.items() if executable is one.executable)
+    return "" if one.content is None else str(len(one.content)), mode
+
+
+def _parse_answer(output: bytes) -> tuple[list[str], bytes]:
+    """The fields and what comes behind them. Raises ForModel."""
+    line, _, rest = output.partition(b"\n")
+    if not line.isdigit():
+        raise ForModel(f"The files can't be reached: {output[:200].decode('utf-8', 'replace')}")
+    head = rest[: int(line)]
+    return head.decode("utf-8", "replace").split("\0") if head else [], rest[len(head) :]
 
 
 def _checked(path: str) -> str:
