@@ -17,12 +17,14 @@ _BOUNDS: Final = {"usd": "money_usd", "minutes": "minutes", "turns": "turns", "t
 
 @dataclass(frozen=True)
 class OperatorSays:
-    """What the operator has set and the file may change or narrow. `models`: allowed ones, the default first."""
+    """What the operator has set and the file may change or narrow. `models`: allowed ones, the default first.
+    `web_url`: GitHub's pages, without a slash at the end."""
 
     setup: str = ""
     test: str = ""
     budget: Budget = field(default_factory=Budget)
     models: tuple[str, ...] = ()
+    web_url: str = ""
 
 
 @dataclass(frozen=True)

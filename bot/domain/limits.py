@@ -55,6 +55,18 @@ SCHEDULE_RUNS_KEPT: Final = 20  # of one schedule: what is decided looks at the 
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
 TITLE_CHARACTERS: Final = 120  # longer titles are cut in GitHub's lists
+ANSWER_CHARACTERS: Final = (
+    30_000  # a model's answer or report: longer than anybody reads, and it fits a comment
+)
+FINDING_CHARACTERS: Final = 2_000  # the text of one finding: a paragraph; FINDINGS of them fit one review
+SUMMARY_CHARACTERS: Final = 6_000  # each of a model's texts in a pull request or review: two pages
+POINT_ANSWER_CHARACTERS: Final = (
+    1_000  # a model's answer to one point of a review: as much as people read in a thread
+)
+PATCH_SHOWN_CHARACTERS: Final = 250_000  # of a patch in comments: four of them, 6,000 lines to apply by hand
+PATCH_LINE_CHARACTERS: Final = 20_000  # a file with a longer line is data, and a comment can't show it
+PUSHES_SHOWN: Final = 20  # commits since a pull request was opened; its own page lists all
+NOTES_SHOWN: Final = 20  # remarks about a verification, a line each: evidence.json has all of them
 GITHUB_TIMEOUT_S: Final = 20  # one request; GitHub itself ends requests after 10 s
 WRITE_QUEUE_S: Final = 5.0  # a write that waited longer for a thread is not begun: its row says "sending"
 WRITE_BEGIN_S: Final = 10.0  # nor one whose turn, name or token took so long: others may look for it soon

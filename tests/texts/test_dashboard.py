@@ -22,6 +22,7 @@ from bot.texts.dashboard import (
 from bot.texts.pull_request import render_pull_body, render_schedule_title
 from tests.texts.examples import PROVEN, PULL
 
+FILE = "https://hub/o/r/blob/main/.github/pullwright.yml"
 NEW = DashboardRow("updates", "weekly mon", "Europe/Berlin", "dependencies", 1_796_000_000.0)
 RAN = replace(
     NEW,
@@ -38,21 +39,24 @@ PAUSED = replace(RAN, name="docs", result=ScheduleResult.GAVE_UP, detail="I can'
 
 def test_a_dashboard(snapshot: SnapshotAssertion) -> None:
     wanted = replace(RAN, name="now", wanted=True, running=True)
-    assert render_dashboard(Dashboard((NEW, RAN, PAUSED, wanted), previewed=True)) == snapshot
+    assert render_dashboard(Dashboard((NEW, RAN, PAUSED, wanted), previewed=True, file=FILE)) == snapshot
 
 
 def test_a_dashboard_before_the_preview_and_with_a_fault(snapshot: SnapshotAssertion) -> None:
-    assert render_dashboard(Dashboard((NEW,), previewed=False, fault="line 3: no such zone.")) == snapshot
+    assert (
+        render_dashboard(Dashboard((NEW,), previewed=False, file=FILE, fault="line 3: no such zone."))
+        == snapshot
+    )
 
 
 def test_a_dashboard_without_schedules() -> None:
-    assert "names no schedule" in render_dashboard(Dashboard((), previewed=True))
+    assert "names no schedule" in render_dashboard(Dashboard((), previewed=True, file=FILE))
 
 
 @pytest.mark.parametrize("result", ScheduleResult)
 def test_every_result_has_its_words_and_its_name(result: ScheduleResult) -> None:
     assert result in RESULTS
-    text = render_dashboard(Dashboard((replace(RAN, result=result),), previewed=True))
+    text = render_dashboard(Dashboard((replace(RAN, result=result),), previewed=True, file=FILE))
     assert f"(`{result.value}`)" in text
     assert "{" not in text.replace(BEGIN, "")
 
@@ -62,7 +66,7 @@ def test_every_pause_has_its_words() -> None:
 
 
 def test_the_boxes_are_found_again_and_nobody_is_called() -> None:
-    text = render_dashboard(Dashboard((RAN, PAUSED), previewed=True))
+    text = render_dashboard(Dashboard((RAN, PAUSED), previewed=True, file=FILE))
     ticked = text.replace(render_box(Box.RUN, "sums", on=False), render_box(Box.RUN, "sums", on=True))
     assert [(tick.box, tick.schedule, tick.on) for tick in find_ticks(text, ticked)] == [
         (Box.RUN, "sums", True)
@@ -72,8 +76,11 @@ def test_the_boxes_are_found_again_and_nobody_is_called() -> None:
 
 
 def test_a_long_dashboard_fits_and_keeps_its_end() -> None:
-    rows = tuple(replace(RAN, name=f"n{n}", detail="x" * 5_000, what="y" * 5_000) for n in range(400))
-    text = render_dashboard(Dashboard(rows, previewed=True))
+    rows = tuple(
+        replace(RAN, name=f"n{n}" * 10, detail="<a" * 5_000, what="<a" * 5_000)
+        for n in range(limits.SCHEDULES)
+    )
+    text = render_dashboard(Dashboard(rows, previewed=True, file=FILE))
     assert len(text) <= limits.BODY_CHARACTERS
     assert text.endswith(END)
 

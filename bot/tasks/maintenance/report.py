@@ -5,10 +5,12 @@ from bot.domain.schedules import ScheduleResult
 from bot.tasks.change.accept import ensure_tracking_comment
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import total_spent
+from bot.tasks.change.pages import Told, tell
 from bot.tasks.change.report import patch_so_far
 from bot.texts.dashboard import Preview, render_preview
 from bot.texts.markers import tracking_marker
 from bot.texts.redact import redact
+from bot.texts.size import render_page, split_pages
 from bot.texts.tracking import render_spent
 
 
@@ -29,4 +31,16 @@ async def report(desk: Desk) -> None:
         spent=render_spent(total_spent(desk.facts)),
         marker=tracking_marker(desk.taken.id),
     )
-    await ensure_tracking_comment(desk, ref.dashboard, render_preview(preview))
+    body = render_preview(preview)
+    await tell_new(desk, ref.dashboard, body)
+
+
+async def tell_new(desk: Desk, issue: int, body: str) -> str:
+    """The task's comment on `issue` is there and says `body`, of any length; its address. Raises GitHubFault,
+    RetryLater."""
+    marker = tracking_marker(desk.taken.id)
+    pages = split_pages(body, marker)
+    made = await ensure_tracking_comment(desk, issue, render_page(pages, 0, (), marker))
+    if len(pages) > 1:
+        await tell(desk, Told(issue, int(str(made["id"])), str(made["url"])), body)
+    return str(made["url"])
