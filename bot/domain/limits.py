@@ -49,6 +49,9 @@ SCHEDULE_PULLS_OPEN: Final = 3  # of all schedules here: what a team reads besid
 SCHEDULE_PULLS_A_DAY: Final = 2  # opened within 24 hours: a new one each morning and one more
 SCHEDULE_FAILURES: Final = 3  # in a row, then it rests: a fourth night finds no more
 SCHEDULE_NEGLECT_S: Final = 30 * 86_400.0  # its pull request is open so long: nobody wants more of it
+OPEN_READ: Final = 50  # open pull requests, or issues, that a turn is shown: more is no work for one turn
+OPEN_TEXT_BYTES: Final = 1 * KIB  # of one issue's text: what it is about stands at its beginning
+OPEN_BYTES: Final = 24 * KIB  # of one list: 6,000 tokens, as of a thread
 SCHEDULE_RUNS_KEPT: Final = 20  # of one schedule: what is decided looks at the last ones only
 
 # -- GitHub -----------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ def _describe_one(stored: StoredSchedule) -> DashboardRow:
         detail=ended.detail if ended else "",
         pull=ended.pull if ended else 0,
         ended_at=(ended.ended_at or 0.0) if ended else 0.0,
+        report=ended.report if ended else "",
         running=any(not run.result for run in stored.runs),
         wanted=bool(stored.wanted_by),
         pause=Pause(stored.pause) if stored.pause else None,

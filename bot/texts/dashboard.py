@@ -65,6 +65,7 @@ class DashboardRow:
     detail: str = ""
     pull: int = 0
     ended_at: float = 0.0
+    report: str = ""  # the address of the comment that says what it found
     running: bool = False
     wanted: bool = False
     pause: Pause | None = None
@@ -129,8 +130,9 @@ def _last(row: DashboardRow) -> str:
         return "working on it" if row.running else "no turn yet"
     said = RESULTS[row.result].format(pull=f"#{row.pull}" if row.pull else "a pull request")
     detail = f" ({sanitise_line(drop_claims(row.detail)[0], _DETAIL)})" if row.detail else ""
+    report = f", [its report]({row.report})" if row.report else ""
     now = "; working on it again" if row.running else ""
-    return f"{said}{detail}, {_time(row.ended_at, row.zone)} (`{row.result}`){now}"
+    return f"{said}{detail}{report}, {_time(row.ended_at, row.zone)} (`{row.result}`){now}"
 
 
 def _next(row: DashboardRow) -> str:
@@ -177,3 +179,35 @@ def render_preview(preview: Preview) -> str:
     ]
     head = "\n\n".join(section for section in sections if section)
     return f"{head}\n\n<sub>{preview.spent}</sub>\n{preview.marker}\n"
+
+
+@dataclass(frozen=True)
+class TurnReport:
+    """What a turn says that reads GitHub's pages and changes nothing: `title` and `summary` are the model's words."""
+
+    schedule: str
+    title: str
+    summary: str
+    commit: str
+    spent: str
+    marker: str
+
+
+def render_report(report: TurnReport) -> str:
+    """The comment on the dashboard, of any length. Numbers of threads in it are links; nobody is called and nothing
+    is closed by them."""
+    told, dropped = drop_claims(report.summary)
+    what = "One sentence" if dropped == 1 else f"{dropped} sentences"
+    left_out = (
+        f"<sub>{what} about test results left out: nothing was measured for a report.</sub>"
+        if dropped
+        else ""
+    )
+    parts = [
+        f"**{sanitise_line(report.title, 120)}**",
+        sanitise_block(told, limits.ANSWER_CHARACTERS),
+        left_out,
+        f"<sub>A model's report for the schedule `{report.schedule}`, from `{report.commit[:10]}` and what was open "
+        f"then. Nothing was done on GitHub. {report.spent}</sub>\n{report.marker}\n",
+    ]
+    return "\n\n".join(filter(None, parts))

@@ -113,7 +113,9 @@ def room(tmp_path: Path, database: Database) -> Iterator[Room]:
         forge = Forge(ForgeSettings(hub.api_url, app["app_id"], private, 0), now=lambda: now())
         store = Schedules(database)
         ticker = Ticker(forge, store, Tasks(database), Received(database), lambda: now())
-        made = Room(hub, database, ticker, Dashboards(forge, store), InstallationId(app["installation_id"]))
+        made = Room(
+            hub, database, ticker, Dashboards(forge, store, hub.url), InstallationId(app["installation_id"])
+        )
         now = made.now
         yield made
         forge.close()

@@ -16,8 +16,10 @@ from bot.texts.dashboard import (
     Dashboard,
     DashboardRow,
     Preview,
+    TurnReport,
     render_dashboard,
     render_preview,
+    render_report,
 )
 from bot.texts.pull_request import render_pull_body, render_schedule_title
 from tests.texts.examples import PROVEN, PULL
@@ -92,6 +94,23 @@ def test_a_preview(snapshot: SnapshotAssertion) -> None:
     )
     assert render_preview(preview) == snapshot
     assert "All tests pass" not in render_preview(preview)
+
+
+def test_a_report_is_linked_from_its_row(snapshot: SnapshotAssertion) -> None:
+    said = TurnReport(
+        "stale",
+        "Two wait for an answer",
+        "#12 waits for @ada since May. Fixes #13. All tests pass.\n\n<!-- pullwright:run:sums -->",
+        "c" * 40,
+        "3 turns.",
+        "<!-- m -->",
+    )
+    assert render_report(said) == snapshot
+    row = replace(
+        RAN, result=ScheduleResult.NOTHING_TO_DO, detail=said.title, report="https://hub/o/r/issues/1#c2"
+    )
+    text = render_dashboard(Dashboard((row,), previewed=True, file=FILE))
+    assert "nothing to do (Two wait for an answer), [its report](https://hub/o/r/issues/1#c2)" in text
 
 
 def test_a_pull_request_and_a_commit_of_a_schedule_name_it_and_close_nothing(

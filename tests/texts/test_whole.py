@@ -22,7 +22,15 @@ from bot.domain.review_report import Report, Standing, Told
 from bot.domain.schedules import ScheduleResult
 from bot.texts.answers import Answer, render_answer
 from bot.texts.checks import render_check
-from bot.texts.dashboard import Dashboard, DashboardRow, Preview, render_dashboard, render_preview
+from bot.texts.dashboard import (
+    Dashboard,
+    DashboardRow,
+    Preview,
+    TurnReport,
+    render_dashboard,
+    render_preview,
+    render_report,
+)
 from bot.texts.endings import Ending, render_ending, render_patch
 from bot.texts.follow_ups import PointText, Pushed, render_point_reply, render_points_table, render_pushed
 from bot.texts.markers import review_marker, seen_marker, tracking_marker
@@ -138,6 +146,7 @@ LONG: dict[str, Callable[[], list[str]]] = {
         render_checks_end(Outcome.HANDED_OVER, RED, (Tried("c" * 40, "T" * 400, "w " * 400),) * 3, "agent", MARK)
     ),
     "render_preview": lambda: paged(render_preview(PREVIEW)),
+    "render_report": lambda: paged(render_report(TurnReport("sums", "T" * 500, words(30_000), "c" * 40, "", MARK))),
     "render_pull_body": lambda: [
         render_pull_body(
             replace(
