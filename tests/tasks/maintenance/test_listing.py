@@ -5,7 +5,8 @@ from bot.tasks.maintenance.listing import describe_state, describe_words
 
 NOW = 1_796_000_000.0  # 2026-11-30
 ONE = OpenThread(
-    12, "Faster sums", "", "eve", 7, False, "NONE", ("bug", "help wanted"), "2026-10-01T00:00:00Z", "2026-11-29T12:00:00Z"
+    12, "Faster sums", "", "eve", 7, False, "NONE", ("bug", "help wanted"),
+    "2026-10-01T00:00:00Z", "2026-11-29T12:00:00Z",
 )  # fmt: skip
 
 
