@@ -1,6 +1,7 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -316,3 +317,14 @@ def test_a_fault_in_schedules_names_its_line_and_a_remedy(text, line, part):
         parse_repo_config(text)
     assert (caught.value.line, part in str(caught.value)) == (line, True), str(caught.value)
     assert caught.value.remedy
+
+
+def test_what_the_recipes_say_is_understood():
+    text = (Path(__file__).parents[2] / "docs/maintenance.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(schedules:.*?)```", text, re.DOTALL)
+    found = [parse_repo_config(one).schedules.tasks for one in blocks]
+    assert [list(one) for one in found] == [["updates", "flaky"], ["stale"], ["triage"]]
+    assert (found[1]["stale"].reads, found[2]["triage"].reads) == (
+        (Reading.PULL_REQUESTS,),
+        (Reading.ISSUES,),
+    )

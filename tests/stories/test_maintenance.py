@@ -237,7 +237,8 @@ def test_a_prompt_about_what_is_open_is_told_and_its_report_lands_in_the_dashboa
         assert report["body"].count("More of it.") == 200
         assert "Nothing was done on GitHub." in report["body"]
         dashboard_says(world, f"[its report]({report['html_url']})")
-        assert (world.branches(), world.bot_comments(), len(world.pulls())) == ([], [], 1)
+        assert world.branches() == ["refs/heads/notes"], "nothing was pushed"
+        assert (world.bot_comments(), len(world.pulls())) == ([], 1)
 
 
 def test_where_nothing_is_open_nothing_is_paid_for(tmp_path: Path) -> None:

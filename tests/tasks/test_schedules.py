@@ -309,6 +309,11 @@ def test_every_end_is_described() -> None:
         "c" * 40,
         "",
     )
+    said = SubmissionFacts("no_change_needed", "Two wait", "#1 and #2.")
+    told = ChangeFacts(turn=TurnFacts(reads=("issues",), report="https://hub/c1"), submission=said)
+    report = describe_end(Outcome.NO_CHANGE_NEEDED, "", told)
+    assert (report.result, report.detail, report.title) == (ScheduleResult.NOTHING_TO_DO, "Two wait", "")
+    assert report.report == "https://hub/c1"
     assert describe_end(Outcome.BLOCKED, "why", ChangeFacts()).result == ScheduleResult.GAVE_UP
 
 
