@@ -65,6 +65,7 @@ POINT_ANSWER_CHARACTERS: Final = 1_000  # to one point of a review: as much as p
 PATCH_SHOWN_CHARACTERS: Final = 250_000  # of a patch in comments: 6,000 lines to apply by hand
 PATCH_LINE_CHARACTERS: Final = 20_000  # a file with a longer line is data, and no comment can show it
 PUSHES_SHOWN: Final = 20  # commits since a pull request was opened; its own page lists all
+REST_SHOWN: Final = 100  # ids of one kind below those that a comment lists: more say the same
 NOTES_SHOWN: Final = 20  # remarks about a verification; evidence.json has all of them
 GITHUB_TIMEOUT_S: Final = 20  # one request; GitHub itself ends requests after 10 s
 WRITE_QUEUE_S: Final = 5.0  # a write that waited longer for a thread is not begun: its row says "sending"

@@ -16,7 +16,7 @@ from bot.domain.limits import SCHEDULE_FAILURES, SCHEDULE_NEGLECT_S
 from bot.domain.schedules import Pause, ScheduleResult
 from bot.texts.claims import drop_claims
 from bot.texts.endings import render_patch
-from bot.texts.evidence_table import render_remarks, render_runs, render_verdict
+from bot.texts.evidence_table import render_remarks, render_runs, render_verdict, render_whole
 from bot.texts.sanitise import code, sanitise_block, sanitise_line
 
 DASHBOARD_TITLE: Final = "Scheduled maintenance"
@@ -175,6 +175,7 @@ def render_preview(preview: Preview) -> str:
         render_verdict(evidence),
         render_remarks(evidence),
         f"<details><summary>All test runs</summary>\n\n{render_runs(evidence)}\n\n</details>",
+        render_whole(evidence, ""),
         render_patch(preview.patch),
     ]
     head = "\n\n".join(section for section in sections if section)

@@ -11,7 +11,7 @@ from bot.domain import limits
 from bot.domain.evidence import Evidence
 from bot.domain.outcomes import Outcome
 from bot.texts.claims import drop_claims
-from bot.texts.evidence_table import render_remarks, render_runs, render_verdict
+from bot.texts.evidence_table import render_remarks, render_runs, render_verdict, render_whole
 from bot.texts.sanitise import code, fenced, sanitise_block, sanitise_line
 
 _LEFT_OUT_SHOWN: Final = 20  # files of a patch that are named; the rest is counted
@@ -87,6 +87,7 @@ def render_ending(ending: Ending) -> str:
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",
+        render_whole(with_evidence, "") if with_evidence else "",
         render_patch(ending.patch),
         _next_step(ending),
     ]

@@ -7,7 +7,7 @@ whole suite ran; what could not be measured is said first.
 from typing import Final, assert_never
 
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, Tier
-from bot.domain.limits import NOTES_SHOWN
+from bot.domain.limits import NOTES_SHOWN, REST_SHOWN
 from bot.texts.sanitise import code, fenced, sanitise_line
 
 _SHOWN: Final = 20  # ids of one kind; evidence.json has all of them
@@ -116,20 +116,29 @@ def render_remarks(evidence: Evidence) -> str:
 
 def render_whole(evidence: Evidence, page: str) -> str:
     """Where the rest is, when one of the lists above is cut. `page`: of the commit's check runs, which have the record
-    beside them."""
-    lists = (evidence.proofs, evidence.regressions, evidence.missing, evidence.failing_before, evidence.flaky)
+    beside them; empty: nothing was pushed, and the rest of the lists stands here, folded."""
+    kinds = {
+        "Remarks": evidence.notes[NOTES_SHOWN:],
+        "Proven": tuple(proof.test_id for proof in evidence.proofs[_SHOWN:]),
+        "Broken by the change": evidence.regressions[_SHOWN:],
+        "Not in the report any more": evidence.missing[_SHOWN:],
+        "Failed before already": evidence.failing_before[_SHOWN:],
+        "Flaky": evidence.flaky[_SHOWN:],
+    }
     said = evidence.proofs[0].message_before if evidence.proofs else ""
-    cut = (
-        any(len(one) > _SHOWN for one in lists)
-        or len(evidence.notes) > NOTES_SHOWN
-        or len(said) > _SAID_BEFORE
-        or len(_groups(evidence.runs)) > _GROUPS_SHOWN
-    )
-    return (
-        f"Not all of it is shown here; [the check run of the commit]({page}) has the record, as far as it fits there."
-        if cut and page
-        else ""
-    )
+    cut = any(kinds.values()) or len(said) > _SAID_BEFORE or len(_groups(evidence.runs)) > _GROUPS_SHOWN
+    if page:
+        words = f"[the check run of the commit]({page}) has the record, as far as it fits there."
+        return f"Not all of it is shown here; {words}" if cut else ""
+    lists = "\n\n".join(_rest(title, texts) for title, texts in kinds.items() if texts)
+    return f"<details><summary>What is not listed above</summary>\n\n{lists}\n\n</details>" if lists else ""
+
+
+def _rest(title: str, texts: tuple[str, ...]) -> str:
+    lines = [sanitise_line(text, 500) for text in texts[:REST_SHOWN]]
+    more = len(texts) - REST_SHOWN
+    lines += [f"{more:,} others are in evidence.json, which the operator has"] if more > 0 else []
+    return f"{title}:\n\n{fenced(chr(10).join(lines))}"
 
 
 def render_reproduce(evidence: Evidence) -> str:

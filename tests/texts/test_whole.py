@@ -51,9 +51,9 @@ _CUT = re.compile(
 
 def words(characters: int) -> str:
     """A model's text, as long as it may be where it comes in."""
-    text = "<a word of mine "
-    while measure_words(text + "<a word of mine ") <= characters:
-        text += "<a word of mine "
+    one = "<a word of mine "
+    text = one * (characters // (measure_words(f"{one}x") - 1))
+    assert characters - 30 < measure_words(text) <= characters
     return text
 
 
@@ -139,6 +139,7 @@ ENDING = Ending(
 LONG: dict[str, Callable[[], list[str]]] = {
     "render_answer": lambda: paged(render_answer(Answer(words(30_000), "ada", "c" * 40, "", MARK))),
     "render_ending": lambda: paged(render_ending(replace(ENDING, outcome=Outcome.OUT_OF_TURNS, evidence=None))),
+    "render_ending, not verified": lambda: paged(render_ending(ENDING)),
     "render_ending, measured": lambda: paged(render_ending(replace(ENDING, pull_url=f"{HUB}/pull/8", pull_number=8))),
     "render_pushed": lambda: paged(pushed()),
     "render_pushed, shown": lambda: paged(pushed(patch=PATCH)),
@@ -221,6 +222,16 @@ def test_the_models_words_are_never_cut() -> None:
     ):
         said = "\n".join(paged(body))
         assert all(f"w{n}" in said for n in range(4_500))
+
+
+def test_what_no_page_has_stands_below_the_lists(snapshot: SnapshotAssertion) -> None:
+    some = replace(
+        PROVEN, tier=Tier.D, proofs=(), regressions=IDS[:22], notes=tuple(f"note {n}" for n in range(21))
+    )
+    text = render_ending(Ending(Outcome.UNVERIFIED, "", "agent", evidence=some, marker=MARK))
+    assert text[text.index("<details><summary>What is not listed") :] == snapshot
+    assert all(one in text for one in IDS[:22])
+    assert "What is not listed" not in render_ending(Ending(Outcome.UNVERIFIED, "", "agent", evidence=PROVEN))
 
 
 def test_of_a_patch_whole_files_are_shown_and_the_others_named(snapshot: SnapshotAssertion) -> None:
