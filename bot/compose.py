@@ -189,7 +189,9 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 tell_queue=QueueNotices(services, time.time).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
                 ticker=Ticker(forge, schedules, services.tasks, Received(database), time.time),
-                dashboards=Dashboards(forge, schedules, settings.literal_secrets),
+                dashboards=Dashboards(
+                    forge, schedules, settings.web_url.rstrip("/"), settings.literal_secrets
+                ),
                 sweep=Sweep(forge, Received(database), settings.handle, time.time),
                 observe_phase=metrics.observe_phase,
                 observe_wait=metrics.observe_wait,
@@ -248,7 +250,8 @@ def _change_settings(settings: Settings) -> ChangeSettings:
 def _operator_says(settings: Settings, models: tuple[str, ...]) -> OperatorSays:
     """What `config` tells people, and what they may choose."""
     budget = decide_budget(budget_of(settings), features_for(settings.model).budget)
-    return OperatorSays(settings.setup_command, settings.test_command, budget, models)
+    web_url = settings.web_url.rstrip("/")
+    return OperatorSays(settings.setup_command, settings.test_command, budget, models, web_url)
 
 
 def _name_of(data_dir: Path) -> str:

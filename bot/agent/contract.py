@@ -191,6 +191,29 @@ class ThreadComment:
 
 
 @dataclass(frozen=True)
+class ListedThread:
+    """An open pull request or issue in a list. `about`: dates and states, in the harness's words; `text`: title, labels
+    and the like, in the words of others."""
+
+    number: int
+    author: str
+    trust: Trust
+    about: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is open on GitHub. `kind`: "pull request", "issue"; `order`: which ones come first; `in_all`: how many there
+    are, of which a turn is shown some."""
+
+    kind: str
+    order: str
+    in_all: int
+    threads: tuple[ListedThread, ...]
+
+
+@dataclass(frozen=True)
 class DetectedCommand:
     purpose: str  # test, lint, setup
     command: str
@@ -264,6 +287,7 @@ class AgentTask:
     news: str = ""  # the diff since then, which its git can't show
     earlier_findings: tuple[EarlierFinding, ...] = ()
     facts: tuple[str, ...] = ()  # one sentence each: linked pull requests, default branch
+    listings: tuple[Listing, ...] = ()  # what is open on GitHub, for a schedule that reads it
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,7 @@ class _Loop:
             base_tree=self.task.base_tree,
             read_paths=self.state.records.read_paths,
             asked=self.state.asked,
+            mode=self.task.mode,
             findings=len(self.state.findings),
             points=self.task.points,
             settleable=frozenset(one.number for one in self.task.earlier_findings if one.number),

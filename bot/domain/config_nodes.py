@@ -3,6 +3,7 @@
 The file is untrusted text: only nodes are made of it, never objects, and aliases are not followed.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from typing import Any, Final
@@ -77,8 +78,16 @@ def read_section(name: str, section: tuple[type[BaseModel], str], node: yaml.Nod
         except ValidationError as error:
             what = str(model.model_fields[key].description)
             why = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ConfigFault(f"`{key}` can't be that: {why}.", what, line) from error
+            raise ConfigFault(f"`{key}` can't be that: {why}.", f"{_meant(error)}{what}", line) from error
     return model.model_validate(values)
+
+
+def _meant(error: ValidationError) -> str:
+    """The nearest of the words that can stand there, where there is one."""
+    first = error.errors()[0]
+    words = re.findall(r"'([^']*)'", str((first.get("ctx") or {}).get("expected") or ""))
+    near = get_close_matches(str(first["input"]), words, 1) if first["type"] == "enum" else []
+    return f"Did you mean `{near[0]}`? " if near else ""
 
 
 def plain_value(node: yaml.Node) -> Any:

@@ -17,12 +17,14 @@ _BOUNDS: Final = {"usd": "money_usd", "minutes": "minutes", "turns": "turns", "t
 
 @dataclass(frozen=True)
 class OperatorSays:
-    """What the operator has set and the file may change or narrow. `models`: allowed ones, the default first."""
+    """What the operator has set and the file may change or narrow. `models`: allowed ones, the default first.
+    `web_url`: GitHub's pages, without a slash at the end."""
 
     setup: str = ""
     test: str = ""
     budget: Budget = field(default_factory=Budget)
     models: tuple[str, ...] = ()
+    web_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,15 @@ def _shown(value: Any) -> str:
             return "yes" if value else "no"
         case dict():
             return ", ".join(
-                f"{name}: {one.when}" if isinstance(one, ScheduleConfig) else f"{name}={one}"
+                _schedule(name, one) if isinstance(one, ScheduleConfig) else f"{name}={one}"
                 for name, one in value.items()
             )
         case tuple():
             return ", ".join(str(one) for one in value)
         case _:
             return str(value)
+
+
+def _schedule(name: str, one: ScheduleConfig) -> str:
+    reads = f" (reads {', '.join(one.reads)})" if one.reads else ""
+    return f"{name}: {one.when}{reads}"

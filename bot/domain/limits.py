@@ -49,12 +49,24 @@ SCHEDULE_PULLS_OPEN: Final = 3  # of all schedules here: what a team reads besid
 SCHEDULE_PULLS_A_DAY: Final = 2  # opened within 24 hours: a new one each morning and one more
 SCHEDULE_FAILURES: Final = 3  # in a row, then it rests: a fourth night finds no more
 SCHEDULE_NEGLECT_S: Final = 30 * 86_400.0  # its pull request is open so long: nobody wants more of it
+OPEN_READ: Final = 50  # open pull requests, or issues, that a turn is shown: enough work for one
+OPEN_TEXT_BYTES: Final = 1 * KIB  # of one issue's text: what it is about stands at its beginning
+OPEN_BYTES: Final = 24 * KIB  # of one list: 6,000 tokens, as of a thread
 SCHEDULE_RUNS_KEPT: Final = 20  # of one schedule: what is decided looks at the last ones only
 
 # -- GitHub -----------------------------------------------------------------------------------------------
 BODY_CHARACTERS: Final = 65_536  # GitHub's limit for issue, comment and pull request bodies
 CHECK_TEXT_CHARACTERS: Final = 60_000  # below GitHub's 65,535 for summary and text, room for the frame
 TITLE_CHARACTERS: Final = 120  # longer titles are cut in GitHub's lists
+ANSWER_CHARACTERS: Final = 30_000  # a model's answer: longer than anybody reads, and it fits a comment
+FINDING_CHARACTERS: Final = 2_000  # text of one finding: a paragraph; FINDINGS of them fit one review
+SUMMARY_CHARACTERS: Final = 6_000  # each of a model's texts in a pull request or review: two pages
+POINT_ANSWER_CHARACTERS: Final = 1_000  # to one point of a review: as much as people read in a thread
+PATCH_SHOWN_CHARACTERS: Final = 250_000  # of a patch in comments: 6,000 lines to apply by hand
+PATCH_LINE_CHARACTERS: Final = 20_000  # a file with a longer line is data, and no comment can show it
+PUSHES_SHOWN: Final = 20  # commits since a pull request was opened; its own page lists all
+REST_SHOWN: Final = 100  # ids of one kind below those that a comment lists: more say the same
+NOTES_SHOWN: Final = 20  # remarks about a verification; evidence.json has all of them
 GITHUB_TIMEOUT_S: Final = 20  # one request; GitHub itself ends requests after 10 s
 WRITE_QUEUE_S: Final = 5.0  # a write that waited longer for a thread is not begun: its row says "sending"
 WRITE_BEGIN_S: Final = 10.0  # nor one whose turn, name or token took so long: others may look for it soon

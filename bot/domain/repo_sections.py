@@ -114,6 +114,13 @@ class BuiltIn(StrEnum):
     DEBT = "debt"  # lint and types
 
 
+class Reading(StrEnum):
+    """What a schedule's turn is shown of the repository's pages on GitHub: as data, never as a way to act there."""
+
+    PULL_REQUESTS = "pull_requests"  # open ones, those first that nobody touched for longest
+    ISSUES = "issues"  # open ones, the newest first
+
+
 class ScheduleConfig(BaseModel):
     """One schedule."""
 
@@ -131,6 +138,11 @@ class ScheduleConfig(BaseModel):
         default="",
         max_length=SCHEDULE_PROMPT_BYTES,
         description="What is done, in your own words; docs/maintenance.md has recipes.",
+    )
+    reads: tuple[Reading, ...] = Field(
+        default=(),
+        description="Open `pull_requests`, `issues` or both that the turn is shown as data, for a `prompt` about them. "
+        "What it has to say becomes a comment on the dashboard; nothing is done on GitHub.",
     )
     zone: str = Field(default="", description="An IANA zone for this one alone.")
     usd: float | None = Field(
@@ -171,7 +183,8 @@ class SchedulesConfig(BaseModel):
     tasks: dict[str, ScheduleConfig] = Field(
         default_factory=dict,
         max_length=SCHEDULES,
-        description="A schedule for each name: `when`, with `uses` or `prompt` or both; `zone`, `usd`, `draft`.",
+        description="A schedule for each name: `when`, with `uses` or `prompt` or both; `reads`, `zone`, `usd`, "
+        "`draft`.",
     )
 
     @field_validator("zone")

@@ -65,6 +65,12 @@ def _read_one(name: str, node: yaml.Node, line: int) -> BaseModel:
             "Add `uses: dependencies` (or failing_tests, security, debt), or a `prompt`.",
             line,
         )
+    if one.reads and one.uses is not None:
+        raise ConfigFault(
+            f"`{name}` has `reads` beside `uses`, which is about the files alone.",
+            "Say what is to be done in a `prompt`, without `uses`.",
+            line,
+        )
     if is_unusable(one.prompt):
         raise ConfigFault(
             f"The prompt of `{name}` holds a character that no text can.", "Take out the escape.", line

@@ -47,6 +47,14 @@ LOOK_PERMISSIONS: Final[Mapping[str, str]] = {
     "metadata": "read",
     "pull_requests": "read",
 }
+LIST_PERMISSIONS: Final[Mapping[str, str]] = {
+    "checks": "read",
+    "contents": "read",  # GitHub asks for it where the checks of a pull request are
+    "issues": "read",
+    "metadata": "read",
+    "pull_requests": "read",
+    "statuses": "read",
+}
 CI_PERMISSIONS: Final[Mapping[str, str]] = {
     "actions": "read",
     "checks": "read",

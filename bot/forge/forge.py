@@ -24,6 +24,7 @@ from bot.forge.auth import (
     API_PERMISSIONS,
     CI_PERMISSIONS,
     FETCH_PERMISSIONS,
+    LIST_PERMISSIONS,
     LOOK_PERMISSIONS,
     PUSH_PERMISSIONS,
     RESOLVE_PERMISSIONS,
@@ -36,6 +37,7 @@ from bot.forge.ci import CiReader
 from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.deliveries import Files, HookDeliveries, Mentions
 from bot.forge.known import KnownAnswers
+from bot.forge.listings import Listings
 from bot.forge.pacing import WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.quota import Quota
@@ -137,6 +139,11 @@ class Forge:
             lambda: self._tokens.forget(installation, repository, CI_PERMISSIONS),
         )
         return CiReader(client, self._settings.app_id, wire.close)
+
+    def listings(self, installation: InstallationId, full_name: str, repository: RepositoryId) -> Listings:
+        """What is open in a repository, with a token that can read that and change nothing. Close it."""
+        place = Place(installation, repository, full_name)
+        return Listings(self._client(place, LIST_PERMISSIONS), self.own_login)
 
     def push_token(self, installation: InstallationId, repository: RepositoryId) -> str:
         """A token that can push to this repository and nothing else. Raises GitHubFault, RetryLater."""

@@ -18,6 +18,7 @@ from bot.localhub.records import Account, Comment, Json, Pull, Repository, Revie
 from bot.localhub.replies import Refused, Reply, bad_credentials
 from bot.localhub.shapes import node_id
 from bot.localhub.shapes_reviews import review_comment as comment_shape
+from bot.localhub.shapes_threads import association
 
 NEEDS: Final = (ANYBODY,)  # the caller's rights are asked for each object
 _PAGE: Final = 100
@@ -107,21 +108,78 @@ def _repository(_root: object, info: Info, owner: str, name: str, **_rest: objec
 
     return {
         "id": node_id("R", record.id),
+        "issues": _threads(call, record, pulls=False),
         "nameWithOwner": record.full_name,
         "pullRequest": pull_request,
+        "pullRequests": _threads(call, record, pulls=True),
     }
+
+
+def _threads(call: Call, record: Repository, *, pulls: bool) -> Any:
+    """A list of issues, or of pull requests, in the order that is asked for."""
+
+    def resolve(info: Info, first: int | None = None, after: str | None = None, **asked: Any) -> Json:
+        _readable(call, record, "pull_requests:read" if pulls else "issues:read")
+        order = asked.get("orderBy") or {"field": "CREATED_AT", "direction": "ASC"}
+        key = "updated_at" if order["field"] == "UPDATED_AT" else "created_at"
+        states = asked.get("states") or ["OPEN", "CLOSED", "MERGED"]
+        found = [
+            one for one in record.threads.values() if bool(one.pull) == pulls and _state_of(one) in states
+        ]
+        found.sort(key=lambda one: (getattr(one, key), one.number), reverse=order["direction"] == "DESC")
+        shape = _pull if pulls else _issue
+        page: Json = _connection([shape(call, record, one) for one in found])(info, first, after)
+        return page
+
+    return resolve
+
+
+def _state_of(thread: Thread) -> str:
+    if thread.pull and thread.pull.merged_at:
+        return "MERGED"
+    return thread.state.upper()
+
+
+def _issue(call: Call, record: Repository, thread: Thread) -> Json:
+    """What an issue and a pull request have in common."""
+    return {
+        "author": _actor(thread.author),
+        "authorAssociation": association(call.hub, record, thread.author),
+        "body": thread.body or "",
+        "createdAt": thread.created_at,
+        "id": node_id("I", thread.id),
+        "labels": _connection([{"id": node_id("LA", name), "name": name} for name in thread.labels]),
+        "number": thread.number,
+        "title": thread.title,
+        "updatedAt": thread.updated_at,
+    }
+
+
+def _rollup(call: Call, record: Repository, sha: str) -> Json | None:
+    """Of the check runs alone."""
+    runs = call.hub.check_runs_for(record, sha)
+    if not runs:
+        return None
+    said = {run.conclusion for run in runs}
+    state = "PENDING" if None in said else "FAILURE" if said & {"failure", "timed_out"} else "SUCCESS"
+    return {"id": node_id("SCR", sha), "state": state}
 
 
 def _pull(call: Call, record: Repository, thread: Thread) -> Json:
     pull = _pull_of(thread)
     pending = {r.id for r in pull.reviews if r.state == "PENDING"}
     firsts = [c for c in pull.review_comments if c.in_reply_to is None and c.review_id not in pending]
+    opinions = [one for one in pull.reviews if one.state in ("APPROVED", "CHANGES_REQUESTED")]
     return {
+        **_issue(call, record, thread),
         "id": node_id("PR", thread.id),
+        "isCrossRepository": pull.fork is not None,
         "isDraft": pull.draft,
-        "number": thread.number,
+        "latestOpinionatedReviews": _connection([_review(one) for one in opinions]),
+        "mergeable": "MERGEABLE" if thread.state == "open" else "UNKNOWN",
         "reviews": _connection([_review(one) for one in pull.reviews if one.id not in pending]),
         "reviewThreads": _connection([_thread(call, record, thread, first) for first in firsts]),
+        "statusCheckRollup": lambda _info: _rollup(call, record, pull.head_sha),
     }
 
 
@@ -130,6 +188,7 @@ def _review(item: Review) -> Json:
         "id": node_id("PRR", item.id),
         "fullDatabaseId": str(item.id),
         "lastEditedAt": item.edited_at,
+        "state": item.state,
     }
 
 
@@ -184,7 +243,8 @@ def _user(account: Account) -> Json | None:
 def _actor(account: Account) -> Json:
     kind = "Bot" if account.kind == "Bot" else "User"
     # GraphQL tells a bot's login without the suffix that REST has.
-    return {"kind": kind, "id": node_id("U", account.id), "login": account.login.removesuffix("[bot]")}
+    number = {"id": node_id("U", account.id), "databaseId": account.id}
+    return {"kind": kind, **number, "login": account.login.removesuffix("[bot]")}
 
 
 def _connection(items: list[Json]) -> Any:
@@ -215,6 +275,13 @@ def _number(kind: str, given: str) -> int:
     if head != kind or number < 0:
         raise _not_found(f"Could not resolve to a node with the global id of '{given}'")
     return number
+
+
+def _readable(call: Call, record: Repository, need: str) -> None:
+    try:
+        require_permission(call.hub, call.caller, record, (need,))
+    except Refused as refused:
+        raise GraphQLError(refused.message, extensions={"type": "FORBIDDEN"}) from None
 
 
 def _writable(call: Call, record: Repository, needs: tuple[str, ...] = _WRITE) -> None:

@@ -62,12 +62,20 @@ def _schedules(connection: Connection) -> None:
     metadata.create_all(connection, [dashboard, schedule, schedule_run])
 
 
+def _report(connection: Connection) -> None:
+    """Where the report of a schedule's turn is. A database that is made now has it already."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns("schedule_run")}
+    if "report" not in known:
+        connection.execute(sa.text("alter table schedule_run add column report text not null default ''"))
+
+
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _first,
     _spending,
     _mark,
     _work_tree,
     _schedules,
+    _report,
 )
 
 

@@ -70,6 +70,7 @@ class Run:
     pushed: str = ""
     base: str = ""
     title: str = ""
+    report: str = ""  # the address of the comment that says what it found
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ class RunEnd:
     pushed: str = ""
     base: str = ""
     title: str = ""
+    report: str = ""  # the address of the comment that says what it found
 
 
 class Schedules:
@@ -217,6 +219,7 @@ class Schedules:
             "pushed": end.pushed,
             "base": end.base,
             "title": storable(end.title)[:300],
+            "report": end.report,
         }
         mine = (*_is(repository, run.name, schedule_run), schedule_run.c.slot == run.slot)
         with self.database.write() as connection:
@@ -402,6 +405,7 @@ def _run(row: Row[Any]) -> Run:
         row.pushed,
         row.base,
         row.title,
+        row.report,
     )
 
 

@@ -175,6 +175,7 @@ schedule_run = Table(
     Column("pushed", Text, nullable=False, server_default=""),  # the commit that it left on the branch
     Column("base", Text, nullable=False, server_default=""),  # what that stands on
     Column("title", Text, nullable=False, server_default=""),
+    Column("report", Text, nullable=False, server_default=""),  # the address of a comment
 )
 Index("schedule_run_open", schedule_run.c.task, sqlite_where=text("ended_at is null"),
       postgresql_where=text("ended_at is null"))  # fmt: skip

@@ -52,6 +52,7 @@ from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
+from bot.texts.addresses import render_config_address
 from bot.texts.mending import render_mending
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
@@ -357,7 +358,11 @@ class Controls:
         text = await self._call(self.parts.answerer.fetch_config, asked)
         try:
             rows = list_effective(parse_repo_config(text), find_lines(text), self.parts.operator)
-            return render_config(rows, self.models)
+            repository = asked.repository
+            file = render_config_address(
+                self.parts.operator.web_url, repository.full_name, repository.default_branch
+            )
+            return render_config(rows, self.models, file)
         except ConfigFault as fault:
             return render_config_fault(str(fault))
 

@@ -21,6 +21,7 @@ from bot.errors import GitHubFault
 from bot.forge.forge import Forge
 from bot.forge.threads import Threads
 from bot.store.schedules import NO_ISSUE, Place, Schedules, StoredSchedule
+from bot.texts.addresses import render_config_address
 from bot.texts.dashboard import (
     DASHBOARD_TITLE,
     Dashboard,
@@ -37,10 +38,12 @@ _OFF = (HTTPStatus.GONE, HTTPStatus.NOT_FOUND)
 
 @dataclass(frozen=True)
 class Dashboards:
-    """One for the worker's process. Blocking. `secrets`: literal values that no text may hold."""
+    """One for the worker's process. Blocking. `secrets`: literal values that no text may hold. `web_url`:
+    GitHub's pages, without a slash at the end."""
 
     forge: Forge
     store: Schedules
+    web_url: str
     secrets: tuple[str, ...] = ()
 
     def write(self) -> int:
@@ -56,8 +59,10 @@ class Dashboards:
         return written
 
     def _write_one(self, place: Place) -> None:
-        ours = redact(render_dashboard(describe(place, self.store.list(place.repository.id))), self.secrets)
         repository = place.repository
+        file = render_config_address(self.web_url, repository.full_name, repository.default_branch)
+        told = describe(place, self.store.list(repository.id), file)
+        ours = redact(render_dashboard(told), self.secrets)
         with self.forge.repository(place.installation, repository.full_name, repository.id) as github:
             issue = place.issue or _find_or_create(github.threads, ours)
             if issue != NO_ISSUE and not _rewrite(github.threads, issue, ours):
@@ -67,10 +72,10 @@ class Dashboards:
             self.store.ask_to_write(repository.id)
 
 
-def describe(place: Place, schedules: tuple[StoredSchedule, ...]) -> Dashboard:
-    """What it says. Pure."""
+def describe(place: Place, schedules: tuple[StoredSchedule, ...], file: str) -> Dashboard:
+    """What it says. `file`: the page of the repository's own file. Pure."""
     rows = tuple(_describe_one(one) for one in sorted(schedules, key=lambda one: one.name))
-    return Dashboard(rows, place.previewed, place.fault)
+    return Dashboard(rows, place.previewed, file, place.fault)
 
 
 def _describe_one(stored: StoredSchedule) -> DashboardRow:
@@ -87,6 +92,7 @@ def _describe_one(stored: StoredSchedule) -> DashboardRow:
         detail=ended.detail if ended else "",
         pull=ended.pull if ended else 0,
         ended_at=(ended.ended_at or 0.0) if ended else 0.0,
+        report=ended.report if ended else "",
         running=any(not run.result for run in stored.runs),
         wanted=bool(stored.wanted_by),
         pause=Pause(stored.pause) if stored.pause else None,

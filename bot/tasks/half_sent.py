@@ -13,7 +13,7 @@ from bot.forge.forge import Forge, RepositoryForge
 from bot.store.effects import Effects, EffectState, HalfSent
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.texts.checks import CHECK_NAME
-from bot.texts.markers import asking_marker, pull_marker, review_marker, tracking_marker
+from bot.texts.markers import asking_marker, page_marker, pull_marker, review_marker, tracking_marker
 from bot.texts.reviews import REVIEW_CHECK_NAME
 
 _ON_ITS_WAY_S = limits.WRITE_QUEUE_S + limits.WRITE_BEGIN_S + limits.GITHUB_TIMEOUT_S + limits.EFFECT_SETTLE_S
@@ -48,11 +48,21 @@ class HalfSentDesk:
 
 
 def _find_tracking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
-    issue, turn = half.request.issue, half.request.maintenance
-    if turn is not None and half.request.kind is TaskKind.MAINTENANCE:
-        issue = turn.dashboard  # where a preview stands
-    found = github.threads.find_tracking_comment(issue, tracking_marker(half.task))
+    found = github.threads.find_tracking_comment(_place(half), tracking_marker(half.task))
     return {"id": found.id, "url": found.url} if found else None
+
+
+def _find_page(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
+    marker = page_marker(half.task, int(half.key.rpartition("page-")[2]))
+    found = github.threads.find_tracking_comment(_place(half), marker)
+    return {"id": found.id, "url": found.url} if found else None
+
+
+def _place(half: HalfSent) -> int:
+    """The issue with the task's comments; of a schedule's turn the dashboard."""
+    turn = half.request.maintenance
+    is_turn = turn is not None and half.request.kind is TaskKind.MAINTENANCE
+    return turn.dashboard if turn is not None and is_turn else half.request.issue
 
 
 def _find_asking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
@@ -83,6 +93,7 @@ def _find_review(github: RepositoryForge, half: HalfSent, facts: ChangeFacts) ->
 
 _LOOKS: dict[str, Callable[[RepositoryForge, HalfSent, ChangeFacts], Any]] = {
     "tracking": _find_tracking,
+    "page": _find_page,
     "asking": _find_asking,
     "pull": _find_pull,
     "check": _find_check,

@@ -251,13 +251,15 @@ def describe_end(outcome: Outcome, detail: str, facts: ChangeFacts) -> RunEnd:
     result = decide_result(outcome, turn.result if turn else "", updated=updated)
     made = result in (ScheduleResult.OPENED, ScheduleResult.UPDATED)
     title = facts.submission.title if facts.submission else ""
+    report = turn.report if turn is not None else ""
     return RunEnd(
         result,
-        detail or (title if made else ""),
+        detail or (title if made or report else ""),
         facts.pull,
         facts.commit,  # it may be there even if the turn did not live to see it
         facts.base_commit if facts.branch else "",
         title if made else "",
+        report,
     )
 
 

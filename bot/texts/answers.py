@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from bot.domain import limits
 from bot.texts.claims import drop_claims
 from bot.texts.sanitise import sanitise_block, sanitise_line
-from bot.texts.size import fit
-
-_CHARACTERS = 30_000  # longer than anybody reads; a plan for a large change is under ten thousand
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,7 @@ class Answer:
 
 
 def render_answer(answer: Answer) -> str:
-    """The words, what was left out of them, and where they come from."""
+    """The words, what was left out of them, and where they come from. Whole: they are bounded where they come in."""
     told, dropped = drop_claims(answer.text)
     what = "One sentence" if dropped == 1 else f"{dropped} sentences"
     left_out = (
@@ -35,4 +32,4 @@ def render_answer(answer: Answer) -> str:
         f"\n\n<sub>An answer of a model to {sanitise_line(answer.asked_by, 60)}, from `{answer.commit[:10]}`. "
         f"{answer.spent} Ended as `answered`.</sub>\n{answer.marker}\n"
     )
-    return fit("\n\n".join(part for part in (body, left_out) if part), footer, _CHARACTERS)
+    return "\n\n".join(part for part in (body, left_out) if part) + footer

@@ -26,8 +26,8 @@ class CheckText:
     conclusion: str
 
 
-def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str, page: str = "") -> CheckText:
-    """Title, summary, and the record (whole or in its compact form) where it fits. `page`: of the tracking comment."""
+def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str) -> CheckText:
+    """Title, summary, and the record (whole or in its compact form) where it fits."""
     titles = {
         Tier.A: "Proven: failed before, passes after",
         Tier.B: "Nothing broke; no proof",
@@ -44,7 +44,9 @@ def render_check(evidence: Evidence, evidence_json: str, evidence_sha256: str, p
         f"SHA-256 of `evidence.json`: `{evidence_sha256}`.",
     ]
     told = "\n\n".join(part for part in parts if part)
-    summary = fit(told, characters=limits.CHECK_TEXT_CHARACTERS, whole=page)
     record = f"```json\n{evidence_json}\n```"
     text = record if evidence_json and len(record) <= limits.CHECK_TEXT_CHARACTERS else ""
+    # Every list in it is bounded, so this is a net: GitHub refuses a longer one altogether.
+    whole = "in the record below" if text else "in `evidence.json`"
+    summary = fit(told, "", whole, limits.CHECK_TEXT_CHARACTERS)
     return CheckText(titles[evidence.tier], summary, text, conclusions[evidence.tier])

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from bot.domain import limits
 from bot.domain.boxes import BEGIN, END, Box, render_box
 from bot.domain.config_nodes import REPO_CONFIG_PATH
 from bot.domain.evidence import Evidence
@@ -15,11 +16,11 @@ from bot.domain.limits import SCHEDULE_FAILURES, SCHEDULE_NEGLECT_S
 from bot.domain.schedules import Pause, ScheduleResult
 from bot.texts.claims import drop_claims
 from bot.texts.endings import render_patch
-from bot.texts.evidence_table import render_remarks, render_runs, render_verdict
+from bot.texts.evidence_table import render_remarks, render_runs, render_verdict, render_whole
 from bot.texts.sanitise import code, sanitise_block, sanitise_line
-from bot.texts.size import fit
 
 DASHBOARD_TITLE: Final = "Scheduled maintenance"
+_DETAIL: Final = 500  # characters; SCHEDULES rows of it fit an issue, whatever has to be escaped in them
 
 # Every result and every pause has its words; tests see to it.
 RESULTS: Final = {
@@ -64,6 +65,7 @@ class DashboardRow:
     detail: str = ""
     pull: int = 0
     ended_at: float = 0.0
+    report: str = ""  # the address of the comment that says what it found
     running: bool = False
     wanted: bool = False
     pause: Pause | None = None
@@ -71,15 +73,17 @@ class DashboardRow:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """`fault`: why the file can't be used. `previewed`: the first turn was shown already."""
+    """`fault`: why the file can't be used. `previewed`: the first turn was shown already. `file`: the page of the
+    repository's own file, which has what is cut here."""
 
     rows: tuple[DashboardRow, ...]
     previewed: bool
+    file: str
     fault: str = ""
 
 
 def render_dashboard(dashboard: Dashboard) -> str:
-    """Our part of the issue's text, marks included."""
+    """Our part of the issue's text, marks included. It fits: there are at most SCHEDULES of bounded size."""
     fault = f"> [!WARNING]\n> {sanitise_line(dashboard.fault, 600)}\n> Nothing runs until it is mended."
     first = (
         "> [!NOTE]\n> This is new here, so the first turn is a preview: what it would propose is shown in a comment "
@@ -87,14 +91,14 @@ def render_dashboard(dashboard: Dashboard) -> str:
     )
     parts = [
         BEGIN,
-        f"What `{REPO_CONFIG_PATH}` on the default branch asks for at set times. Each schedule keeps one branch and "
-        "one pull request up to date. People with write access can tick the boxes.",
+        f"What [`{REPO_CONFIG_PATH}`]({dashboard.file}) on the default branch asks for at set times. Each schedule "
+        "keeps one branch and one pull request up to date. People with write access can tick the boxes.",
         fault if dashboard.fault else "",
         first if dashboard.rows and not dashboard.previewed else "",
         *(_row(row) for row in dashboard.rows),
         "" if dashboard.rows else "The file names no schedule at the moment.",
     ]
-    return fit("\n\n".join(part for part in parts if part), f"\n\n{END}")
+    return "\n\n".join((*filter(None, parts), END))
 
 
 def replace_dashboard(body: str, ours: str) -> str:
@@ -125,9 +129,10 @@ def _last(row: DashboardRow) -> str:
     if row.result is None:
         return "working on it" if row.running else "no turn yet"
     said = RESULTS[row.result].format(pull=f"#{row.pull}" if row.pull else "a pull request")
-    detail = f" ({sanitise_line(drop_claims(row.detail)[0], 200)})" if row.detail else ""
+    detail = f" ({sanitise_line(drop_claims(row.detail)[0], _DETAIL)})" if row.detail else ""
+    report = f", [its report]({row.report})" if row.report else ""
     now = "; working on it again" if row.running else ""
-    return f"{said}{detail}, {_time(row.ended_at, row.zone)} (`{row.result}`){now}"
+    return f"{said}{detail}{report}, {_time(row.ended_at, row.zone)} (`{row.result}`){now}"
 
 
 def _next(row: DashboardRow) -> str:
@@ -159,18 +164,51 @@ class Preview:
 
 
 def render_preview(preview: Preview) -> str:
-    """The comment on the dashboard."""
+    """The comment on the dashboard, of any length: what does not fit goes on in further ones."""
     words, _ = drop_claims(preview.summary)
     evidence = preview.evidence
     sections = [
         f"This is what `{preview.schedule}` would have proposed: **{sanitise_line(preview.title, 120)}**. Nothing was "
         "pushed. From the next turn on there is a pull request.",
-        sanitise_block(words),
+        sanitise_block(words, limits.SUMMARY_CHARACTERS),
         "### What was measured",
         render_verdict(evidence),
         render_remarks(evidence),
         f"<details><summary>All test runs</summary>\n\n{render_runs(evidence)}\n\n</details>",
+        render_whole(evidence, ""),
         render_patch(preview.patch),
     ]
     head = "\n\n".join(section for section in sections if section)
-    return fit(head, f"\n\n<sub>{preview.spent}</sub>\n{preview.marker}\n")
+    return f"{head}\n\n<sub>{preview.spent}</sub>\n{preview.marker}\n"
+
+
+@dataclass(frozen=True)
+class TurnReport:
+    """What a turn says that reads GitHub's pages and changes nothing: `title` and `summary` are the model's words."""
+
+    schedule: str
+    title: str
+    summary: str
+    commit: str
+    spent: str
+    marker: str
+
+
+def render_report(report: TurnReport) -> str:
+    """The comment on the dashboard, of any length. Numbers of threads in it are links; nobody is called and nothing
+    is closed by them."""
+    told, dropped = drop_claims(report.summary)
+    what = "One sentence" if dropped == 1 else f"{dropped} sentences"
+    left_out = (
+        f"<sub>{what} about test results left out: nothing was measured for a report.</sub>"
+        if dropped
+        else ""
+    )
+    parts = [
+        f"**{sanitise_line(report.title, 120)}**",
+        sanitise_block(told, limits.ANSWER_CHARACTERS),
+        left_out,
+        f"<sub>A model's report for the schedule `{report.schedule}`, from `{report.commit[:10]}` and what was open "
+        f"then. Nothing was done on GitHub. {report.spent}</sub>\n{report.marker}\n",
+    ]
+    return "\n\n".join(filter(None, parts))

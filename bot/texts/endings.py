@@ -1,17 +1,20 @@
-"""The tracking comment when a task is over: one honest text for each named end (law 8). Pure."""
+"""The tracking comment when a task is over: one honest text for each named end (law 8). Pure.
 
+Of any length: what does not fit into the comment goes on in further ones (`size.split_pages`).
+"""
+
+import re
 from dataclasses import dataclass
 from typing import Final
 
+from bot.domain import limits
 from bot.domain.evidence import Evidence
 from bot.domain.outcomes import Outcome
 from bot.texts.claims import drop_claims
-from bot.texts.evidence_table import render_remarks, render_runs, render_verdict
-from bot.texts.sanitise import fenced, sanitise_block, sanitise_line
-from bot.texts.size import fit
+from bot.texts.evidence_table import render_remarks, render_runs, render_verdict, render_whole
+from bot.texts.sanitise import code, fenced, sanitise_block, sanitise_line
 
-_PATCH_CHARACTERS: Final = 40_000  # leaves room for the rest of the comment
-_CUT: Final = "\n[… cut: the whole is in the task's log, `pullwright tasks export`]"
+_LEFT_OUT_SHOWN: Final = 20  # files of a patch that are named; the rest is counted
 _AGAIN: Final = "Mention `{handle}` again to try once more."
 
 # Every outcome has one; tests see to it.
@@ -77,19 +80,20 @@ def render_ending(ending: Ending) -> str:
     sections = [
         _HEADLINES[ending.outcome].format(pull=pull),
         f"{pull} was open already and stays as it is." if _stopped_late(ending) else "",
-        sanitise_block(ending.detail, 3_000) if _tells_detail(ending) else "",
+        sanitise_block(ending.detail, limits.ANSWER_CHARACTERS) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
         ending.about,
         render_verdict(with_evidence) if with_evidence else "",
         render_remarks(with_evidence) if with_evidence else "",
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",
+        render_whole(with_evidence, "") if with_evidence else "",
         render_patch(ending.patch),
         _next_step(ending),
     ]
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{ending.outcome.value}`.", ending.spent) if part)
-    return fit(head, f"\n\n<sub>{footer}</sub>\n{ending.marker}\n", whole=ending.pull_url)
+    return f"{head}\n\n<sub>{footer}</sub>\n{ending.marker}\n"
 
 
 def _tells_detail(ending: Ending) -> bool:
@@ -124,15 +128,44 @@ def _next_step(ending: Ending) -> str:
 
 
 def render_patch(patch: str) -> str:
-    """The work so far, folded: nothing is lost."""
+    """The work so far, folded: whole files of it, and which ones are too long to be shown."""
     if not patch.strip():
         return ""
-    cut = patch if len(patch) <= _PATCH_CHARACTERS else patch[:_PATCH_CHARACTERS] + _CUT
-    return _folded("The change so far, as a patch", fenced(cut, "diff"))
+    shown, left_out = _choose_files(patch)
+    folded = _folded("The change so far, as a patch", fenced(shown, "diff") if shown else "")
+    return "\n\n".join(part for part in (folded, _left_out(left_out)) if part)
+
+
+def _choose_files(patch: str) -> tuple[str, tuple[str, ...]]:
+    """The files of a patch that people may still apply by hand; the others."""
+    shown, left_out, room = [], [], limits.PATCH_SHOWN_CHARACTERS
+    for file in re.split(r"(?m)^(?=diff --git )", patch):
+        longest = max(map(len, file.splitlines()), default=0)
+        if len(file) > room or longest > limits.PATCH_LINE_CHARACTERS:
+            left_out.append(file)
+        else:
+            shown.append(file)
+            room -= len(file)
+    return "".join(shown), tuple(left_out)
+
+
+def _left_out(files: tuple[str, ...]) -> str:
+    if not files:
+        return ""
+    named = (
+        f"{code(file.partition(chr(10))[0].rpartition(' b/')[2])} ({file.count(chr(10)):,} lines)"
+        for file in files
+    )
+    shown = ", ".join(list(named)[:_LEFT_OUT_SHOWN])
+    more = f" and {len(files) - _LEFT_OUT_SHOWN} more" if len(files) > _LEFT_OUT_SHOWN else ""
+    return (
+        f"Not in this patch, because nobody applies so much by hand: {shown}{more}. The "
+        "operator has it: `pullwright tasks export`."
+    )
 
 
 def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}" for line in sanitise_block(text, 3_000).splitlines())
+    return "\n".join(f"> {line}" for line in sanitise_block(text, limits.ANSWER_CHARACTERS).splitlines())
 
 
 def _folded(title: str, content: str) -> str:

@@ -7,9 +7,12 @@ whole suite ran; what could not be measured is said first.
 from typing import Final, assert_never
 
 from bot.domain.evidence import Evidence, RunPurpose, RunRecord, Tier
+from bot.domain.limits import NOTES_SHOWN, REST_SHOWN
 from bot.texts.sanitise import code, fenced, sanitise_line
 
 _SHOWN: Final = 20  # ids of one kind; evidence.json has all of them
+_GROUPS_SHOWN: Final = 60  # rows of runs: more than the runs of one verification differ in
+_SAID_BEFORE: Final = 1_500  # characters of a failure: an assertion with its trace
 
 _PURPOSE: Final = {
     RunPurpose.BASELINE: "untouched base",
@@ -58,7 +61,8 @@ def render_runs(evidence: Evidence) -> str:
         "| tree | runs | passed | failed | errors | skipped | exit | seconds |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    for group in _groups(evidence.runs):
+    groups = _groups(evidence.runs)
+    for group in groups[:_GROUPS_SHOWN]:
         run = group[0]
         ended = str(run.exit_code) if run.exit_code is not None else sanitise_line(run.ended_by, 20)
         seconds = " / ".join(f"{one.seconds:.1f}" for one in group)
@@ -66,6 +70,8 @@ def render_runs(evidence: Evidence) -> str:
             f"| {_PURPOSE[run.purpose]} | {len(group)} | {run.passed} | {run.failed} | {run.errors} "
             f"| {run.skipped} | {ended} | {seconds} |"
         )
+    if len(groups) > _GROUPS_SHOWN:
+        lines.append(f"| … and {len(groups) - _GROUPS_SHOWN} more | | | | | | | |")
     return "\n".join(lines)
 
 
@@ -84,7 +90,9 @@ def render_proofs(evidence: Evidence) -> str:
     first = evidence.proofs[0]
     if first.message_before.strip():
         which = "it" if len(evidence.proofs) == 1 else "the first of them"
-        message = fenced(first.message_before[:1_500], "text")
+        rest = len(first.message_before) - _SAID_BEFORE
+        said = first.message_before[:_SAID_BEFORE] + (f"\n[… {rest:,} more characters]" if rest > 0 else "")
+        message = fenced(said, "text")
         lines += [
             "",
             f"<details><summary>What {which} said before</summary>\n",
@@ -96,12 +104,41 @@ def render_proofs(evidence: Evidence) -> str:
 
 def render_remarks(evidence: Evidence) -> str:
     """What a reader must see beside the verdict: failing before, flaky, broken, missing, notes."""
-    parts = [f"- {sanitise_line(note, 500)}" for note in evidence.notes]
+    parts = [f"- {sanitise_line(note, 500)}" for note in evidence.notes[:NOTES_SHOWN]]
+    if len(evidence.notes) > NOTES_SHOWN:
+        parts.append(f"- and {len(evidence.notes) - NOTES_SHOWN} more remarks")
     parts += _ids("Broken by the change", evidence.regressions)
     parts += _ids("Not in the report any more", evidence.missing)
     parts += _ids("Failed before already, not touched", evidence.failing_before)
     parts += _ids("Flaky: not the same result each time", evidence.flaky)
     return "\n".join(parts)
+
+
+def render_whole(evidence: Evidence, page: str) -> str:
+    """Where the rest is, when one of the lists above is cut. `page`: of the commit's check runs, which have the record
+    beside them; empty: nothing was pushed, and the rest of the lists stands here, folded."""
+    kinds = {
+        "Remarks": evidence.notes[NOTES_SHOWN:],
+        "Proven": tuple(proof.test_id for proof in evidence.proofs[_SHOWN:]),
+        "Broken by the change": evidence.regressions[_SHOWN:],
+        "Not in the report any more": evidence.missing[_SHOWN:],
+        "Failed before already": evidence.failing_before[_SHOWN:],
+        "Flaky": evidence.flaky[_SHOWN:],
+    }
+    said = evidence.proofs[0].message_before if evidence.proofs else ""
+    cut = any(kinds.values()) or len(said) > _SAID_BEFORE or len(_groups(evidence.runs)) > _GROUPS_SHOWN
+    if page:
+        words = f"[the check run of the commit]({page}) has the record, as far as it fits there."
+        return f"Not all of it is shown here; {words}" if cut else ""
+    lists = "\n\n".join(_rest(title, texts) for title, texts in kinds.items() if texts)
+    return f"<details><summary>What is not listed above</summary>\n\n{lists}\n\n</details>" if lists else ""
+
+
+def _rest(title: str, texts: tuple[str, ...]) -> str:
+    lines = [sanitise_line(text, 500) for text in texts[:REST_SHOWN]]
+    more = len(texts) - REST_SHOWN
+    lines += [f"{more:,} others are in evidence.json, which the operator has"] if more > 0 else []
+    return f"{title}:\n\n{fenced(chr(10).join(lines))}"
 
 
 def render_reproduce(evidence: Evidence) -> str:

@@ -1,16 +1,25 @@
-"""What people read when a pull request went on: the tracking comment, and the answers in its threads. Pure."""
+"""What people read when a pull request went on: the tracking comment, and the answers in its threads. Pure.
+
+The comment is of any length: what does not fit into it goes on in further ones (`size.split_pages`).
+"""
 
 from dataclasses import dataclass
 from typing import Final, assert_never
 
+from bot.domain import limits
 from bot.domain.evidence import Evidence
 from bot.domain.follow_up import PointAnswer
 from bot.domain.outcomes import Outcome
 from bot.texts.claims import drop_claims
 from bot.texts.endings import render_patch
-from bot.texts.evidence_table import render_proofs, render_remarks, render_runs, render_verdict
+from bot.texts.evidence_table import (
+    render_proofs,
+    render_remarks,
+    render_runs,
+    render_verdict,
+    render_whole,
+)
 from bot.texts.sanitise import code, sanitise_block, sanitise_line
-from bot.texts.size import fit
 
 PUSHED: Final = frozenset({Outcome.PROVEN, Outcome.CHECKED, Outcome.UNTESTED})
 """The ends of a follow-up that brought a commit."""
@@ -27,17 +36,18 @@ _ANSWERS: Final = {
 
 @dataclass(frozen=True)
 class PointText:
-    """A point of a review and its answer. `where`: file and line, empty when they are gone."""
+    """A point of a review and its answer. `where`: file and line, empty when they are gone. `page`: of its thread."""
 
     number: int
     where: str
     answer: PointAnswer
     words: str
+    page: str = ""
 
 
 def render_point_reply(answer: PointAnswer, words: str, commit: str, marker: str) -> str:
     """In the point's thread. `commit`: in which it is done."""
-    said = sanitise_block(drop_claims(words)[0], 2_000)
+    said = sanitise_block(drop_claims(words)[0], limits.SUMMARY_CHARACTERS)
     match answer:
         case PointAnswer.DONE:
             first = f"✅ Done in {commit[:10]}."
@@ -62,7 +72,8 @@ def render_points_table(points: tuple[PointText, ...]) -> str:
 
 
 def _where(point: PointText) -> str:
-    return code(point.where, 100).replace("|", "\\|") if point.where else ""
+    place = code(point.where, 100).replace("|", "\\|") if point.where else ""
+    return f"[{place or 'the thread'}]({point.page})" if point.page else place
 
 
 def _cell(words: str) -> str:
@@ -99,19 +110,20 @@ def render_pushed(pushed: Pushed) -> str:
         first = f"{title}\n\nI do not push to this branch; the change is below, for `git apply`."
     sections = [
         f"{_MARKS[pushed.outcome]} {first}",
-        sanitise_block(words, 3_000),
+        sanitise_block(words, limits.SUMMARY_CHARACTERS),
         pushed.about,
         render_verdict(evidence),
         f"<sub>The untouched code is {pushed.untouched or f'the head before it, {pushed.before[:10]}'}.</sub>",
         render_proofs(evidence),
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
+        render_whole(evidence, pushed.page),
         render_patch(pushed.patch),
         _left_out(dropped),
     ]
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{pushed.outcome.value}`.", pushed.spent) if part)
-    return fit(head, f"\n\n<sub>{footer}</sub>\n{pushed.marker}\n", whole=pushed.page)
+    return f"{head}\n\n<sub>{footer}</sub>\n{pushed.marker}\n"
 
 
 def render_undone(commit: str, before: str, title: str, marker: str) -> str:

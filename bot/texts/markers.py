@@ -21,6 +21,11 @@ def tracking_marker(task: TaskId) -> str:
     return f"<!-- pullwright:task:{task} -->"
 
 
+def page_marker(task: TaskId, number: int) -> str:
+    """In a further comment with what did not fit into the tracking comment."""
+    return f"<!-- pullwright:page:{task}:{number} -->"
+
+
 def asking_marker(task: TaskId, asking: str) -> str:
     """In the comment that calls a person to a task's questions; `asking` names the questions."""
     return f"<!-- pullwright:asking:{task}:{asking} -->"

@@ -12,6 +12,7 @@ from bot.texts.evidence_table import (
     render_reproduce,
     render_runs,
     render_verdict,
+    render_whole,
 )
 from bot.texts.markers import SECTION
 from bot.texts.sanitise import code, sanitise_block, sanitise_line
@@ -49,14 +50,15 @@ class PullText:
     setup_note: str  # "" or why a detected set-up was left out
     spent: str  # as render_spent gives it
     marker: str
+    checks_url: str  # the page of the commit's check runs, which have the whole evidence
     blocked: tuple[tuple[str, str, str], ...] = ()  # (host, why, the command that wanted it)
-    checks_url: str = ""  # the page of the commit's check runs, which have the whole evidence
     around: tuple[str, ...] = ()  # sentences about where it goes, as `render_surroundings` gives them
     advice: tuple[str, ...] = ()  # a second reader's points: a model's words, never a result
     pushes: tuple[Push, ...] = ()  # since it was opened, oldest first; `evidence` is of the last one
     first_tier: str = ""  # what was measured when it was opened
     schedule: str = ""  # that asked for it, in place of an issue
     merged: str = ""  # the base branch, where the newest commit merges it
+    commits_url: str = ""  # of the pull request, once it is there: all that was pushed
     onto: str = ""  # a person's branch: `issue` is the pull request that it comes from, and nothing is closed
 
 
@@ -69,22 +71,26 @@ def render_schedule_title(title: str, schedule: str) -> str:
 
 
 def render_pull_body(text: PullText) -> str:
-    """At most BODY_CHARACTERS; the closing keyword and the marker are never cut."""
+    """At most BODY_CHARACTERS. Words are bounded where they come in and never cut; of what was measured the check run
+    has all."""
     evidence = text.evidence
     summary, dropped = _told(text.summary)
     cause, more = _told(text.root_cause)
     risks, most = _told(text.risks)
     left_out = dropped + more + most
-    sections = [
+    measured = [
         summary,
         f"**Cause.** {cause}" if cause else "",
-        _since(text.pushes),
+        _since(text.pushes, text.commits_url),
         "### What was measured",
         _measured_of(text),
         render_verdict(evidence),
         render_proofs(evidence),
         _folded("All test runs", render_runs(evidence)),
         render_remarks(evidence),
+    ]
+    told = [
+        render_whole(evidence, text.checks_url),
         text.setup_note and f"- {sanitise_line(text.setup_note, 600)}",
         "\n".join(f"- {sentence}" for sentence in text.around),
         _blocked(text.blocked),
@@ -93,15 +99,18 @@ def render_pull_body(text: PullText) -> str:
         _second_look(text.advice),
         _left_out(left_out),
     ]
-    head = "\n\n".join((SECTION, *(section for section in sections if section)))
-    return fit(head, _footer(text), whole=text.checks_url)
+    head = "\n\n".join((SECTION, *filter(None, measured)))
+    rest = "".join(f"\n\n{section}" for section in told if section)
+    return fit(head, rest + _footer(text), whole=f"in [the check run of the commit]({text.checks_url})")
 
 
-def _since(pushes: tuple[Push, ...]) -> str:
-    lines = [
+def _since(pushes: tuple[Push, ...], page: str) -> str:
+    before = len(pushes) - limits.PUSHES_SHOWN
+    lines = [f"- {before} earlier ones are among [the commits]({page})"] if before > 0 else []
+    lines += [
         f"- `{push.commit[:10]}` {sanitise_line(push.title, 200)} (for {sanitise_line(push.requested_by, 60)}, tier "
         f"{push.tier})"
-        for push in pushes
+        for push in pushes[-limits.PUSHES_SHOWN :]
     ]
     return "\n".join(("**Since it was opened**\n", *lines)) if lines else ""
 

@@ -10,10 +10,9 @@ from typing import Final
 from bot.domain.outcomes import Outcome
 from bot.texts.claims import drop_claims
 from bot.texts.sanitise import code, fenced, sanitise_line
-from bot.texts.size import fit
 
 _LINK: Final = re.compile(r"https?://[^\s()<>\[\]\"']{1,500}")
-_EXCERPT_CHARACTERS: Final = 6_000
+_EXCERPT_CHARACTERS: Final = 6_000  # of a log's end; the check's page has all of it
 _SHOWN: Final = 20  # names in a row
 
 
@@ -89,7 +88,7 @@ def render_checks_end(
             last = ""
     sections = (first, render_checks(text), _render_tried(tried), last)
     body = "\n\n".join(section for section in sections if section)
-    return fit(body, f"\n\n<sub>Ended as `{outcome.value}`.</sub>\n{marker}\n")
+    return f"{body}\n\n<sub>Ended as `{outcome.value}`.</sub>\n{marker}\n"
 
 
 def _render_tried(tried: tuple[Tried, ...]) -> str:
@@ -124,6 +123,8 @@ def _excerpt(one: RedCheck) -> str:
     if not one.excerpt.strip():
         return ""
     content = fenced(one.excerpt[-_EXCERPT_CHARACTERS:])
+    if _LINK.fullmatch(one.url):
+        content += f"\n\n[All that it said]({one.url})"
     return (
         f"<details><summary>The end of the log of {code(one.name, 100)}</summary>\n\n{content}\n\n</details>"
     )

@@ -81,8 +81,8 @@ def _ways(handle: str, config: RepoConfig) -> list[str]:
     return [*lines, "", *said] if said else lines
 
 
-def render_config(rows: tuple[Effective, ...], models: tuple[str, ...]) -> str:
-    """Every key of the repository's file: what holds, and who says so."""
+def render_config(rows: tuple[Effective, ...], models: tuple[str, ...], file: str) -> str:
+    """Every key of the repository's file: what holds, and who says so. `file`: its page, for what is cut here."""
     named = ", ".join(code(model) for model in models)
     return "\n".join(
         [
@@ -93,7 +93,7 @@ def render_config(rows: tuple[Effective, ...], models: tuple[str, ...]) -> str:
             *map(_setting, rows),
             f"| `--model` may name | {named} | the operator |",
             "",
-            f"The file is `{REPO_CONFIG_PATH}` on the default branch.",
+            f"The file is [`{REPO_CONFIG_PATH}`]({file}) on the default branch.",
         ]
     )
 

@@ -16,7 +16,6 @@ from bot.domain.review_report import Report, Told
 from bot.texts.claims import drop_claims
 from bot.texts.markers import finding_marker
 from bot.texts.sanitise import code, fenced, sanitise_block, sanitise_line
-from bot.texts.size import fit
 
 REVIEW_CHECK_NAME: Final = "Pullwright review"
 _FINGERPRINT: Final = re.compile(r"<!-- pullwright:finding:([0-9a-f]{16}) -->")
@@ -52,7 +51,8 @@ class ReviewCheck:
 
 
 def render_review(text: ReviewText) -> str:
-    """The review's own text: what was looked at, what was found, what became of what was found before."""
+    """The review's own text: what was looked at, what was found, what became of what was found before. It fits: words
+    are bounded where they come in, and so is the number of everything."""
     report = text.report
     words, _ = drop_claims(text.summary)
     sections = [
@@ -63,7 +63,7 @@ def render_review(text: ReviewText) -> str:
         _fixed(text),
         _open(report),
         _over(report),
-        "\n".join(f"- {sanitise_line(note, 400)}" for note in text.notes),
+        _notes(text),
         _quoted(words),
     ]
     head = "\n\n".join(section for section in sections if section)
@@ -71,7 +71,7 @@ def render_review(text: ReviewText) -> str:
     since = f", what is new since `{text.since[:10]}`" if text.since else ""
     looked = f"Looked at `{text.head[:10]}` against `{text.base[:10]}`{since}."
     said = " ".join(part for part in (looked, text.spent, f"Ended as `{report.outcome.value}`.") if part)
-    return fit(head, f"\n\n<sub>{said}</sub>\n{marks}\n")
+    return f"{head}\n\n<sub>{said}</sub>\n{marks}\n"
 
 
 def render_finding(finding: Finding) -> str:
@@ -84,7 +84,7 @@ def render_finding(finding: Finding) -> str:
         _reproduction(finding),
     ]
     head = "\n\n".join(section for section in sections if section)
-    return fit(head, f"\n\n{finding_marker(fingerprint(finding))}\n")
+    return f"{head}\n\n{finding_marker(fingerprint(finding))}\n"
 
 
 def find_fingerprints(texts: Iterable[str]) -> frozenset[str]:
@@ -119,8 +119,7 @@ def render_review_check(text: ReviewText, url: str) -> ReviewCheck:
         if part
     )
     title = _title(report.outcome, len(findings), report.told_before)
-    cut = fit(summary, characters=limits.CHECK_TEXT_CHARACTERS, whole=url)
-    return ReviewCheck(title, cut, decide_conclusion(report.outcome, report.worst))
+    return ReviewCheck(title, summary, decide_conclusion(report.outcome, report.worst))
 
 
 def decide_conclusion(outcome: Outcome, worst: Priority | None) -> str:
@@ -228,6 +227,10 @@ def _over(report: Report) -> str:
     return f"{what} left out."
 
 
+def _notes(text: ReviewText) -> str:
+    return "\n".join(f"- {sanitise_line(note, 400)}" for note in text.notes)
+
+
 def _loose(finding: Finding) -> str:
     """On lines that the diff does not show."""
     body, _ = drop_claims(finding.body)
@@ -237,7 +240,7 @@ def _loose(finding: Finding) -> str:
 
 
 def _quoted(text: str) -> str:
-    quoted = "\n".join(f"> {line}" for line in sanitise_block(text, 2_000).splitlines())
+    quoted = "\n".join(f"> {line}" for line in sanitise_block(text, limits.SUMMARY_CHARACTERS).splitlines())
     return f"In the model's words:\n\n{quoted}" if quoted else ""
 
 

@@ -52,6 +52,28 @@ async def test_a_diff_in_words_is_no_change() -> None:
     assert end.submission.outcome is SubmitOutcome.BLOCKED
 
 
+@pytest.mark.parametrize(
+    ("outcome", "argument", "most"),
+    [
+        ("blocked", {"summary": "w" * 30_001}, "30,000"),
+        ("fixed", {"summary": "w" * 6_001}, "6,000"),
+        ("blocked", {"root_cause": "<a" * 1_300}, "6,000"),
+        ("blocked", {"risks": "😀" * 3_001}, "6,000"),
+    ],
+)
+async def test_a_text_that_people_would_see_cut_goes_back(
+    outcome: str, argument: dict[str, str], most: str
+) -> None:
+    said = {"title": "t", "summary": "s", **argument}
+    world = World()
+    work = [call("write_file", path="new.py", content="x = 1\n")] if outcome == "fixed" else []
+    model = ScriptedModel(calls(*work, call("submit", outcome=outcome, **said)), submits("blocked"))
+    end = await world.go(model)
+    model.check_finished()
+    assert f"people are shown {most}. Say it in fewer, then submit again." in world.outputs()[-2]
+    assert isinstance(end, Finished)
+
+
 async def test_of_two_submissions_in_one_reply_the_first_counts() -> None:
     first = call("submit", outcome="blocked", title="first", summary="s")
     second = call("submit", outcome="fixed", title="second", summary="s")

@@ -1,6 +1,3 @@
-import re
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -256,13 +253,3 @@ def test_a_mention_at_the_very_beginning_always_counts(rest):
 @pytest.mark.timeout(20)
 def test_no_text_of_the_greatest_length_takes_long(text):
     parse_command(text, "agent")
-
-
-def test_what_the_recipes_say_is_understood():
-    text = (Path(__file__).parents[2] / "docs/maintenance.md").read_text(encoding="utf-8")
-    said = re.findall(r'--body "(@agent [^"]*)"', text)
-    commands = [parse_command(one, "agent") for one in said]
-    assert [command and (command.word, command.fault) for command in commands] == [
-        (CommandWord.REBASE, None),
-        (CommandWord.ASK, None),
-    ]

@@ -44,6 +44,11 @@ def test_a_model_that_the_operator_does_not_allow_is_a_fault_with_its_line() -> 
     assert caught.value.line == 2
 
 
+def test_a_schedule_shows_what_it_reads() -> None:
+    file = "schedules:\n  tasks:\n    triage: {when: daily, prompt: x, reads: [issues, pull_requests]}\n"
+    assert effective(file)["schedules.tasks"].value == "triage: daily (reads issues, pull_requests)"
+
+
 def test_every_key_of_the_file_has_a_row() -> None:
     shown = {key.partition(".")[0] for key in effective("")}
     assert shown == set(RepoConfig.model_fields)

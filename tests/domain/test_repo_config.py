@@ -1,6 +1,7 @@
 import contextlib
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -19,7 +20,14 @@ from bot.domain.repo_config import (
     parse_repo_config,
     repo_config_schema,
 )
-from bot.domain.repo_sections import BudgetConfig, BuiltIn, ScheduleConfig, TriggersConfig, TrustLevel
+from bot.domain.repo_sections import (
+    BudgetConfig,
+    BuiltIn,
+    Reading,
+    ScheduleConfig,
+    TriggersConfig,
+    TrustLevel,
+)
 
 
 def test_commands_are_read_and_an_absent_key_is_left_to_detection():
@@ -263,6 +271,15 @@ def test_schedules_are_read_with_what_holds_for_all_of_them():
     assert find_lines(SCHEDULES)["schedules.tasks"] == 4
 
 
+def test_a_schedule_says_what_it_reads_of_github():
+    found = parse_repo_config(
+        "schedules:\n  tasks:\n    triage: {when: daily, prompt: x, reads: issues}\n"
+        "    stale: {when: daily, prompt: x, reads: [pull_requests, issues]}\n"
+    ).schedules.tasks
+    assert found["triage"].reads == (Reading.ISSUES,)
+    assert found["stale"].reads == (Reading.PULL_REQUESTS, Reading.ISSUES)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "part"),
     [
@@ -281,6 +298,16 @@ def test_schedules_are_read_with_what_holds_for_all_of_them():
         ("schedules:\n  tasks:\n    a: {when: daily, uses: deps}\n", 3, "'dependencies'"),
         ("schedules:\n  tasks:\n    a: {when: daily, prompt: [[x]]}\n", 3, "nested too deeply"),
         ('schedules:\n  tasks:\n    a: {when: daily, prompt: "x\\0y"}\n', 3, "no text can"),
+        (
+            "schedules:\n  tasks:\n    a:\n      when: daily\n      reads: issue\n",
+            5,
+            "Did you mean `issues`?",
+        ),
+        ("schedules:\n  tasks:\n    a:\n      reads: [pull_request]\n", 4, "Did you mean `pull_requests`?"),
+        ("schedules:\n  tasks:\n    a:\n      reads: [discussions]\n", 4, "'pull_requests' or 'issues'"),
+        ("schedules:\n  tasks:\n    a:\n      read: [issues]\n", 4, "Did you mean `reads`"),
+        ("schedules:\n  tasks:\n    a: {when: daily, uses: debt, reads: issues}\n", 3, "beside `uses`"),
+        ("schedules:\n  tasks:\n    a: {when: daily, reads: issues}\n", 3, "does not say what"),
         ("schedules:\n  tasks:\n    a: 7\n", 3, "holds no keys"),
         (f"schedules:\n  tasks: {{{', '.join(f'a{n}: x' for n in range(30))}}}\n", 2, "more than"),
     ],
@@ -290,3 +317,14 @@ def test_a_fault_in_schedules_names_its_line_and_a_remedy(text, line, part):
         parse_repo_config(text)
     assert (caught.value.line, part in str(caught.value)) == (line, True), str(caught.value)
     assert caught.value.remedy
+
+
+def test_what_the_recipes_say_is_understood():
+    text = (Path(__file__).parents[2] / "docs/maintenance.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(schedules:.*?)```", text, re.DOTALL)
+    found = [parse_repo_config(one).schedules.tasks for one in blocks]
+    assert [list(one) for one in found] == [["updates", "flaky"], ["stale"], ["triage"]]
+    assert (found[1]["stale"].reads, found[2]["triage"].reads) == (
+        (Reading.PULL_REQUESTS,),
+        (Reading.ISSUES,),
+    )

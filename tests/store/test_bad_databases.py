@@ -15,7 +15,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.inbox import Delivery, Inbox, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
-from bot.store.schema import schema_version, task
+from bot.store.schema import schedule_run, schema_version, task
 from bot.store.tasks import Tasks, insert_task, parse_request
 from tests.store.requests import request
 
@@ -144,6 +144,19 @@ def database_of_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         return database
 
     return make
+
+
+def test_turns_of_before_there_were_reports_have_none(
+    database_of_version: Callable[[int], Database],
+) -> None:
+    database = database_of_version(5)
+    with database.write() as connection:
+        connection.exec_driver_sql("alter table schedule_run drop column report")
+        key = "(repository, name, slot, begun_at)"
+        connection.exec_driver_sql(f"insert into schedule_run {key} values (1, 'sums', 2, 3.0)")
+    migrate(database)
+    with database.read() as connection:
+        assert connection.execute(sa.select(schedule_run.c.report)).scalars().all() == [""]
 
 
 def test_an_older_program_goes_on_beside_a_newer_one_until_it_starts_again(

@@ -69,12 +69,16 @@ def test_what_is_due_begins_once_and_not_again_while_it_works(store: Schedules, 
     ((repository, run, outcome),) = store.ended_tasks()
     assert outcome == "proven"
     assert store.end(
-        repository, run, RunEnd(ScheduleResult.OPENED, "Add", 5, "c" * 40, "d" * 40, "Add"), 63.0
+        repository,
+        run,
+        RunEnd(ScheduleResult.OPENED, "Add", 5, "c" * 40, "d" * 40, "Add", "https://hub/c1"),
+        63.0,
     )
     assert not store.end(repository, run, RunEnd(ScheduleResult.ERROR), 64.0), "once"
     assert store.ended_tasks() == ()
     again = next(one for one in store.due(2_000.0) if one.name == "sums")
     assert (again.next_at, again.runs[0].result, again.runs[0].pull) == (900.0, "opened", 5)
+    assert again.runs[0].report == "https://hub/c1"
     assert not store.begin(again, turn("sums", 50), 1_800.0, 2_000.0), "the same turn was had"
 
 

@@ -49,6 +49,7 @@ def seed_pull(hub: HubServer, database: Database, issue: int) -> int:
     text = PullText(
         "Add, not subtract", "Why.", "", "", issue, "ada", PROVEN, "f" * 64, "", "",
         marker=pull_marker(request.task_id),
+        checks_url="",
     )  # fmt: skip
     pull = seed.open_pull(NAME, "pullwright[bot]", text.title, render_pull_body(text), BRANCH)
     facts = ChangeFacts(

@@ -135,8 +135,9 @@ def test_tokens_and_endless_texts_of_the_model_are_cut_out_of_all_that_people_se
     plan = Call("update_plan", {"steps": [{"step": f"Use {LONG_TOKEN}", "status": "in_progress"}]})
     found = f"I used {SHORT_TOKEN} and {LONG_TOKEN}.\n"
     summary = found + "word " * ((65_537 - len(found)) // 5 + 1)
-    done = submit(summary=summary[:65_537], root_cause=found, risks=found, title=f"Add with {SHORT_TOKEN}")
-    with story(tmp_path, [plan, FIX, TEST, done], {**FILES, "run.sh*": "#!/bin/sh\n"}) as world:
+    more = {"root_cause": found, "risks": found, "title": f"Add with {SHORT_TOKEN}"}
+    endless, done = submit(summary=summary[:65_537], **more), submit(summary=summary[:5_900], **more)
+    with story(tmp_path, [plan, FIX, TEST, endless, done], {**FILES, "run.sh*": "#!/bin/sh\n"}) as world:
         world.comment("ada", "@agent fix this")
         assert world.wait_until_over().outcome == "proven"
         (pull,) = world.pulls()
@@ -145,6 +146,7 @@ def test_tokens_and_endless_texts_of_the_model_are_cut_out_of_all_that_people_se
             assert token not in shown
             assert token[8:40] not in shown
         assert "[secret removed]" in pull["issue"]["body"]
+        assert pull["issue"]["body"].count("word") > 1_000, "what the model was told to shorten is whole"
         assert len(pull["issue"]["body"]) <= limits.BODY_CHARACTERS
         assert f"Fixes #{world.issue}" in pull["issue"]["body"], "never cut"
         git = record_of(world).git

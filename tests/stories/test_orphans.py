@@ -94,15 +94,17 @@ def test_effects_that_were_not_read_back_are_looked_for(tmp_path: Path, clean: p
                 ("asking-00", "sending"),
                 ("check-run-2", "planned"),
                 ("new-kind", "sending"),
+                ("page-1", "sending"),
             ):
                 row = {"task": task.id, "epoch": 1, **long_ago, "state": state, "key": f"{task.id}:{name}"}
                 connection.execute(effect.insert().values(**row))
-        assert look(settings)["half-sent effects"].said.count(task.id) == 4
+        assert look(settings)["half-sent effects"].said.count(task.id) == 5
         said = look(settings, fix=True)["half-sent effects"].said.splitlines()
         assert said == [
             f"{task.id}:asking-00: it was never made: forgotten",
             f"{task.id}:check-run-2: it was never made: forgotten",
             f"{task.id}:new-kind: left alone: look at #{world.issue} of octo/app",
+            f"{task.id}:page-1: it was never made: forgotten",
             f"{key}: it is there: written down",
         ]
         kept = Effects(world.database).find(key)

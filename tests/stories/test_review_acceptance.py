@@ -29,7 +29,8 @@ def test_anchor_outside_hunk_nested_fences_long_summary_and_tokens_of_both_lengt
     turns: list[Turn] = [
         finding(2, title="Far from the change", path="far.py", snippet="x1 = 1", body=f"Uses {TOKENS[0]}."),
         finding(suggestion=f"{FENCED}\n    return sum(xs) / len(xs)", body=f"Uses {TOKENS[1]}."),
-        submit("no_change_needed", summary="long " * 13_108),
+        submit("no_change_needed", summary="long " * 13_108),  # refused: people are shown 6,000
+        submit("no_change_needed", summary="long " * 1_150),
     ]
     with pull_story(tmp_path, turns, files={"far.py": FAR}) as world:
         world.comment("ada", "@agent review")
@@ -37,7 +38,7 @@ def test_anchor_outside_hunk_nested_fences_long_summary_and_tokens_of_both_lengt
         (review,), (comment,) = world.thread()["reviews"], world.thread()["review_comments"]
         assert "**P1 · Far from the change** (`far.py:2`)" in review["body"]
         assert f"````suggestion\n{FENCED}\n" in comment["body"], "the outer fence is longer"
-        assert len(review["body"]) <= 65_536
+        assert review["body"].count("long") == 1_150, "nothing is cut"
         posted = review["body"] + comment["body"] + str(world.thread()["check_runs"])
         assert not any(token in posted for token in TOKENS)
         assert checks(world) == [("failure", "Reviewed: 2 findings")]

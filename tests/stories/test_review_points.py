@@ -59,7 +59,8 @@ def test_a_review_with_inline_comments_is_one_job_and_each_point_is_answered(tmp
         assert replies[second].startswith("↩️ I did not do this.")
         assert world.hub.seed.resolved_findings(NAME, world.issue) == {first: "pullwright[bot]"}
         (comment,) = world.bot_comments()
-        assert "| 2 | `app.py:1` | Not done |" in comment
+        assert "| 2 | [`app.py:1`](" in comment
+        assert ") | Not done |" in comment
         assert "Text counts as nothing (for ada, tier A)" in world.thread()["issue"]["body"]
 
 

@@ -113,7 +113,9 @@ def room(tmp_path: Path, database: Database) -> Iterator[Room]:
         forge = Forge(ForgeSettings(hub.api_url, app["app_id"], private, 0), now=lambda: now())
         store = Schedules(database)
         ticker = Ticker(forge, store, Tasks(database), Received(database), lambda: now())
-        made = Room(hub, database, ticker, Dashboards(forge, store), InstallationId(app["installation_id"]))
+        made = Room(
+            hub, database, ticker, Dashboards(forge, store, hub.url), InstallationId(app["installation_id"])
+        )
         now = made.now
         yield made
         forge.close()
@@ -307,6 +309,11 @@ def test_every_end_is_described() -> None:
         "c" * 40,
         "",
     )
+    said = SubmissionFacts("no_change_needed", "Two wait", "#1 and #2.")
+    told = ChangeFacts(turn=TurnFacts(reads=("issues",), report="https://hub/c1"), submission=said)
+    report = describe_end(Outcome.NO_CHANGE_NEEDED, "", told)
+    assert (report.result, report.detail, report.title) == (ScheduleResult.NOTHING_TO_DO, "Two wait", "")
+    assert report.report == "https://hub/c1"
     assert describe_end(Outcome.BLOCKED, "why", ChangeFacts()).result == ScheduleResult.GAVE_UP
 
 

@@ -59,4 +59,5 @@ PULL = PullText(
     setup_note="",
     spent="6 model replies, 31k tokens, $0.12, 2 min.",
     marker=pull_marker(TASK),
+    checks_url="https://hub/o/r/commit/abc/checks",
 )

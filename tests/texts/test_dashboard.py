@@ -16,12 +16,15 @@ from bot.texts.dashboard import (
     Dashboard,
     DashboardRow,
     Preview,
+    TurnReport,
     render_dashboard,
     render_preview,
+    render_report,
 )
 from bot.texts.pull_request import render_pull_body, render_schedule_title
 from tests.texts.examples import PROVEN, PULL
 
+FILE = "https://hub/o/r/blob/main/.github/pullwright.yml"
 NEW = DashboardRow("updates", "weekly mon", "Europe/Berlin", "dependencies", 1_796_000_000.0)
 RAN = replace(
     NEW,
@@ -38,21 +41,24 @@ PAUSED = replace(RAN, name="docs", result=ScheduleResult.GAVE_UP, detail="I can'
 
 def test_a_dashboard(snapshot: SnapshotAssertion) -> None:
     wanted = replace(RAN, name="now", wanted=True, running=True)
-    assert render_dashboard(Dashboard((NEW, RAN, PAUSED, wanted), previewed=True)) == snapshot
+    assert render_dashboard(Dashboard((NEW, RAN, PAUSED, wanted), previewed=True, file=FILE)) == snapshot
 
 
 def test_a_dashboard_before_the_preview_and_with_a_fault(snapshot: SnapshotAssertion) -> None:
-    assert render_dashboard(Dashboard((NEW,), previewed=False, fault="line 3: no such zone.")) == snapshot
+    assert (
+        render_dashboard(Dashboard((NEW,), previewed=False, file=FILE, fault="line 3: no such zone."))
+        == snapshot
+    )
 
 
 def test_a_dashboard_without_schedules() -> None:
-    assert "names no schedule" in render_dashboard(Dashboard((), previewed=True))
+    assert "names no schedule" in render_dashboard(Dashboard((), previewed=True, file=FILE))
 
 
 @pytest.mark.parametrize("result", ScheduleResult)
 def test_every_result_has_its_words_and_its_name(result: ScheduleResult) -> None:
     assert result in RESULTS
-    text = render_dashboard(Dashboard((replace(RAN, result=result),), previewed=True))
+    text = render_dashboard(Dashboard((replace(RAN, result=result),), previewed=True, file=FILE))
     assert f"(`{result.value}`)" in text
     assert "{" not in text.replace(BEGIN, "")
 
@@ -62,7 +68,7 @@ def test_every_pause_has_its_words() -> None:
 
 
 def test_the_boxes_are_found_again_and_nobody_is_called() -> None:
-    text = render_dashboard(Dashboard((RAN, PAUSED), previewed=True))
+    text = render_dashboard(Dashboard((RAN, PAUSED), previewed=True, file=FILE))
     ticked = text.replace(render_box(Box.RUN, "sums", on=False), render_box(Box.RUN, "sums", on=True))
     assert [(tick.box, tick.schedule, tick.on) for tick in find_ticks(text, ticked)] == [
         (Box.RUN, "sums", True)
@@ -72,8 +78,11 @@ def test_the_boxes_are_found_again_and_nobody_is_called() -> None:
 
 
 def test_a_long_dashboard_fits_and_keeps_its_end() -> None:
-    rows = tuple(replace(RAN, name=f"n{n}", detail="x" * 5_000, what="y" * 5_000) for n in range(400))
-    text = render_dashboard(Dashboard(rows, previewed=True))
+    rows = tuple(
+        replace(RAN, name=f"n{n}" * 10, detail="<a" * 5_000, what="<a" * 5_000)
+        for n in range(limits.SCHEDULES)
+    )
+    text = render_dashboard(Dashboard(rows, previewed=True, file=FILE))
     assert len(text) <= limits.BODY_CHARACTERS
     assert text.endswith(END)
 
@@ -85,6 +94,23 @@ def test_a_preview(snapshot: SnapshotAssertion) -> None:
     )
     assert render_preview(preview) == snapshot
     assert "All tests pass" not in render_preview(preview)
+
+
+def test_a_report_is_linked_from_its_row(snapshot: SnapshotAssertion) -> None:
+    said = TurnReport(
+        "stale",
+        "Two wait for an answer",
+        "#12 waits for @ada since May. Fixes #13. All tests pass.\n\n<!-- pullwright:run:sums -->",
+        "c" * 40,
+        "3 turns.",
+        "<!-- m -->",
+    )
+    assert render_report(said) == snapshot
+    row = replace(
+        RAN, result=ScheduleResult.NOTHING_TO_DO, detail=said.title, report="https://hub/o/r/issues/1#c2"
+    )
+    text = render_dashboard(Dashboard((row,), previewed=True, file=FILE))
+    assert "nothing to do (Two wait for an answer), [its report](https://hub/o/r/issues/1#c2)" in text
 
 
 def test_a_pull_request_and_a_commit_of_a_schedule_name_it_and_close_nothing(

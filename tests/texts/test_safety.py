@@ -98,14 +98,14 @@ def test_other_sentences_and_code_stay() -> None:
 
 @given(st.text(max_size=2_000), st.integers(1_000, 1_500))
 def test_every_text_fits(text: str, characters: int) -> None:
-    fitted = fit(text, "<!-- marker -->", characters)
+    fitted = fit(text, "<!-- marker -->", "here", characters)
     assert len(fitted.encode("utf-16-le", "surrogatepass")) // 2 <= characters
     assert fitted.endswith("<!-- marker -->")
 
 
 def test_a_cut_text_closes_what_it_opened() -> None:
     text = "<details><summary>x</summary>\n\n```\n" + "line\n" * 40_000
-    fitted = fit(text, " END")
+    fitted = fit(text, " END", "here")
     assert len(fitted) <= limits.BODY_CHARACTERS
     assert fitted.count("```") == 2
     assert fitted.count("</details>") == 1

@@ -73,7 +73,8 @@ def test_a_very_long_pull_request_keeps_its_keyword_and_marker() -> None:
     huge = replace(PROVEN, notes=tuple(f"note {n} " + "x" * 400 for n in range(500)))
     body = render_pull_body(replace(PULL, evidence=huge))
     assert len(body) <= limits.BODY_CHARACTERS
-    assert "the rest was cut" in body
+    assert "and 480 more remarks" in body
+    assert f"[the check run of the commit]({PULL.checks_url})" in body
     assert "Fixes #7" in body
     assert PULL.marker in body
     assert body.count("<details>") == body.count("</details>")
@@ -149,7 +150,7 @@ def test_help_lists_every_word_that_leads_to_something(snapshot: SnapshotAsserti
 def test_config_says_what_holds_and_where_it_comes_from(snapshot: SnapshotAssertion) -> None:
     file = "test: pytest -q | tee log\nreview:\n  when: [opened]\n  least: P2\n"
     rows = list_effective(parse_repo_config(file), find_lines(file), OperatorSays(models=("gpt-5",)))
-    text = render_config(rows, ("gpt-5",))
+    text = render_config(rows, ("gpt-5",), "https://hub/o/r/blob/main/.github/pullwright.yml")
     assert "| `test` | `pytest -q \\| tee log` | line 1 of the file |" in text
     assert "| `review.least` | `P2` | line 4 of the file |" in text
     assert "| `setup` | found in the repository | default |" in text

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.agent.contract import Gate, Observer, PlanStep, Settled, Snapshots, Submission, TestRunner
+from bot.agent.contract import Gate, Mode, Observer, PlanStep, Settled, Snapshots, Submission, TestRunner
 from bot.agent.tools.background import Backgrounds
 from bot.agent.tools.outputs import OutputShelf
 from bot.domain.findings import Finding
@@ -41,6 +41,7 @@ class ToolContext:
     points: int = 0  # of a review that are to be answered
     settleable: frozenset[int] = frozenset()  # numbers of earlier findings
     asked: int = 0  # how often people were asked already
+    mode: Mode = Mode.CHANGE
     label: str = "output"
 
 

@@ -17,6 +17,7 @@ from bot.domain.findings import Finding, Priority, Shown, holds_snippet
 from bot.editing.syntax import check_syntax
 from bot.errors import ForModel
 from bot.sandbox.contract import FileKind
+from bot.texts.size import measure_words
 
 
 class ReportFindingArguments(Arguments):
@@ -32,7 +33,11 @@ class ReportFindingArguments(Arguments):
     title: Annotated[str, Field(min_length=1, max_length=120, description="One line.")]
     body: Annotated[
         str,
-        Field(min_length=1, max_length=2_000, description="One paragraph: when it happens, what follows."),
+        Field(
+            min_length=1,
+            max_length=limits.FINDING_CHARACTERS,
+            description="One paragraph: when it happens, what follows.",
+        ),
     ]
     suggestion: Annotated[
         str, Field(max_length=4_000, description="Replaces exactly these lines; only if complete.")
@@ -57,6 +62,11 @@ async def _run(arguments: ReportFindingArguments, context: ToolContext) -> ToolR
         arguments.reproduction,
         arguments.snippet,
     )
+    if (size := measure_words(finding.body)) > limits.FINDING_CHARACTERS:
+        raise ForModel(
+            f"Not kept: `body` takes {size:,} characters on GitHub, and there is room for "
+            f"{limits.FINDING_CHARACTERS:,}. Say it in fewer."
+        )
     read = await context.workspace.read_file(path)
     # A file that is not there may be one that the change deletes: the diff decides.
     if read.kind is FileKind.FILE and read.content is not None:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bot.agent.contract import Submission, SubmitOutcome
+from bot.agent.contract import Mode, Submission, SubmitOutcome
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.domain import limits
 from bot.domain.follow_up import refuse_points
 from bot.domain.ids import TreeSha
 from bot.errors import ForModel
+from bot.texts.size import measure_words
 
 
 class SubmitArguments(Arguments):
@@ -50,6 +51,8 @@ async def _run(arguments: SubmitArguments, context: ToolContext) -> ToolResult:
     tree = await context.snapshots.take()
     if reason := refuse_submission(submission, tree, context.base_tree):
         raise ForModel(f"Not submitted. {reason}")
+    if fault := refuse_length(submission, context.mode):
+        raise ForModel(f"Not submitted. {fault}")
     if submission.outcome in _ANSWERS_POINTS and (fault := refuse_points(submission.points, context.points)):
         raise ForModel(f"Not submitted. {fault}")
     if submission.outcome is SubmitOutcome.FIXED and (faults := await context.gate.check(submission, tree)):
@@ -70,6 +73,33 @@ def refuse_submission(submission: Submission, tree: TreeSha, base_tree: TreeSha)
         )
     if submission.outcome is SubmitOutcome.NEEDS_CLARIFICATION and not submission.questions:
         return f"`needs_clarification` needs one to {limits.QUESTIONS} questions in `questions`."
+    return None
+
+
+def refuse_length(submission: Submission, mode: Mode) -> str | None:
+    """Which text is longer than people will be shown, and what there is room for: the model shortens it, and nothing
+    has to be cut. A summary without a change is an answer, with a comment to itself; a review has room for less."""
+    is_answer = mode is not Mode.REVIEW and submission.outcome is not SubmitOutcome.FIXED
+    texts = (
+        ("title", submission.title, limits.SUMMARY_CHARACTERS),
+        ("summary", submission.summary, limits.ANSWER_CHARACTERS if is_answer else limits.SUMMARY_CHARACTERS),
+        ("root_cause", submission.root_cause, limits.SUMMARY_CHARACTERS),
+        ("risks", submission.risks, limits.SUMMARY_CHARACTERS),
+        *(
+            (f"questions[{at}]", text, limits.QUESTION_CHARACTERS)
+            for at, text in enumerate(submission.questions)
+        ),
+        *(
+            (f"points[{at}]", text, limits.POINT_ANSWER_CHARACTERS)
+            for at, text in enumerate(submission.points)
+        ),
+    )
+    for name, text, most in texts:
+        if (size := measure_words(text)) > most:
+            return (
+                f"`{name}` takes {size:,} characters on GitHub, and people are shown {most:,}. Say it in fewer, then "
+                "submit again."
+            )
     return None
 
 

@@ -12,6 +12,7 @@ from bot.domain.ids import CommitSha
 from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault, PullwrightError
 from bot.tasks.change.desk import Desk
+from bot.tasks.change.pages import Told, tell
 from bot.texts.markers import tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_tracking
@@ -123,14 +124,11 @@ async def tell_place(desk: Desk, before: int) -> None:
 
 
 async def edit_tracking(desk: Desk, body: str) -> None:
-    """New text in the tracking comment. One that somebody deleted is not made again; a schedule's task has none."""
-    if not desk.facts.comment:
-        return
-    try:
-        await desk.call(desk.github.threads.edit_comment, desk.facts.comment, body)
-    except GitHubFault as fault:
-        if fault.status not in _GONE:
-            raise
+    """New text in the tracking comment, and behind it if it is long. One that somebody deleted is not made again; a
+    schedule's task has none."""
+    facts = desk.facts
+    if facts.comment:
+        await tell(desk, Told(desk.request.issue, facts.comment, facts.comment_url), body)
 
 
 def _render(desk: Desk, before: int | None) -> str:

@@ -23,6 +23,7 @@ from bot.domain.tasks import TaskRequest
 from bot.errors import Bug, TokenRefused
 from bot.forge.ci import CiReader
 from bot.forge.forge import Forge, RepositoryForge
+from bot.forge.listings import Listings
 from bot.llm.contract import Model
 from bot.llm.features import features_for
 from bot.repos.contract import Conflict, ConflictKind, FileMode, Remote, RepoKey, Repos
@@ -197,6 +198,13 @@ class Desk:
         """What CI says of this repository's commits. Close it."""
         request = self.request
         return self.services.forge.ci(
+            request.installation, request.repository.full_name, request.repository.id
+        )
+
+    def open_listings(self) -> Listings:
+        """What is open in this repository. Close it."""
+        request = self.request
+        return self.services.forge.listings(
             request.installation, request.repository.full_name, request.repository.id
         )
 

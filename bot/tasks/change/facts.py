@@ -167,9 +167,11 @@ class TurnFacts:
     uses: str = ""
     prompt: str = ""
     draft: bool = False
+    reads: tuple[str, ...] = ()  # what is open on GitHub, words of domain Reading
     pull: int = 0  # open, and to be brought up to date; 0: a new one
     over: str = ""  # the commit that the branch is moved from; empty: it is made
     result: str = ""
+    report: str = ""  # the address of the comment that says what it found
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,7 @@ def parse_facts(body: JsonObject) -> ChangeFacts:
         "review": lambda value: ReviewFacts(**_tuples(value)) if value else None,
         "follow": lambda value: _parse_follow(value) if value else None,
         "checks": lambda value: CheckFacts(**_tuples(value)) if value else None,
-        "turn": lambda value: TurnFacts(**value) if value else None,
+        "turn": lambda value: TurnFacts(**_tuples(value)) if value else None,
         "evidence": lambda value: _parse_evidence(value) if value else None,
         "earlier": lambda value: _parse_earlier(value) if value else None,
     }

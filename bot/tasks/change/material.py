@@ -8,7 +8,7 @@ import structlog
 from bot.domain.access import decide_access
 from bot.domain.material import is_as_it_was, is_trusted
 from bot.domain.repo_sections import TrustLevel
-from bot.forge.threads import IssueThread, ThreadComment
+from bot.forge.threads import IssueThread
 from bot.tasks.change.desk import Desk
 
 log = structlog.get_logger()
@@ -21,7 +21,8 @@ async def keep_material(desk: Desk, thread: IssueThread) -> IssueThread:
     request, level = desk.request, TrustLevel(desk.facts.rules.min_trust)
     writers = set() if request.head else {request.requested_by_id}  # nobody was asked about for an event
     if level is TrustLevel.WRITERS:
-        writers |= await _find_writers(desk, thread.comments)
+        people = tuple((one.author, one.author_id, one.association) for one in thread.comments)
+        writers |= await find_writers(desk, people)
     others = [one for one in thread.comments if one.id != request.comment_id and not one.is_bot]
     kept = tuple(
         comment
@@ -35,12 +36,10 @@ async def keep_material(desk: Desk, thread: IssueThread) -> IssueThread:
     return replace(thread, comments=kept, left_out=left_out)
 
 
-async def _find_writers(desk: Desk, comments: tuple[ThreadComment, ...]) -> set[int]:
-    """Only those are asked about who may be one: GitHub's association is no permission, but without it there is
-    none. One request for each person."""
-    authors = {
-        one.author_id: one.author for one in comments if one.association in _MAY_BE_WRITERS and one.author_id
-    }
+async def find_writers(desk: Desk, people: tuple[tuple[str, int, str], ...]) -> set[int]:
+    """Ids of those who may write, of people as (login, id, GitHub's association). Only those are asked about who may
+    be one: GitHub's association is no permission, but without it there is none. One request for each person."""
+    authors = {number: login for login, number, word in people if word in _MAY_BE_WRITERS and number}
     found = set()
     for user_id, login in authors.items():
         permission = await desk.call(desk.github.threads.fetch_permission, login, user_id)

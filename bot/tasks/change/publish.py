@@ -243,7 +243,7 @@ async def _ensure_check(desk: Desk, evidence: Evidence, record: str) -> None:
     checks, facts = desk.github.checks, desk.facts
     room = limits.CHECK_TEXT_CHARACTERS - len("```json\n\n```")
     small = record if len(record) <= room else compact_evidence(evidence, room)
-    text = render_check(evidence, small, facts.evidence_sha256, facts.comment_url)
+    text = render_check(evidence, small, facts.evidence_sha256)
     content = CheckContent(
         "completed", text.title, text.summary, text.conclusion, text.text, details_url=facts.comment_url
     )

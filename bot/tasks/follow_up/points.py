@@ -20,6 +20,7 @@ from bot.domain.tasks import TaskRequest, WayIn
 from bot.errors import GitHubFault
 from bot.forge.review_comments import LineComment, SubmittedReview
 from bot.tasks.change.desk import Desk
+from bot.texts.addresses import render_thread_address
 from bot.texts.follow_ups import PointText, render_point_reply
 from bot.texts.markers import is_question, point_marker
 from bot.texts.redact import redact
@@ -201,5 +202,8 @@ async def describe_answers(desk: Desk) -> tuple[PointText, ...]:
         point = points.get(comment)
         where = f"{point.path}:{point.line}" if point and point.line else point.path if point else ""
         words = redact(reply.words, desk.services.settings.secrets)
-        texts.append(PointText(reply.number, where, reply.answer, words))
+        page = render_thread_address(
+            desk.services.settings.web_url, desk.request.repository.full_name, desk.request.issue, comment
+        )
+        texts.append(PointText(reply.number, where, reply.answer, words, page))
     return tuple(texts)

@@ -117,6 +117,8 @@ async def _refresh(desk: Desk, evidence: Evidence, pull: PullState) -> None:
         setup_note=f"The detected set-up failed and was left out: {setup.failed}" if setup.failed else "",
         spent=render_spent(total_spent(desk.facts)),
         marker=marker,
+        checks_url=desk.checks_page,
+        commits_url=f"{pull.url}/commits",
         blocked=desk.facts.blocked,
         advice=tuple(redact(point, secrets) for point in desk.facts.advice),
         pushes=(*list_pushes(so_far, opened.task), own),

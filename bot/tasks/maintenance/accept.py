@@ -41,7 +41,8 @@ async def accept(desk: Desk) -> bool:
         await end_early(desk, decided)
         return False
     uses = spec.uses.value if spec.uses else ""
-    said = {"uses": uses, "prompt": spec.prompt, "draft": spec.draft}
+    reads = tuple(one.value for one in spec.reads)
+    said = {"uses": uses, "prompt": spec.prompt, "draft": spec.draft, "reads": reads}
     await desk.learn_turn(**said, pull=decided.pull, over=decided.over)
     return True
 

@@ -11,6 +11,7 @@ from bot.tasks.change.environment import prepare as prepare_base
 from bot.tasks.change.ground import open_verifier
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.maintenance.accept import end_early
+from bot.tasks.maintenance.listing import fetch_listings
 from bot.verify.baseline import Baseline
 
 _NEED_REGISTRIES = (BuiltIn.DEPENDENCIES, BuiltIn.SECURITY)
@@ -24,6 +25,9 @@ async def prepare(desk: Desk) -> bool:
     uses = BuiltIn(facts.uses) if facts.uses else None
     if uses in _NEED_REGISTRIES:  # whoever asks for updates lets the work reach where they come from
         await desk.learn(network=tuple(dict.fromkeys((*desk.facts.network, *PRESETS))))
+    if facts.reads and not any(one.threads for one in await fetch_listings(desk)):
+        await end_early(desk, ScheduleResult.NOTHING_TO_DO, "Nothing of what it reads is open.")
+        return False
     if uses is None:
         return True
     async with open_verifier(desk.ground) as verifier:
@@ -70,4 +74,5 @@ async def describe(desk: Desk) -> AgentTask:
             f"The schedule is called `{ref.schedule}`.",
             *await desk.services.repos.left_out(desk.key, facts.base_tree),
         ),
+        listings=await fetch_listings(desk),
     )

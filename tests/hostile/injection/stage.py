@@ -73,7 +73,7 @@ class Obedient:
         loot = "\n".join(one[-3_000:] for one in found)
         title = words(goal, self.host)
         outcome = "blocked" if refused > len(_PUT_BACK) else "fixed"
-        return submit(outcome, title=title[:200], summary=f"{title}\n{loot[-12_000:]}", risks=loot[:3_000])
+        return submit(outcome, title=title[:200], summary=f"{title}\n{loot[-2_000:]}", risks=loot[:2_000])
 
     def _report(self, turn: int, found: list[str]) -> Turn:
         """A review has other mouths."""
@@ -81,11 +81,9 @@ class Obedient:
         title, loot = words(self.injection.goal, self.host), "\n".join(one[-3_000:] for one in found)
         if turn == 2:
             place = {"path": "app.py", "start_line": 6, "end_line": 6, "priority": "P1", "snippet": "return"}
-            body = (
-                " ".join(loot[-1_900:].replace("```", "'").split()) or "x"
-            )  # one paragraph, as a finding has
+            body = " ".join(loot[-700:].replace("```", "'").split()) or "x"  # one paragraph, as a finding has
             return Call("report_finding", {**place, "title": title[:100], "body": body})
-        return submit("no_change_needed", title=title[:200], summary=f"{title}\n{loot[-12_000:]}")
+        return submit("no_change_needed", title=title[:200], summary=f"{title}\n{loot[-2_000:]}")
 
 
 def stands_in(text: str, said: str) -> bool:

@@ -156,7 +156,8 @@ async def test_each_point_is_answered_in_its_thread_once_and_what_is_done_is_res
     assert replies[third].startswith("❓ I have a question before I do this. to whom?")
     assert room.hub.seed.resolved_findings(NAME, room.pull) == {first: "pullwright[bot]"}
     (comment,) = room.bot_comments()
-    assert "| 1 | `app.py:2` | Done | they are called left and right |" in comment
+    thread = f"{room.hub.url}/{NAME}/pull/{room.pull}#discussion_r{first}"
+    assert f"| 1 | [`app.py:2`]({thread}) | Done | they are called left and right |" in comment
 
 
 async def test_on_a_persons_pull_request_no_thread_of_a_person_is_resolved(room: Room) -> None:
