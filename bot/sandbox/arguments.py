@@ -6,6 +6,7 @@ visible command line (pid 1's is readable inside): all of it goes through `--arg
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +97,9 @@ def _namespaces() -> list[str]:
     ]
 
 
-def _system() -> list[str]:
+@cache
+def _system() -> tuple[str, ...]:
+    """What is shown of the host, which is looked at once."""
     arguments = [*("--dir", "/etc", "--dir", "/var", "--dir", "/pullwright"), "--ro-bind", "/usr", "/usr"]
     for name in _LINKED:
         path = Path("/") / name
@@ -108,7 +111,7 @@ def _system() -> list[str]:
         arguments += ["--ro-bind-try", shown, shown]
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--perms", "1777", "--size", str(limits.SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
-    return [*arguments, "--remount-ro", "/dev"]
+    return (*arguments, "--remount-ro", "/dev")
 
 
 def _own_directories() -> list[str]:

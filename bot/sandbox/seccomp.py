@@ -132,6 +132,7 @@ def _no_typing() -> list[bytes]:
     return [_load(_ARG1_AT), *tests, _return(_ALLOW), _return(_EPERM)]
 
 
+@cache
 def build_filter(machine: str = "") -> bytes:
     """The program for `machine` (this one when empty). Raises SandboxUnavailable for one without a table."""
     machine = machine or platform.machine()

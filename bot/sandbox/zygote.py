@@ -14,6 +14,7 @@ terminal reaches the worker alone, which ends things in order.
 """
 
 import contextlib
+import gc
 import marshal
 import os
 import signal
@@ -41,6 +42,7 @@ def main() -> None:
     own = os.pidfd_open(os.getpid())
     socket.send_fds(link, [b"Z"], [own])
     os.close(own)
+    gc.disable()  # a collection in a child would touch, and so copy, every page that it shares with us
     groups: set[str] = set()
     while True:
         try:
