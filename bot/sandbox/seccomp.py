@@ -11,6 +11,7 @@ Numbers: the kernel's unistd tables for x86_64 and asm-generic (aarch64).
 import errno
 import platform
 import struct
+from functools import cache
 from typing import Any, Final
 
 from bot.errors import SandboxUnavailable
