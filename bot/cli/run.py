@@ -17,12 +17,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.prompt import Confirm
-
 from bot.agent.contract import AgentTask, RepositoryFacts
 from bot.cli.run_codes import decide_exit_code
-from bot.cli.run_view import JsonView, RichView, RunView
+from bot.cli.run_events import JsonView, RunView
 from bot.compose_host import (
     SystemClock,
     budget_of,
@@ -82,7 +79,7 @@ def run_run(options: RunOptions, view: RunView | None = None) -> int:
     settings = load_local_settings(**({"model": options.model} if options.model else {}))
     if settings.recording is None:  # beside the preparations: nothing before the first request needs it
         threading.Thread(target=load_library, name="load", daemon=True).start()
-    shown = view or (JsonView(sys.stdout) if options.as_json else RichView(Console()))
+    shown = view or (JsonView(sys.stdout) if options.as_json else _terminal())
     try:
         return asyncio.run(_run(options, settings, shown))
     finally:
@@ -233,7 +230,17 @@ def _asks(options: RunOptions) -> bool:
     return not options.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def _terminal() -> RunView:
+    from rich.console import Console  # see `run_events.py`
+
+    from bot.cli.run_view import RichView
+
+    return RichView(Console())
+
+
 def _consents(good: bool) -> bool:
+    from rich.prompt import Confirm
+
     question = "Apply this change to your files?" if good else "It is not proven. Apply it all the same?"
     return Confirm.ask(question, default=False)
 

@@ -1,20 +1,13 @@
-"""What `pullwright run` shows: live progress for people, or one JSON object a line for programs.
+"""What `pullwright run` shows people: live progress, and at the end what came of it. It decides nothing."""
 
-Both are the run's observer; neither decides anything. The JSON stream goes to standard output alone; every line has
-`type` and `at` (seconds since the epoch).
-"""
-
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import IO, Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markdown import Markdown
 from rich.rule import Rule
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -23,82 +16,13 @@ from bot.cli.demo_view import PhaseTime, Progress, phase_table, render_progress
 from bot.domain.budget import Spent
 from bot.domain.evidence import Evidence
 from bot.domain.tasks import Phase
-from bot.tasks.change.attempt import AttemptEnd, AttemptObserver
+from bot.tasks.change.attempt import AttemptEnd
 from bot.texts.evidence_table import render_proofs, render_remarks, render_runs, render_verdict
 from bot.texts.sanitise import sanitise_block
 from bot.texts.tracking import render_spent
 
 PHASES = (Phase.PREPARE, Phase.WORK, Phase.VERIFY)
 _KEPT_LINES = 200
-
-
-class RunView(AttemptObserver, Protocol):
-    """An observer that can also tell how it began and ended."""
-
-    def begun(self, about: dict[str, Any]) -> None: ...
-
-    def ended(self, end: AttemptEnd, diff: str, folder: str) -> None: ...
-
-    def said(self, message: str) -> None:
-        """One sentence for the person: what became of the patch."""
-        ...
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class JsonView:
-    """Implements `RunView` as a stream of events."""
-
-    out: IO[str]
-    now: Callable[[], float] = time.time
-
-    def begun(self, about: dict[str, Any]) -> None:
-        self._tell("begun", **about)
-
-    def phase(self, name: str) -> None:
-        self._tell("phase", phase=name)
-
-    def turn(self, spent: Spent) -> None:
-        self._tell("turn", spent=asdict(spent))
-
-    def plan(self, steps: tuple[PlanStep, ...]) -> None:
-        self._tell("plan", steps=[{"step": one.step, "status": one.status.value} for one in steps])
-
-    def command_started(self, label: str) -> None:
-        self._tell("command_started", label=label)
-
-    def command_ended(self, label: str, ok: bool, seconds: float) -> None:
-        self._tell("command_ended", label=label, ok=ok, seconds=round(seconds, 3))
-
-    def text(self, delta: str) -> None:
-        self._tell("text", delta=delta)
-
-    def verified(self, evidence: Evidence) -> None:
-        self._tell("verified", evidence=asdict(evidence))
-
-    def ended(self, end: AttemptEnd, diff: str, folder: str) -> None:
-        self._tell(
-            "ended",
-            outcome=end.outcome.value,
-            tier=end.evidence.tier.value if end.evidence else None,
-            detail=end.detail,
-            questions=list(end.questions),
-            submission=asdict(end.submission) if end.submission else None,
-            spent=asdict(end.spent),
-            diff=diff,
-            folder=folder,
-        )
-
-    def said(self, message: str) -> None:
-        self._tell("said", message=message)
-
-    def close(self) -> None:
-        self.out.flush()
-
-    def _tell(self, kind: str, **more: Any) -> None:
-        self.out.write(json.dumps({"type": kind, "at": round(self.now(), 3), **more}) + "\n")
-        self.out.flush()
 
 
 @dataclass
@@ -152,6 +76,9 @@ class RichView:
         self._lines.append(f"verification: tier {evidence.tier.value}: {evidence.reason}")
 
     def ended(self, end: AttemptEnd, diff: str, folder: str) -> None:
+        from rich.markdown import Markdown  # 0.1 s, which the first request would wait for
+        from rich.syntax import Syntax
+
         self.close()
         if end.submission is not None and end.submission.summary:
             self.console.print(Rule(Text(" ".join(end.submission.title.split())), style="dim"))

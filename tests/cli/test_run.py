@@ -14,7 +14,7 @@ from dulwich import porcelain
 
 from bot.cli.run import RunOptions, run_run
 from bot.cli.run_codes import decide_exit_code
-from bot.cli.run_view import JsonView
+from bot.cli.run_events import JsonView
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, SandboxUnavailable, SettingsFault
 from tests.model_server.seen import Seen
