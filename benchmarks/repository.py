@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.domain.ids import CommitSha, RepoPath
-from bot.repos.contract import FileMode, Remote, RepoKey, TreeChange, View
+from bot.repos.contract import FileMode, Remote, RepoKey, TreeChange, View, Written
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.contract import Command
@@ -118,12 +118,16 @@ async def rounds(
         await reach(repos, sandbox, remote, base.commit)
         steps.done("the same commit, to a first command")
         await workspace.run(Command("echo changed >> benchmark.txt; echo new > new.txt"))
-        view = View(workspace.view_command, workspace.view_root)
+        written = Written(workspace.written_layers, base.tree)
+        view = View(workspace.view_command, workspace.view_root, written)
         steps.start()
         snapshot = await repos.snapshot(KEY, base.tree, view)
-        steps.done("snapshot of the whole tree")
+        steps.done("snapshot")
         await repos.diff(KEY, base.tree, snapshot.tree)
         steps.done("diff")
+        whole = await repos.snapshot(KEY, base.tree, View(workspace.view_command, workspace.view_root))
+        steps.done("snapshot with every file looked at")
+        assert whole.tree == snapshot.tree
         await workspace.close()
         sha = await repos.store_blob(KEY, f"fix {number}\n".encode())
         fix = TreeChange(RepoPath("fix.txt"), None, None, FileMode.REGULAR, sha)

@@ -76,8 +76,12 @@ class GitRepos:
 
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
         """See `contract.Repos`."""
-        argv = view.wrap([sys.executable, "-I", "-S", walk.__file__, str(view.root)])
-        found = await self._ask(key, "snapshot", {"base": base, "argv": argv})
+        walker = [sys.executable, "-I", "-S", walk.__file__, str(view.root)]
+        arguments: dict[str, Any] = {"base": base, "argv": view.wrap(walker)}
+        if view.written is not None and view.written.layers:
+            layers = map(str, view.written.layers)
+            arguments["written"] = {"argv": view.wrap([*walker, *layers]), "under": view.written.under}
+        found = await self._ask(key, "snapshot", arguments)
         return Snapshot(
             TreeSha(found["tree"]), tuple(map(_change, found["changes"])), tuple(found["left_out"])
         )

@@ -9,6 +9,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dulwich.repo import Repo
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
 from bot.errors import ForModel, PullwrightError, RepositoryFault, RetryLater, TokenRefused
 from bot.repos import walk
-from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View
+from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View, Written
 from bot.sandbox.contract import Command, FileKind, FileWrite, Workspace
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
@@ -92,8 +93,13 @@ async def work(backend: Backend, world: GitWorld) -> Workspace:
 
 
 async def taken(world: GitWorld, work: Workspace) -> Snapshot:
+    """Both ways, where there are two: what was written alone is never other than the whole."""
     base = await world.fetch()
-    return await world.repos.snapshot(KEY, base.tree, View(work.view_command, work.view_root))
+    view = View(work.view_command, work.view_root)
+    whole = await world.repos.snapshot(KEY, base.tree, view)
+    written = Written(work.written_layers, base.tree)
+    assert await world.repos.snapshot(KEY, base.tree, replace(view, written=written)) == whole
+    return whole
 
 
 def canary(folder: Path) -> tuple[Path, Path]:
@@ -102,6 +108,39 @@ def canary(folder: Path) -> tuple[Path, Path]:
     program.write_text(f"#!/bin/sh\necho $0 $@ >> {trace}\nexec cat\n")
     program.chmod(0o755)
     return program, trace
+
+
+MARK = """
+import os
+done = 0
+os.chmod("pkg", 0o755)
+for path in ("pkg", "app.py", "."):
+    for name in ("opaque", "whiteout", "redirect", "metacopy", "origin", "impure", "nlink", "overlay.opaque"):
+        for value in (b"y", b"x", b"/", b""):
+            try:
+                os.setxattr(path, "user.overlay." + name, value)
+                done += 1
+            except OSError:
+                pass
+print("set", done)
+for path, mode in (("gone", 0o020000), ("app.py.gone", 0o020644)):
+    try:
+        os.mknod(path, mode, 0)
+        print("made a whiteout")
+    except OSError:
+        pass
+open("pkg/new.py", "w").write("x = 1\\n")
+"""
+
+
+@point(52)
+async def test_marks_of_the_overlay_hide_nothing(backend: Backend, world: GitWorld, work: Workspace) -> None:
+    ran = await work.run(Command(f"{backend.python} -c '{MARK}'"))
+    assert ran.ok, ran.output
+    if work.written_layers:  # in a copy a device is a device: left out
+        assert b"made a whiteout" not in ran.output
+    snapshot = await taken(world, work)
+    assert [change.path for change in snapshot.changes] == ["pkg/new.py"], ran.output
 
 
 @point(52, 55, 62)
@@ -375,7 +414,7 @@ async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> N
     before = {path for path in world.repos.state_dir.parent.rglob("*") if "cache.git" not in path.parts}
     await world.repos.materialise(KEY, TreeSha(tree.id.decode()))  # goes on without it
     after = {path for path in world.repos.state_dir.parent.rglob("*") if "cache.git" not in path.parts}
-    assert {path for path in after - before if path.is_file()} == set()
+    assert {path for path in after - before if path.is_file() and path.suffix != ".used"} == set()
 
 
 @point(60)
