@@ -104,14 +104,14 @@ async def rounds(
     count: int, upstream: Upstream, repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote
 ) -> None:
     steps = Steps()
-    await repos.fetch(KEY, remote, MAIN)
+    await repos.materialise(KEY, (await repos.fetch(KEY, remote, MAIN)).tree)
     for number in range(count):
         upstream.commit("benchmark.txt", f"{number}")
         steps.start()
         base = await repos.fetch(KEY, remote, MAIN)
         steps.done("fetch of a new commit")
         template = await repos.materialise(KEY, base.tree)
-        steps.done("plain files")
+        steps.done("its plain files, others beside")
         workspace = await sandbox.open_workspace(template)
         await workspace.run(Command("true"))
         steps.done("workspace and first command")
@@ -136,6 +136,11 @@ async def rounds(
         steps.start()
         await repos.push(KEY, remote, f"refs/heads/b{number}", commit, None)
         steps.done("push of a small commit")
+        templates = repos.state_dir / str(KEY.installation) / str(KEY.repository) / "templates"
+        templates.rename(templates.with_name(f"aside-{number}"))
+        steps.start()
+        await repos.materialise(KEY, base.tree)
+        steps.done("plain files without any beside")
     steps.show()
 
 

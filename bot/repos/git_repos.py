@@ -7,7 +7,6 @@ cancelled. Its answer is believed as far as its shape goes; what it says about c
 import asyncio
 import base64
 import json
-import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,8 +32,9 @@ from bot.repos.contract import (
     View,
 )
 from bot.repos.forks import Forks, shared_forks
-from bot.repos.housekeeping import note_cache, take_template
+from bot.repos.housekeeping import remove_template
 from bot.repos.listings import Listings
+from bot.repos.marks import note_cache, take_template
 
 _MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
 IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.github.com")
@@ -153,9 +153,7 @@ class GitRepos:
     async def forget(self, key: RepoKey, trees: tuple[TreeSha, ...]) -> None:
         """See `contract.Repos`."""
         for tree in trees:
-            folder = self._folder(key) / "templates" / tree
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            folder.with_name(f"{tree}.used").unlink(missing_ok=True)
+            await asyncio.to_thread(remove_template, self._folder(key) / "templates" / tree)
 
     # -- a person's own checkout (`pullwright run`) ---------------------------------------------------------
     async def import_checkout(self, key: RepoKey, start: Path) -> Checkout:

@@ -402,8 +402,11 @@ async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld,
         b"\xff",
     ],
 )
-async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> None:
-    await world.fetch()
+@pytest.mark.parametrize("is_beside", [False, True])
+async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes, is_beside: bool) -> None:
+    base = await world.fetch()
+    if is_beside:  # then links are made from it
+        await world.repos.materialise(KEY, base.tree)
     cache = next(world.repos.state_dir.rglob("cache.git"))
     blob = Blob.from_string(b"x")
     raw = b"100644 " + name + b"\0" + bytes.fromhex(blob.id.decode())
@@ -418,16 +421,22 @@ async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> N
 
 
 @point(60)
-async def test_a_file_below_a_link_is_not_laid_out(world: GitWorld, tmp_path: Path) -> None:
-    await world.fetch()
+@pytest.mark.parametrize("is_beside", [False, True])
+@pytest.mark.parametrize("is_a_folder", [False, True])
+async def test_a_file_below_a_link_is_not_laid_out(
+    world: GitWorld, tmp_path: Path, is_beside: bool, is_a_folder: bool
+) -> None:
+    base = await world.fetch()
+    if is_beside:  # then links are made from it
+        await world.repos.materialise(KEY, base.tree)
     cache = next(world.repos.state_dir.rglob("cache.git"))
     target, inner = Blob.from_string(os.fsencode(tmp_path)), Blob.from_string(b"x")
     with Repo(str(cache)) as repo:
         below = Tree()
         below.add(b"planted", 0o100644, inner.id)
+        second = (b"40000 a", below.id) if is_a_folder else (b"100644 a/planted", inner.id)
         raw = b"".join(
-            mode + b" a\0" + bytes.fromhex(sha.decode())
-            for mode, sha in ((b"120000", target.id), (b"40000", below.id))
+            item + b"\0" + bytes.fromhex(sha.decode()) for item, sha in ((b"120000 a", target.id), second)
         )
         tree = Tree.from_raw_string(Tree.type_num, raw)
         for one in (target, inner, below, tree):

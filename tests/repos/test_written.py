@@ -238,3 +238,20 @@ def test_a_walk_that_stops_half_way_is_an_error(ground: Ground) -> None:
     view = View(lambda _: ["echo", said], Path("/"), Written((Path("/"),), ground.base))
     with pytest.raises(RepositoryFault, match="could not be read"):
         ground.loop.run(ground.repos.snapshot(KEY, ground.base, view))
+
+
+def test_a_file_that_two_templates_share_is_written_for_neither(ground: Ground) -> None:
+    templates = [
+        ground.loop.run(ground.repos.materialise(KEY, ground.unders[one])) for one in ("base", "work")
+    ]
+    shared = [template / "tracked.log" for template in templates]
+    assert shared[0].stat().st_ino == shared[1].stat().st_ino
+    batch = [
+        ("append", "tracked.log", "", 1),
+        ("chmod", "tracked.log", "", 2),
+        ("append", "src/deep/b.py", "", 1),
+    ]
+    few, _ = ground.loop.run(ground.play("work", NO_SETUP, batch))
+    assert {"tracked.log", "src/deep/b.py"} <= {change.path for change in few.changes}
+    assert [one.read_bytes() for one in shared] == [FILES[b"tracked.log"][1]] * 2
+    assert [one.stat().st_mode & 0o777 for one in shared] == [0o644] * 2

@@ -1,0 +1,143 @@
+"""Plain files of a tree by links to those of another that lies beside it: a commit changes a few files of thousands.
+
+Templates are read-only once they are made (lower layers, or copied from), so two can have a file in common; a file is
+linked only to the same path, so that no two names in one template are one file. Nothing is ever written into a file
+that was linked: what differs is a new one.
+
+A host that went down may have lost what was written last, so only a template that was made since it came up is linked
+from: a damaged file must not be handed on.
+
+Race: the other template is removed meanwhile. Its mark is held shared, and removal waits.
+"""
+
+import contextlib
+import errno
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from stat import S_ISDIR
+from typing import Final, Protocol
+
+from dulwich.objects import S_ISGITLINK, ObjectID
+from dulwich.repo import Repo
+
+from bot.repos.cache import Entries, Entry, tree_items
+from bot.repos.left_out import usable_path
+from bot.repos.marks import held_template, last_use
+
+_NO_LINK: Final = (
+    errno.ENOENT,
+    errno.EMLINK,
+)  # it was left out there, or has as many names as a file can have
+
+
+@contextlib.contextmanager
+def nearest(folder: Path, repo: Repo, owner: int | None) -> Iterator[Path | None]:
+    """The template in `folder` that was used last, held as long as this is entered; None when there is none to link
+    from. `owner`: whose it has to be, None: ours. Raises OSError."""
+    found = [one for one in folder.iterdir() if not one.suffix and _is_fit(one, repo, owner)]
+    if not found:
+        yield None
+        return
+    template = max(found, key=last_use)
+    with held_template(template) as is_there:
+        yield template if is_there else None
+
+
+def _is_fit(template: Path, repo: Repo, owner: int | None) -> bool:
+    state = template.lstat()
+    up_since = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return (
+        S_ISDIR(state.st_mode)
+        and state.st_uid == (os.geteuid() if owner is None else owner)
+        and state.st_mtime > up_since
+        and ObjectID(template.name.encode()) in repo.object_store
+    )
+
+
+class Layout(Protocol):
+    """What lays out a tree at `root`; paths are relative to that."""
+
+    @property
+    def repo(self) -> Repo: ...
+    @property
+    def root(self) -> Path: ...
+
+    def make_folder(self, path: str) -> None:
+        """A new one. Raises OSError."""
+        ...
+
+    def write(self, path: str, entry: Entry) -> None:
+        """A new file, link or submodule's folder, unless it is left out. Raises OSError, RepositoryFault."""
+        ...
+
+    def count(self, size: int) -> None:
+        """One more path, with so many bytes. Raises RepositoryFault when that is too much."""
+        ...
+
+
+@dataclass
+class Linking:
+    """One tree laid out by `layout`, whose folder is there."""
+
+    layout: Layout
+    source: Path
+    _made: set[bytes] = field(default_factory=lambda: {b""})  # folders
+
+    def lay_out(self, tree: str) -> None:
+        """Raises OSError: it can't be done with links; RepositoryFault: it can't be done."""
+        self._folder(b"", tree, self.source.name)
+
+    def _folder(self, place: bytes, tree: str, other: str | None) -> None:
+        """`place` with its slash. `other`: the tree that stands there in the source, if any."""
+        had: Entries = tree_items(self.layout.repo, other) if other is not None else {}
+        for name, item in tree_items(self.layout.repo, tree).items():
+            if b"/" in name:
+                raise OSError(errno.EINVAL, "a name that is a path")  # it may lead through a link
+            path, before = place + name, had.get(name)
+            if S_ISDIR(item[0]):
+                if item == before and usable_path(path) is not None:
+                    self._ensure(place)
+                    self._link_all(path.decode())
+                else:
+                    below = before[1].decode() if before is not None and S_ISDIR(before[0]) else None
+                    self._folder(path + b"/", item[1].decode(), below)
+            elif usable_path(path) is not None:
+                self._ensure(place)
+                if item != before or S_ISGITLINK(item[0]) or not self._link(path.decode()):
+                    self.layout.write(path.decode(), item)
+
+    def _ensure(self, place: bytes) -> None:
+        """Only folders with a usable name in them are made, as without a source."""
+        if place not in self._made:
+            self._ensure(place[: place[:-1].rfind(b"/") + 1])
+            self.layout.make_folder(place[:-1].decode())
+            self._made.add(place)
+
+    def _link_all(self, folder: str) -> None:
+        """All that stands there in the source: the trees are the same."""
+        try:
+            found = os.scandir(self.source / folder)
+        except FileNotFoundError:
+            return  # nothing in it can be a plain file
+        self.layout.make_folder(folder)
+        with found:
+            for entry in found:
+                path = f"{folder}/{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    self._link_all(path)
+                    continue
+                self.layout.count(entry.stat(follow_symlinks=False).st_size)
+                os.link(entry.path, self.layout.root / path, follow_symlinks=False)
+
+    def _link(self, path: str) -> bool:
+        try:
+            os.link(self.source / path, self.layout.root / path, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        self.layout.count((self.source / path).lstat().st_size)
+        return True
