@@ -47,7 +47,10 @@ def nearest(folder: Path, repo: Repo, owner: int | None) -> Iterator[Path | None
 
 
 def _is_fit(template: Path, repo: Repo, owner: int | None) -> bool:
-    state = template.lstat()
+    try:
+        state = template.lstat()
+    except OSError:  # removed in this moment
+        return False
     up_since = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return (
         S_ISDIR(state.st_mode)
@@ -98,7 +101,7 @@ class Linking:
                 raise OSError(errno.EINVAL, "a name that is a path")  # it may lead through a link
             path, before = place + name, had.get(name)
             if S_ISDIR(item[0]):
-                if item == before and usable_path(path) is not None:
+                if item == before and usable_path(path) is not None and self._is_there(path.decode()):
                     self._ensure(place)
                     self._link_all(path.decode())
                 else:
@@ -116,14 +119,14 @@ class Linking:
             self.layout.make_folder(place[:-1].decode())
             self._made.add(place)
 
+    def _is_there(self, folder: str) -> bool:
+        """Not if nothing in it can be a plain file."""
+        return (self.source / folder).is_dir()
+
     def _link_all(self, folder: str) -> None:
         """All that stands there in the source: the trees are the same."""
-        try:
-            found = os.scandir(self.source / folder)
-        except FileNotFoundError:
-            return  # nothing in it can be a plain file
         self.layout.make_folder(folder)
-        with found:
+        with os.scandir(self.source / folder) as found:
             for entry in found:
                 path = f"{folder}/{entry.name}"
                 if entry.is_dir(follow_symlinks=False):

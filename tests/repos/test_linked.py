@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bot.errors import RepositoryFault
 from bot.repos import linked
 from bot.repos.cache import locked_cache
 from bot.repos.checkout import materialise
+from bot.repos.housekeeping import remove_template
 from bot.repos.trees import write_paths
 
 NAMES = (b"a", b"b", b"c.py", b"odd\xff", b".git")
@@ -138,3 +140,15 @@ def test_links_count_like_files(
     with pytest.raises(RepositoryFault, match="more than 1 files"):
         lay_out(tmp_path, pair[1])
     assert sorted(one.name for one in (tmp_path / "files").iterdir() if one.is_dir()) == [pair[0]]
+
+
+def test_what_is_linked_from_is_not_removed_meanwhile(tmp_path: Path, pair: tuple[str, str]) -> None:
+    template = tmp_path / "files" / pair[0]
+    with locked_cache(tmp_path / "cache.git") as repo, linked.nearest(template.parent, repo, None) as found:
+        assert found == template
+        removing = threading.Thread(target=remove_template, args=(template,), daemon=True)
+        removing.start()
+        removing.join(0.1)
+        assert template.is_dir()
+    removing.join()
+    assert not template.exists()
