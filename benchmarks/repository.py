@@ -97,7 +97,9 @@ async def main(given: argparse.Namespace) -> None:
         with serving_git(work / "served") as backend:
             sandbox = BubblewrapSandbox(SandboxSettings(work / "state", given.uid))
             assert (await sandbox.preflight()).ok
-            repos = GitRepos(work / "repos", sandbox.owner_uid, forks=WatchedForks())
+            repos = GitRepos(
+                work / "repos", sandbox.owner_uid, products_since=lambda: 0.0, forks=WatchedForks()
+            )
             await rounds(given.rounds, upstream, repos, sandbox, Remote(f"{backend.url}/large.git", TOKEN))
 
 

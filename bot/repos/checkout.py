@@ -25,8 +25,11 @@ from bot.repos.left_out import is_link_target, usable_path
 from bot.repos.linked import Linking, nearest
 
 
-def materialise(cache: Path, tree: str, folder: str, owner: int | None) -> str:
-    """The folder `<folder>/<tree>` with the plain files, owned by `owner` when we are root."""
+def materialise(
+    cache: Path, tree: str, folder: str, owner: int | None, newer_than: float | None = None
+) -> str:
+    """The folder `<folder>/<tree>` with the plain files, owned by `owner` when we are root. `newer_than`: seconds since
+    the epoch, what is linked from another template has to be (`linked.py`); None: nothing is linked."""
     target = Path(folder) / tree
     if target.is_dir():
         return str(target)
@@ -34,7 +37,8 @@ def materialise(cache: Path, tree: str, folder: str, owner: int | None) -> str:
     part = target.with_name(f"{tree}.{secrets.token_hex(6)}.part")
     try:
         with open_cache(cache) as repo:
-            _lay_out(repo, tree, part, owner)
+            if newer_than is None or not _link(_Layout(repo, part, owner), tree, newer_than):
+                _Layout(repo, part, owner).lay_out(tree)
         _rename(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -49,23 +53,26 @@ def _rename(part: Path, target: Path) -> None:
             raise
 
 
-def _lay_out(repo: Repo, tree: str, part: Path, owner: int | None) -> None:
-    with nearest(part.parent, repo, owner) as source:
-        if source is not None:
-            try:
-                read_tree(repo, tree)
-                Linking(_Layout(repo, part, owner), source).lay_out(tree)
-                return
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise
-                shutil.rmtree(part)  # a file system without links, or too many of them
-    _Layout(repo, part, owner).lay_out(tree)
+def _link(layout: "_Layout", tree: str, newer_than: float) -> bool:
+    """Whether it could be laid out with links; else there is nothing of it."""
+    with nearest(layout.root.parent, layout.repo, layout.owner) as source:
+        if source is None:
+            return False
+        read_tree(layout.repo, tree)
+        layout.begin()
+        try:
+            Linking(layout, source, newer_than).lay_out(tree)
+            return True
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            shutil.rmtree(layout.root)  # a file system without links, or too many of them
+            return False
 
 
 @dataclass
 class _Layout:
-    """See `linked.Layout`. Makes its folder."""
+    """See `linked.Layout`."""
 
     repo: Repo
     root: Path
@@ -73,16 +80,18 @@ class _Layout:
     _size: int = 0
     _files: int = 0
 
-    def __post_init__(self) -> None:
+    def begin(self) -> None:
+        """Make the folder itself. Raises OSError."""
         _make_folder(self.root, self.owner)
 
     def lay_out(self, tree: str) -> None:
-        """Every path of a tree. Raises OSError, RepositoryFault."""
+        """The folder and every path of a tree. Raises OSError, RepositoryFault."""
         files = entries(self.repo, tree)
         if len(files) > limits.TREE_FILES:
             raise RepositoryFault(
                 f"The tree has {len(files)} files; at most {limits.TREE_FILES} can be used."
             )
+        self.begin()
         made: set[str] = set()
         for raw, entry in sorted(files.items()):
             path = usable_path(raw)
@@ -113,6 +122,12 @@ class _Layout:
             return
         self.count(len(content))
         _make_file(self.root / path, mode, content, self.owner)
+
+    def copy(self, path: str, source: Path) -> None:
+        """See `linked.Layout`."""
+        content = source.read_bytes()
+        self.count(len(content))
+        _make_file(self.root / path, source.lstat().st_mode, content, self.owner)
 
     def count(self, size: int) -> None:
         """See `linked.Layout`."""

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -43,11 +44,14 @@ IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.git
 
 @dataclass(frozen=True)
 class GitRepos:
-    """`owner_uid`: who owns the plain files (the sandbox's user) when we are root; None: ourselves."""
+    """`owner_uid`: who owns the plain files (the sandbox's user) when we are root; None: ourselves. `products_since`:
+    when the newest set-up was done whose products are kept, in seconds since the epoch; without it templates share
+    no files (`linked.py`)."""
 
     state_dir: Path
     owner_uid: int | None = None
     identity: Identity = IDENTITY
+    products_since: Callable[[], float] | None = None
     forks: Forks = field(default_factory=shared_forks)
     listings: Listings = field(default_factory=Listings)
 
@@ -62,11 +66,13 @@ class GitRepos:
     async def materialise(self, key: RepoKey, tree: TreeSha) -> Path:
         """See `contract.Repos`. One that is there costs no process."""
         folder = self._folder(key) / "templates"
-        arguments = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
+        arguments: dict[str, Any] = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
         for _ in range(_MAKINGS):
             if await asyncio.to_thread(take_template, folder / tree):
                 return folder / tree
             self._make_passable(folder)
+            if self.products_since is not None:
+                arguments["newer_than"] = await asyncio.to_thread(self.products_since)
             await self._ask(key, "materialise", arguments)
         raise RetryLater("the files of a commit were removed as fast as they were made", 5.0)
 

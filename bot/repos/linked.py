@@ -4,6 +4,10 @@ Templates are read-only once they are made (lower layers, or copied from), so tw
 linked only to the same path, so that no two names in one template are one file. Nothing is ever written into a file
 that was linked: what differs is a new one.
 
+Build tools compare times, so a file must be newer than what a set-up made of another content at its path. One that is
+older than the last set-up's products is copied, not linked: all of a template is newer than every environment that was
+there before it, as it would be without links.
+
 A host that went down may have lost what was written last, so only a template that was made since it came up is linked
 from: a damaged file must not be handed on.
 
@@ -17,7 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 from typing import Final, Protocol
 
 from dulwich.objects import S_ISGITLINK, ObjectID
@@ -76,6 +80,10 @@ class Layout(Protocol):
         """A new file, link or submodule's folder, unless it is left out. Raises OSError, RepositoryFault."""
         ...
 
+    def copy(self, path: str, source: Path) -> None:
+        """A new file with the content and the mode of one of another template. Raises OSError, RepositoryFault."""
+        ...
+
     def count(self, size: int) -> None:
         """One more path, with so many bytes. Raises RepositoryFault when that is too much."""
         ...
@@ -83,10 +91,12 @@ class Layout(Protocol):
 
 @dataclass
 class Linking:
-    """One tree laid out by `layout`, whose folder is there."""
+    """One tree laid out by `layout`, whose folder is there. `newer_than`: seconds since the epoch; what is older is
+    copied."""
 
     layout: Layout
     source: Path
+    newer_than: float
     _made: set[bytes] = field(default_factory=lambda: {b""})  # folders
 
     def lay_out(self, tree: str) -> None:
@@ -132,15 +142,26 @@ class Linking:
                 if entry.is_dir(follow_symlinks=False):
                     self._link_all(path)
                     continue
-                self.layout.count(entry.stat(follow_symlinks=False).st_size)
+                state = entry.stat(follow_symlinks=False)
+                if self._is_old(state):
+                    self.layout.copy(path, Path(entry.path))
+                    continue
+                self.layout.count(state.st_size)
                 os.link(entry.path, self.layout.root / path, follow_symlinks=False)
+
+    def _is_old(self, state: os.stat_result) -> bool:
+        """Of a link's own time nothing depends."""
+        return S_ISREG(state.st_mode) and state.st_mtime <= self.newer_than
 
     def _link(self, path: str) -> bool:
         try:
+            state = (self.source / path).lstat()
+            if self._is_old(state):
+                return False
             os.link(self.source / path, self.layout.root / path, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_LINK:
                 raise
             return False
-        self.layout.count((self.source / path).lstat().st_size)
+        self.layout.count(state.st_size)
         return True

@@ -71,12 +71,12 @@ def pair(tmp_path: Path) -> tuple[str, str]:
     cache = tmp_path / "cache.git"
     one = add_tree(cache, {b"same/x": (0o100644, b"x"), b"y": (0o100644, b"one")})
     two = add_tree(cache, {b"same/x": (0o100644, b"x"), b"y": (0o100644, b"two")})
-    materialise(cache, one, str(tmp_path / "files"), None)
+    materialise(cache, one, str(tmp_path / "files"), None, 0.0)
     return one, two
 
 
 def lay_out(tmp_path: Path, tree: str) -> Path:
-    return Path(materialise(tmp_path / "cache.git", tree, str(tmp_path / "files"), None))
+    return Path(materialise(tmp_path / "cache.git", tree, str(tmp_path / "files"), None, 0.0))
 
 
 def is_linked(tmp_path: Path, one: str, two: str) -> bool:
@@ -89,8 +89,8 @@ def test_files_beside_others_are_what_they_are_alone(place: Path, old: Files, ne
     folder = place / str(time.monotonic_ns())
     cache = place / "cache.git"
     one, two = add_tree(cache, old), add_tree(cache, {**old, **new})
-    before = look(Path(materialise(cache, one, str(folder / "both"), None)))
-    both = materialise(cache, two, str(folder / "both"), None)
+    before = look(Path(materialise(cache, one, str(folder / "both"), None, 0.0)))
+    both = materialise(cache, two, str(folder / "both"), None, 0.0)
     assert look(Path(both)) == look(Path(materialise(cache, two, str(folder / "alone"), None)))
     assert look(folder / "both" / one) == before
 
@@ -102,6 +102,24 @@ def test_what_is_the_same_is_one_file_and_what_is_not_is_another(
     assert is_linked(tmp_path, *pair)
     assert (second / "y").read_bytes() == b"two"
     assert (tmp_path / "files" / pair[0] / "y").read_bytes() == b"one"
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {b"same/z": (0o100644, b"z")}], ids=["the folder too", "another folder"]
+)
+def test_what_is_older_than_a_set_ups_products_is_copied(
+    tmp_path: Path, pair: tuple[str, str], more: Files
+) -> None:
+    """A build tool would take what was built of another content for newer."""
+    first, cache = tmp_path / "files" / pair[0], tmp_path / "cache.git"
+    os.utime(first / "same" / "x", (1000.0, 1000.0))
+    same: Files = {b"same/x": (0o100644, b"x"), b"y": (0o100644, b"one")}
+    tree = add_tree(cache, {**same, b"n": (0o100644, b"n"), **more})
+    made = Path(materialise(cache, tree, str(first.parent), None, 1000.0))
+    assert (made / "same" / "x").read_bytes() == b"x"
+    assert (made / "same" / "x").stat().st_mtime > 1000
+    assert not is_linked(tmp_path, pair[0], tree)
+    assert (made / "y").stat().st_ino == (first / "y").stat().st_ino
 
 
 def test_nothing_is_linked_that_was_made_before_the_host_came_up(

@@ -154,7 +154,7 @@ def edit(batch: list[Any]) -> Command:
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("written")
     sandbox = BubblewrapSandbox(SandboxSettings(folder / "state", UID, bounds=SMALL))
-    repos = GitRepos(folder / "repos", sandbox.owner_uid)
+    repos = GitRepos(folder / "repos", sandbox.owner_uid, products_since=lambda: 0.0)
     with asyncio.Runner() as loop:
         assert loop.run(sandbox.preflight()).ok
         cache = folder / "repos" / "1" / "2" / "cache.git"

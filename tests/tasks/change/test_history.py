@@ -46,7 +46,7 @@ def test_the_model_sees_its_change_as_a_diff_and_its_commits_do_not_matter(tmp_p
 async def test_files_that_another_template_links_are_unchanged_for_git(tmp_path: Path) -> None:
     sandbox = BubblewrapSandbox(SandboxSettings(tmp_path / "state", UID, bounds=SMALL))
     assert (await sandbox.preflight()).ok
-    repos, key = GitRepos(tmp_path / "repos", sandbox.owner_uid), RepoKey(1, 2)
+    repos, key = GitRepos(tmp_path / "repos", sandbox.owner_uid, products_since=lambda: 0.0), RepoKey(1, 2)
     same = {b"a.py": (0o100644, b"a = 1\n"), b"pkg/b.py": (0o100644, b"b = 1\n")}
     base, other = (
         TreeSha(
