@@ -27,6 +27,7 @@ from typing import Final, Protocol
 from dulwich.objects import S_ISGITLINK, ObjectID
 from dulwich.repo import Repo
 
+from bot.domain import limits
 from bot.repos.cache import Entries, Entry, tree_items
 from bot.repos.left_out import usable_path
 from bot.repos.marks import held_template, last_use
@@ -105,6 +106,8 @@ class Linking:
 
     def _folder(self, place: bytes, tree: str, other: str | None) -> None:
         """`place` with its slash. `other`: the tree that stands there in the source, if any."""
+        if place.count(b"/") >= limits.TREE_DEPTH:
+            return  # no name in it can be used
         had: Entries = tree_items(self.layout.repo, other) if other is not None else {}
         for name, item in tree_items(self.layout.repo, tree).items():
             if b"/" in name:

@@ -170,3 +170,19 @@ def test_what_is_linked_from_is_not_removed_meanwhile(tmp_path: Path, pair: tupl
         assert template.is_dir()
     removing.join()
     assert not template.exists()
+
+
+def test_what_is_nested_too_deep_is_left_out(tmp_path: Path, pair: tuple[str, str]) -> None:
+    with locked_cache(tmp_path / "cache.git") as repo:
+        blob = Blob.from_string(b"x")
+        repo.object_store.add_object(blob)
+        child = (b"f", 0o100644, blob.id)
+        for _ in range(1500):  # deeper than our stack
+            tree = Tree()
+            tree.add(*child)
+            tree.add(b"near", 0o100644, blob.id)
+            repo.object_store.add_object(tree)
+            child = (b"d", 0o040000, tree.id)
+    made = lay_out(tmp_path, tree.id.decode())
+    assert made.joinpath(*["d"] * 63, "near").read_bytes() == b"x"
+    assert not made.joinpath(*["d"] * 64).exists()
