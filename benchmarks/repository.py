@@ -17,8 +17,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.child_memory import WatchedForks, watching
 from bot.domain.ids import CommitSha, RepoPath
-from bot.repos.contract import FileMode, Remote, RepoKey, TreeChange, View
+from bot.repos.contract import BaseCommit, FileMode, Remote, RepoKey, TreeChange, View, Written
 from bot.repos.git_repos import GitRepos
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.contract import Command
@@ -96,7 +97,9 @@ async def main(given: argparse.Namespace) -> None:
         with serving_git(work / "served") as backend:
             sandbox = BubblewrapSandbox(SandboxSettings(work / "state", given.uid))
             assert (await sandbox.preflight()).ok
-            repos = GitRepos(work / "repos", sandbox.owner_uid)
+            repos = GitRepos(
+                work / "repos", sandbox.owner_uid, products_since=lambda: 0.0, forks=WatchedForks()
+            )
             await rounds(given.rounds, upstream, repos, sandbox, Remote(f"{backend.url}/large.git", TOKEN))
 
 
@@ -104,35 +107,55 @@ async def rounds(
     count: int, upstream: Upstream, repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote
 ) -> None:
     steps = Steps()
-    await repos.fetch(KEY, remote, MAIN)
+    await repos.materialise(KEY, (await repos.fetch(KEY, remote, MAIN)).tree)
     for number in range(count):
         upstream.commit("benchmark.txt", f"{number}")
         steps.start()
         base = await repos.fetch(KEY, remote, MAIN)
         steps.done("fetch of a new commit")
         template = await repos.materialise(KEY, base.tree)
-        steps.done("plain files")
+        steps.done("its plain files, others beside")
         workspace = await sandbox.open_workspace(template)
         await workspace.run(Command("true"))
         steps.done("workspace and first command")
         await reach(repos, sandbox, remote, base.commit)
         steps.done("the same commit, to a first command")
         await workspace.run(Command("echo changed >> benchmark.txt; echo new > new.txt"))
-        view = View(workspace.view_command, workspace.view_root)
+        written = Written(workspace.written_layers, base.tree)
+        view = View(workspace.view_command, workspace.view_root, written)
         steps.start()
         snapshot = await repos.snapshot(KEY, base.tree, view)
-        steps.done("snapshot of the whole tree")
+        steps.done("snapshot")
         await repos.diff(KEY, base.tree, snapshot.tree)
         steps.done("diff")
+        whole = await repos.snapshot(KEY, base.tree, View(workspace.view_command, workspace.view_root))
+        steps.done("snapshot with every file looked at")
+        assert whole.tree == snapshot.tree
         await workspace.close()
-        sha = await repos.store_blob(KEY, f"fix {number}\n".encode())
+        await push(repos, remote, base, number, steps)
+        templates = repos.state_dir / str(KEY.installation) / str(KEY.repository) / "templates"
+        templates.rename(templates.with_name(f"aside-{number}"))
+        steps.start()
+        await repos.materialise(KEY, base.tree)
+        steps.done("plain files without any beside")
+    steps.show()
+
+
+async def push(repos: GitRepos, remote: Remote, base: BaseCommit, number: int, steps: Steps) -> None:
+    """One commit with a clock beside it, and another with an eye on its memory."""
+    assert isinstance(repos.forks, WatchedForks)
+    commits = []
+    for text in (f"fix {number}\n", f"another fix {number}\n"):
+        sha = await repos.store_blob(KEY, text.encode())
         fix = TreeChange(RepoPath("fix.txt"), None, None, FileMode.REGULAR, sha)
         tree = await repos.derive(KEY, base.tree, (fix,))
-        commit = await repos.commit(KEY, tree, (base.commit,), "Fix\n", 1_790_000_000 + number)
-        steps.start()
-        await repos.push(KEY, remote, f"refs/heads/b{number}", commit, None)
-        steps.done("push of a small commit")
-    steps.show()
+        commits.append(await repos.commit(KEY, tree, (base.commit,), "Fix\n", 1_790_000_000 + number))
+    steps.start()
+    await repos.push(KEY, remote, f"refs/heads/b{number}", commits[0], None)
+    steps.done("push of a small commit")
+    with watching(repos.forks) as highest:
+        await repos.push(KEY, remote, f"refs/heads/m{number}", commits[1], None)
+    print(f"memory of a push: {highest.own:.1f} MB of its own, {highest.resident:.1f} MB with what is shared")
 
 
 async def reach(repos: GitRepos, sandbox: BubblewrapSandbox, remote: Remote, commit: CommitSha) -> None:

@@ -22,11 +22,11 @@ from fastapi import FastAPI
 from bot.compose_host import (
     SystemClock,
     budget_of,
+    build_repos,
     build_sandbox,
     find_means,
     open_model,
     open_models,
-    owner_uid,
     repository_shelf,
 )
 from bot.domain.admission import AdmissionLimits
@@ -41,7 +41,6 @@ from bot.forge.forge import Forge, ForgeSettings
 from bot.host_settings import HostSettings
 from bot.llm.features import features_for
 from bot.repos.contract import RepoKey
-from bot.repos.git_repos import GitRepos
 from bot.repos.housekeeping import Gone, clear
 from bot.sandbox.contract import Sandbox
 from bot.settings import Settings, vault_place
@@ -146,7 +145,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         ledger.observe_retry = metrics.observe_retry
         services = Services(
             settings=_change_settings(settings),
-            repos=GitRepos(settings.data_dir / "repos", owner_uid(settings)),
+            repos=build_repos(settings),
             sandbox=MeasuredSandbox(sandbox, metrics.observe_command),
             forge=forge,
             models=tuple(MeasuredModel(model, metrics.observe_model) for model in models),

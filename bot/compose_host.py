@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from bot.domain import limits
@@ -17,11 +18,13 @@ from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
 from bot.llm.contract import Model
 from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
 from bot.llm.retry import RetryPolicy
+from bot.repos.git_repos import GitRepos
 from bot.repos.housekeeping import Shelf
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.choice import Backend, ChosenSandbox
 from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
 from bot.sandbox.contract import EgressPolicy, Preflight
+from bot.sandbox.environments import newest_products
 from bot.sandbox.registries import AskedOnce
 from bot.sandbox.remedies import refusal
 from bot.sandbox.toolchains import find_toolchains
@@ -130,6 +133,15 @@ def find_means(settings: HostSettings) -> SetupMeans:
     """What a set-up may reach here: the host's own package registries, and what the operator adds."""
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return SetupMeans(EgressPolicy(settings.egress_hosts, settings.egress_pins, bundle), AskedOnce())
+
+
+def build_repos(settings: HostSettings) -> GitRepos:
+    """Git on this host, with templates that share files as far as no set-up's products could be taken for newer."""
+    return GitRepos(
+        settings.data_dir / "repos",
+        owner_uid(settings),
+        products_since=partial(newest_products, settings.data_dir / "sandbox"),
+    )
 
 
 def repository_shelf(settings: HostSettings) -> Shelf:

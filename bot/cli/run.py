@@ -23,10 +23,10 @@ from bot.cli.run_events import JsonView, RunView
 from bot.compose_host import (
     SystemClock,
     budget_of,
+    build_repos,
     build_sandbox,
     find_means,
     open_models,
-    owner_uid,
     require_sandbox,
 )
 from bot.domain.budget import Spent, add_spent, decide_budget, remaining
@@ -118,7 +118,7 @@ class _Kept:
 
 async def _open_repos(settings: LocalSettings) -> GitRepos:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return GitRepos(settings.data_dir / "repos", owner_uid(settings))
+    return build_repos(settings)
 
 
 async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> AttemptEnd:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.compose_host import build_sandbox, find_means, owner_uid, require_sandbox
+from bot.compose_host import build_repos, build_sandbox, find_means, require_sandbox
 from bot.domain.evidence import Evidence, TestProof
 from bot.domain.repo_config import REPO_CONFIG_PATH
 from bot.errors import ForPerson, RepositoryFault
@@ -120,7 +120,7 @@ async def _check_repository(options: VerifyOptions, evidence: Evidence) -> list[
         sandbox = build_sandbox(settings)
         if options.again:
             require_sandbox(await sandbox.preflight())
-        repos = GitRepos(state / "repos", owner_uid(settings))
+        repos = build_repos(settings)
         await repos.store_blob(_KEY, b"")  # makes the cache
         objects = state / "repos" / str(_KEY.installation) / str(_KEY.repository) / "cache.git" / "objects"
         await asyncio.to_thread(copy_objects, options.repo or Path(), objects)

@@ -68,6 +68,11 @@ def read_blob(repo: Repo, sha: str) -> bytes | None:
     return content if content is None or len(content) <= limits.BLOB_BYTES else None
 
 
+def tree_items(repo: Repo, tree: str) -> Entries:
+    """What stands in one folder by name, its folders too."""
+    return {bytes(item.path): (item.mode, bytes(item.sha)) for item in read_tree(repo, tree).items()}
+
+
 def entries(repo: Repo, tree: str) -> Entries:
     """Every path of a tree with its mode and id, as bytes."""
     read_tree(repo, tree)

@@ -113,11 +113,22 @@ class Checkout:
 
 
 @dataclass(frozen=True)
+class Written:
+    """Where alone a work tree can be other than the plain files of the tree `under`: the overlay's layers above these
+    (Workspace.written_layers), at rest."""
+
+    layers: tuple[Path, ...]
+    under: TreeSha
+
+
+@dataclass(frozen=True)
 class View:
-    """A mounted work tree: `wrap` makes a command see it at `root` (Workspace.view_command and view_root)."""
+    """A mounted work tree: `wrap` makes a command see it at `root` (Workspace.view_command and view_root). `written`:
+    None where nothing is known of it, so that every file is looked at."""
 
     wrap: Callable[[list[str]], list[str]]
     root: Path
+    written: Written | None = None
 
 
 class Repos(Protocol):
@@ -139,7 +150,8 @@ class Repos(Protocol):
         ...
 
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
-        """Walk a work tree and store it. What the base's .gitignore names is left out, unless tracked."""
+        """Walk a work tree and store it. What the base's .gitignore names is left out, unless tracked. With
+        `view.written` the sentences tell of what was written alone."""
         ...
 
     async def changes(self, key: RepoKey, old: TreeSha, new: TreeSha) -> tuple[TreeChange, ...]: ...

@@ -7,8 +7,8 @@ cancelled. Its answer is believed as far as its shape goes; what it says about c
 import asyncio
 import base64
 import json
-import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +33,9 @@ from bot.repos.contract import (
     View,
 )
 from bot.repos.forks import Forks, shared_forks
-from bot.repos.housekeeping import note_cache, take_template
+from bot.repos.housekeeping import remove_template
 from bot.repos.listings import Listings
+from bot.repos.marks import note_cache, take_template
 
 _MAKINGS: Final = 3  # of a template that housekeeping removes in the same moment
 IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.github.com")
@@ -43,11 +44,14 @@ IDENTITY: Final = Identity("pullwright[bot]", "pullwright[bot]@users.noreply.git
 
 @dataclass(frozen=True)
 class GitRepos:
-    """`owner_uid`: who owns the plain files (the sandbox's user) when we are root; None: ourselves."""
+    """`owner_uid`: who owns the plain files (the sandbox's user) when we are root; None: ourselves. `products_since`:
+    when the newest set-up was done whose products are kept, in seconds since the epoch; without it templates share
+    no files (`linked.py`)."""
 
     state_dir: Path
     owner_uid: int | None = None
     identity: Identity = IDENTITY
+    products_since: Callable[[], float] | None = None
     forks: Forks = field(default_factory=shared_forks)
     listings: Listings = field(default_factory=Listings)
 
@@ -62,11 +66,13 @@ class GitRepos:
     async def materialise(self, key: RepoKey, tree: TreeSha) -> Path:
         """See `contract.Repos`. One that is there costs no process."""
         folder = self._folder(key) / "templates"
-        arguments = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
+        arguments: dict[str, Any] = {"tree": tree, "folder": str(folder), "owner": self.owner_uid}
         for _ in range(_MAKINGS):
             if await asyncio.to_thread(take_template, folder / tree):
                 return folder / tree
             self._make_passable(folder)
+            if self.products_since is not None:
+                arguments["newer_than"] = await asyncio.to_thread(self.products_since)
             await self._ask(key, "materialise", arguments)
         raise RetryLater("the files of a commit were removed as fast as they were made", 5.0)
 
@@ -76,8 +82,12 @@ class GitRepos:
 
     async def snapshot(self, key: RepoKey, base: TreeSha, view: View) -> Snapshot:
         """See `contract.Repos`."""
-        argv = view.wrap([sys.executable, "-I", "-S", walk.__file__, str(view.root)])
-        found = await self._ask(key, "snapshot", {"base": base, "argv": argv})
+        walker = [sys.executable, "-I", "-S", walk.__file__, str(view.root)]
+        arguments: dict[str, Any] = {"base": base, "argv": view.wrap(walker)}
+        if view.written is not None and view.written.layers:
+            layers = map(str, view.written.layers)
+            arguments["written"] = {"argv": view.wrap([*walker, *layers]), "under": view.written.under}
+        found = await self._ask(key, "snapshot", arguments)
         return Snapshot(
             TreeSha(found["tree"]), tuple(map(_change, found["changes"])), tuple(found["left_out"])
         )
@@ -149,9 +159,7 @@ class GitRepos:
     async def forget(self, key: RepoKey, trees: tuple[TreeSha, ...]) -> None:
         """See `contract.Repos`."""
         for tree in trees:
-            folder = self._folder(key) / "templates" / tree
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            folder.with_name(f"{tree}.used").unlink(missing_ok=True)
+            await asyncio.to_thread(remove_template, self._folder(key) / "templates" / tree)
 
     # -- a person's own checkout (`pullwright run`) ---------------------------------------------------------
     async def import_checkout(self, key: RepoKey, start: Path) -> Checkout:

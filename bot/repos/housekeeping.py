@@ -9,6 +9,7 @@ be fetched again, but for what an unfinished task has made: caches of repositori
 Races, and how each is closed:
 - A template is taken while it is removed: whoever takes it holds its mark shared and renews it, removal holds it alone,
   looks at it once more and renames. Who comes second finds no folder and makes a new one.
+- A template is removed while another is linked from it: that one is made under the mark held shared (`linked`).
 - A workspace is open over a template: none is removed within TEMPLATE_GRACE_S of its last taking.
 - A cache is fetched into while it is removed: both hold the cache's lock, and removal looks again under it.
 - Death in the middle: what was renamed is found by its name and removed at the next time.
@@ -28,6 +29,7 @@ import structlog
 
 from bot.domain.limits import CACHE_GRACE_S, TEMPLATE_GRACE_S
 from bot.repos.contract import RepoKey
+from bot.repos.marks import last_use, mark_path, marked
 
 log = structlog.get_logger()
 
@@ -118,54 +120,14 @@ def list_kept(shelf: Shelf, busy: frozenset[RepoKey]) -> Iterator[Kept]:
         cache = repository / "cache.git"
         if cache.is_dir():
             fixed = (repository.parent.name, repository.name) in names
-            yield Kept(cache, _last_use(cache), _size_of(cache), fixed)
+            yield Kept(cache, last_use(cache), _size_of(cache), fixed)
         for template in (repository / "templates").glob("*"):
             if not template.suffix and template.is_dir():
-                yield Kept(template, _last_use(template), _kept_size(template))
+                yield Kept(template, last_use(template), _kept_size(template))
 
 
 def _repositories(folder: Path) -> Iterator[Path]:
     return (one for one in folder.glob("*/*") if one.is_dir())
-
-
-# -- marks ---------------------------------------------------------------------------------------------------
-
-
-def take_template(template: Path) -> bool:
-    """Whether it is there; then it stays for TEMPLATE_GRACE_S. Raises OSError."""
-    if not template.is_dir():
-        return False
-    with _marked(template, fcntl.LOCK_SH) as mark:
-        os.utime(mark)
-        return template.is_dir()
-
-
-def note_cache(cache: Path) -> None:
-    """Its last use is now."""
-    with contextlib.suppress(FileNotFoundError):  # its folder is made with the first fetch
-        _mark_path(cache).touch()
-
-
-@contextlib.contextmanager
-def _marked(kept: Path, how: int) -> Iterator[int]:
-    mark = os.open(_mark_path(kept), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(mark, how)
-        yield mark
-    finally:
-        os.close(mark)
-
-
-def _mark_path(kept: Path) -> Path:
-    return kept.with_name(f"{kept.name}.used")
-
-
-def _last_use(kept: Path) -> float:
-    """Of older versions, which left no mark: when it was made."""
-    for path in (_mark_path(kept), kept):
-        with contextlib.suppress(OSError):
-            return path.stat().st_mtime
-    return 0.0
 
 
 def _age(path: Path, now: float) -> float:
@@ -176,8 +138,8 @@ def _age(path: Path, now: float) -> float:
 
 def _kept_size(template: Path) -> int:
     """Measured once: tens of thousands of files never change."""
-    mark = _mark_path(template)
-    used = _last_use(template)
+    mark = mark_path(template)
+    used = last_use(template)
     with contextlib.suppress(OSError, ValueError):
         return int(mark.read_text())
     size = _size_of(template)
@@ -188,24 +150,31 @@ def _kept_size(template: Path) -> int:
 
 
 def _size_of(folder: Path) -> int:
-    """Bytes on the disk. Nothing is followed."""
+    """Bytes on the disk, a share of those that other templates have too (`linked`). Nothing is followed."""
     size = 0
     for _, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
         for name in names:
             with contextlib.suppress(OSError):
-                size += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_blocks * 512
+                state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                size += state.st_blocks * 512 // max(1, state.st_nlink)
     return size
 
 
 # -- removing ------------------------------------------------------------------------------------------------
 
 
+def remove_template(template: Path) -> None:
+    """Now, if it is there and whatever its last use was. Waits for who holds it. Blocking. Raises OSError."""
+    if template.is_dir():
+        _remove_template(Kept(template, 0.0, 0), float("inf"))
+
+
 def _remove_template(kept: Kept, now: float) -> bool:
-    with _marked(kept.path, fcntl.LOCK_EX) as mark:
-        if now - os.fstat(mark).st_mtime < kept.grace_s:
+    with marked(kept.path, fcntl.LOCK_EX) as mark:
+        if now - os.fstat(mark).st_mtime < kept.grace_s or not kept.path.is_dir():
             return False
         left = _put_aside(kept.path)
-        _mark_path(kept.path).unlink(missing_ok=True)
+        mark_path(kept.path).unlink(missing_ok=True)
     shutil.rmtree(left, ignore_errors=True)
     return True
 
@@ -213,10 +182,10 @@ def _remove_template(kept: Kept, now: float) -> bool:
 def _remove_cache(kept: Kept, now: float) -> bool:
     with kept.path.with_name(f"{kept.path.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if now - _last_use(kept.path) < kept.grace_s:
+        if now - last_use(kept.path) < kept.grace_s:
             return False
         left = _put_aside(kept.path)
-        _mark_path(kept.path).unlink(missing_ok=True)
+        mark_path(kept.path).unlink(missing_ok=True)
     shutil.rmtree(left, ignore_errors=True)
     return True
 

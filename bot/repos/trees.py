@@ -12,7 +12,7 @@ from dulwich.repo import Repo
 
 from bot.domain.paths import UnsafePath, parse_repo_path
 from bot.errors import Bug
-from bot.repos.cache import Entries, Entry, entries, locked_cache, open_cache, read_blob, read_tree
+from bot.repos.cache import Entries, Entry, entries, locked_cache, open_cache, read_blob, tree_items
 from bot.repos.left_out import usable_path
 
 Change = dict[str, Any]  # a TreeChange as JSON
@@ -33,14 +33,14 @@ def changes(cache: Path, old: str, new: str) -> list[Change]:
         return compare(repo, old, new)
 
 
-def _differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
+def differing(repo: Repo, old: str, new: str) -> tuple[Entries, Entries]:
     """What `entries` gives of both trees, without what both have alike: a folder of the same id is never opened."""
     before: Entries = {}
     after: Entries = {}
     folders: list[tuple[bytes, bytes | None, bytes | None]] = [(b"", old.encode(), new.encode())]
     while folders:
         place, one, other = folders.pop()
-        ones, others = _items(repo, one), _items(repo, other)
+        ones, others = (tree_items(repo, tree.decode()) if tree else {} for tree in (one, other))
         for name in ones.keys() | others.keys():
             mine, theirs = ones.get(name), others.get(name)
             if mine == theirs:
@@ -59,16 +59,10 @@ def _folder(item: Entry | None) -> bytes | None:
     return item[1] if item is not None and S_ISDIR(item[0]) else None
 
 
-def _items(repo: Repo, tree: bytes | None) -> Entries:
-    if tree is None:
-        return {}
-    return {bytes(item.path): (item.mode, bytes(item.sha)) for item in read_tree(repo, tree.decode()).items()}
-
-
 def compare(repo: Repo, old: str, new: str) -> list[Change]:
     """Every path that differs between two trees, sorted."""
     found = []
-    olds, news = _differing(repo, old, new)
+    olds, news = differing(repo, old, new)
     for path in sorted(olds.keys() | news.keys()):
         before, after = olds.get(path), news.get(path)
         if before == after or not _is_text(path):

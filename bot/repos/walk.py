@@ -1,6 +1,10 @@
 """Walks a work tree that untrusted code could write, and tells what it finds. Runs alone, standard library only.
 
-    python -I walk.py ROOT      conversation on stdin and stdout, see below
+    python -I walk.py ROOT [LAYER ...]      conversation on stdin and stdout, see below
+
+With layers only those of ROOT's names are looked at that stand in one of them. They are folders of the overlay that
+ROOT is, as they lie on the disk; what a name in them means (a file, a deletion, a folder that hides another) is never
+asked of them, but of ROOT, which the kernel made of them.
 
 Started inside the sandbox's view of the files, after every process of the sandbox is dead. Never follows a link,
 never opens anything but folders and regular files, each by its name below an open folder (O_NOFOLLOW), so no
@@ -12,9 +16,12 @@ Asked first on stdin, one line of JSON: {"base": {path: [mode, id]}, "caps": {..
     {"t": "file", "p", "m", "n"}             followed by n bytes
     {"t": "link", "p", "n"}                  followed by n bytes, the link's target
     {"t": "left", "p", "why"}                left out
+    {"t": "folder", "p", "kept": [name]}     with layers only: names of this folder that are in none of them; answered
+                                             by {"base": {path: [mode, id]}, "folders": [path]}, its other items
     {"t": "end"} or {"t": "error", "why"}
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -23,6 +30,8 @@ import sys
 from typing import Any, BinaryIO, Final
 
 _GITLINK: Final = "160000"
+_NO_FOLDER: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # nothing below it was written in this layer
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Stop(Exception):
@@ -41,11 +50,14 @@ class Walker:
 
     def run(self) -> None:
         try:
-            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            self._walk(root, "", 0)
+            self._walk(os.open(self._root, _FOLDER), "", 0)
             self._say({"t": "end"})
+            self._out.flush()
         except (OSError, _Stop) as error:
-            self._say({"t": "error", "why": str(error)})
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._say({"t": "error", "why": str(error)})
         self._out.flush()
 
     def _walk(self, folder: int, prefix: str, depth: int) -> None:
@@ -53,12 +65,17 @@ class Walker:
         try:
             if depth > self._caps["depth"]:
                 raise _Stop(f"folders are nested deeper than {self._caps['depth']}")
-            with os.scandir(folder) as found:
-                names = sorted(entry.name for entry in found)
-            for name in names:
+            for name in self._names(folder, prefix):
                 self._visit(folder, name, prefix + name, depth)
         finally:
             os.close(folder)
+
+    def _names(self, folder: int, prefix: str) -> list[str]:  # noqa: ARG002 - of use below
+        """Which are looked at."""
+        return sorted(os.listdir(folder))
+
+    def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
+        self._walk(os.open(name, _FOLDER, dir_fd=folder), path + "/", depth + 1)
 
     def _visit(self, folder: int, name: str, path: str, depth: int) -> None:
         try:
@@ -76,8 +93,7 @@ class Walker:
             self._say({"t": "same", "p": path})
         elif stat.S_ISDIR(mode):
             if path in self._folders or self._wanted(path, is_folder=True):
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._walk(os.open(name, flags, dir_fd=folder), path + "/", depth + 1)
+                self._enter(folder, name, path, depth)
         elif stat.S_ISLNK(mode):
             self._link(os.readlink(os.fsencode(name), dir_fd=folder), path)
         elif stat.S_ISREG(mode):
@@ -128,6 +144,56 @@ class Walker:
         self._out.write(content)
 
 
+class WrittenWalker(Walker):
+    """Walks only what the layers name. A name that is in none of them is, with all below it, as it is underneath."""
+
+    def __init__(
+        self, root: str, layers: list[str], asked: dict[str, Any], streams: tuple[BinaryIO, BinaryIO]
+    ) -> None:
+        super().__init__(root, asked, *streams)
+        self._paths = layers
+        self._layers: list[int] = []  # this folder in each layer that has it
+
+    def run(self) -> None:
+        try:
+            self._layers = [os.open(path, _FOLDER) for path in self._paths]
+        except OSError as error:
+            self._fail(error)
+        else:
+            super().run()
+
+    def _names(self, folder: int, prefix: str) -> list[str]:
+        written = {name for layer in self._layers for name in os.listdir(layer)}  # noqa: PTH208 - a descriptor
+        if len(written) > self._caps["files"]:
+            raise _Stop(f"there are more than {self._caps['files']} files")
+        names = os.listdir(folder)
+        self._say({"t": "folder", "p": prefix, "kept": [name for name in names if name not in written]})
+        self._out.flush()
+        answer = json.loads(self._answers.readline())
+        self._base.update(answer["base"])
+        self._folders.update(answer["folders"])
+        return sorted(name for name in names if name in written)
+
+    def _enter(self, folder: int, name: str, path: str, depth: int) -> None:
+        above = self._layers
+        self._layers = []
+        try:
+            for layer in above:
+                self._open_below(layer, name)
+            super()._enter(folder, name, path, depth)
+        finally:
+            for layer in self._layers:
+                os.close(layer)
+            self._layers = above
+
+    def _open_below(self, layer: int, name: str) -> None:
+        try:
+            self._layers.append(os.open(name, _FOLDER, dir_fd=layer))
+        except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
+
+
 def _blob_id(pieces: list[bytes], size: int) -> str:
     digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     for piece in pieces:
@@ -136,8 +202,9 @@ def _blob_id(pieces: list[bytes], size: int) -> str:
 
 
 def main() -> None:
-    asked = json.loads(sys.stdin.buffer.readline())
-    Walker(sys.argv[1], asked, sys.stdin.buffer, sys.stdout.buffer).run()
+    (root, *layers), streams = sys.argv[1:], (sys.stdin.buffer, sys.stdout.buffer)
+    asked = json.loads(streams[0].readline())
+    (WrittenWalker(root, layers, asked, streams) if layers else Walker(root, asked, *streams)).run()
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from bot.sandbox.bounds import Bounds
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.sandbox.cgroups import find_cgroups
 from bot.sandbox.contract import NO_SETUP, Environment, Preflight, SetupSpec, Workspace
-from bot.sandbox.environments import Shelf, hold_layers, release
+from bot.sandbox.environments import OVERLAYS, Shelf, hold_layers, release
 from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.identities import Identities, Identity
 from bot.sandbox.preflight import Prepared, Readiness, enforced_by
@@ -71,7 +71,7 @@ class BubblewrapSandbox:
     async def ensure_environment(self, spec: SetupSpec) -> Environment:
         """See `contract.Sandbox.ensure_environment`."""
         runner = await self._readiness.runner()
-        layers = setup.Layers(self._settings.shelf("environments"), self.owner_uid)
+        layers = setup.Layers(self._settings.shelf(OVERLAYS), self.owner_uid)
         identity = await asyncio.to_thread(self._lease)
         try:
             return await setup.ensure_environment(spec, replace(runner, identity=identity).run, layers)

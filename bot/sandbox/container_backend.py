@@ -23,7 +23,7 @@ from bot.sandbox.bounds import Bounds
 from bot.sandbox.container import ContainerRunner
 from bot.sandbox.contract import NO_SETUP, Environment, Preflight, SetupSpec, Workspace
 from bot.sandbox.copies import hand_over, lay_out
-from bot.sandbox.environments import Shelf, hold_layers, release
+from bot.sandbox.environments import CONTAINERS, Shelf, hold_layers, release
 from bot.sandbox.folders import WorkerFolder
 from bot.sandbox.identities import Identities, Identity
 from bot.sandbox.preflight import Prepared, Readiness
@@ -84,7 +84,7 @@ class ContainerSandbox:
             spec, key_parts=(*spec.key_parts, f"container {runner.images[image].digest}"), image=image
         )
         shelf = Shelf(
-            self._settings.state_dir / "container-environments",
+            self._settings.state_dir / CONTAINERS,
             self._settings.environment_days,
             self._settings.environment_bytes,
         )

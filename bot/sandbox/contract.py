@@ -240,6 +240,12 @@ class Workspace(Protocol):
     @property
     def view_root(self) -> Path: ...
 
+    @property
+    def written_layers(self) -> tuple[Path, ...]:
+        """The layers over the template, topmost first: what stands in none of them is as it is there. For names alone
+        (bot/repos/walk.py), at rest. Empty where the work tree is a copy."""
+        ...
+
     async def stamp(self) -> str | None:
         """The same text as long as no file of the workspace was written, deleted or renamed (a `.git` aside), so that
         a walk can be saved; None when that can't be told. Waits while a command runs."""

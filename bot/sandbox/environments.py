@@ -21,6 +21,8 @@ from bot.sandbox import trees
 from bot.sandbox.contract import Environment
 
 READY: Final = "ready"
+OVERLAYS: Final = "environments"  # below a data directory of the sandbox
+CONTAINERS: Final = "container-environments"
 GRACE_S: Final = 3600.0  # from the set-up to the first workspace pass seconds; an hour is a hung worker
 
 
@@ -100,6 +102,29 @@ def release(held: tuple[int, ...]) -> None:
     """Let go of what `hold_layers` held."""
     for descriptor in held:
         os.close(descriptor)
+
+
+def newest_products(state_dir: Path) -> float:
+    """When the newest environment of a data directory was made that holds products of a set-up, in seconds since the
+    epoch; 0 when there is none. The model's git is no product. Raises OSError."""
+    folders = (
+        one
+        for shelf in (OVERLAYS, CONTAINERS)
+        if (state_dir / shelf).is_dir()
+        for one in (state_dir / shelf).iterdir()
+    )
+    return max((made for one in folders if (made := _made_with_products(one))), default=0.0)
+
+
+def _made_with_products(folder: Path) -> float:
+    """Nothing is made or removed in the folder itself after it became ready. 0: none, or not ready."""
+    if folder.suffix or not is_ready(folder):
+        return 0.0
+    try:
+        found = {name for layer in ("env", "workspace") for name in os.listdir(folder / layer)}  # noqa: PTH208
+        return folder.stat().st_mtime if found - {".git"} else 0.0
+    except FileNotFoundError:  # removed in this moment
+        return 0.0
 
 
 def lock_path(folder: Path) -> Path:

@@ -130,6 +130,11 @@ class SandboxWorkspace:
     def view_root(self) -> Path:
         return self.mounts.changes if self.runner.copies else self.folder / "view"
 
+    @property
+    def written_layers(self) -> tuple[Path, ...]:
+        """See `contract.Workspace.written_layers`. The template is the lowest of all layers."""
+        return () if self.runner.copies else (self.mounts.changes, *self.mounts.lowers[:-1])
+
     async def stamp(self) -> str | None:
         """See `contract.Workspace.stamp`."""
         async with self._turn:

@@ -117,6 +117,10 @@ class _MeasuredWorkspace:
     def view_root(self) -> Path:
         return self.workspace.view_root
 
+    @property
+    def written_layers(self) -> tuple[Path, ...]:
+        return self.workspace.written_layers
+
     async def stamp(self) -> str | None:
         return await self.workspace.stamp()
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from bot.domain import limits
 from bot.domain.ids import RepoPath, TreeSha
 from bot.domain.unified_diff import parse_diff, render_stat
-from bot.repos.contract import RepoKey, Repos, Snapshot, TreeChange, View
+from bot.repos.contract import RepoKey, Repos, Snapshot, TreeChange, View, Written
 from bot.sandbox.contract import BlockedHost, Command, CommandResult, Environment, Sandbox, Workspace
 
 _STAT_FILES = 40
@@ -40,6 +40,7 @@ class WorkTree:
     left_out: tuple[str, ...] = ()  # sentences of the last snapshot: special files, unsafe names
     blocked: dict[str, BlockedHost] = field(default_factory=dict, init=False)  # by host, of closed workspaces
     _workspace: Workspace | None = field(default=None, init=False)
+    _under: TreeSha | None = field(default=None, init=False)  # the workspace's plain files
     _at: TreeSha | None = field(default=None, init=False)
     _stamp: str | None = field(default=None, init=False)  # of the workspace when it was at `_at`
     _products: dict[RepoPath, TreeChange] | None = field(default=None, init=False)
@@ -51,6 +52,7 @@ class WorkTree:
         await self.close()
         template = await self.repos.materialise(self.key, tree)
         self._workspace = await self.sandbox.open_workspace(template, self.environment)
+        self._under = tree
         if self._products is None:
             self._products = await self._find_products(self._workspace, tree)
         self._at = tree
@@ -113,7 +115,8 @@ class WorkTree:
         return await self.repos.derive(self.key, self.base, changes), changes
 
     async def _snapshot(self, workspace: Workspace) -> Snapshot:
-        view = View(workspace.view_command, workspace.view_root)
+        written = Written(workspace.written_layers, self._under) if self._under is not None else None
+        view = View(workspace.view_command, workspace.view_root, written)
         snapshot = await self.repos.snapshot(self.key, self.base, view)
         self.left_out = snapshot.left_out
         return snapshot

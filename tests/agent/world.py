@@ -125,6 +125,10 @@ class MemoryWorkspace:
     def view_root(self) -> Path:
         return Path("/workspace")
 
+    @property
+    def written_layers(self) -> tuple[Path, ...]:
+        return ()
+
     async def close(self) -> None:
         self.files = {}
         self.closed = True

@@ -1,11 +1,13 @@
 """Run by test_ordinary_user as an ordinary user, without a cgroup: prints one word for each thing that held."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from bot.repos import walk
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.bounds import Bounds
 from bot.sandbox.contract import Command, EndedBy, FileWrite
@@ -62,6 +64,19 @@ async def main(work: Path) -> None:
     assert "file" in shown
     assert "in\n" in shown
     print("view")
+
+    root, layers = str(workspace.view_root), map(str, workspace.written_layers)
+    caps = {"depth": 9, "files": 99, "file_bytes": 99, "bytes": 99}
+    known = {"base": {}, "folders": ["s"]}
+    answers = ({"base": {}, "caps": caps}, known, 1, known, 1)  # of the top, `file`, of `s`, `s/in`
+    walked = subprocess.run(
+        workspace.view_command([PYTHON, "-I", "-S", walk.__file__, root, *layers]),
+        input="".join(f"{json.dumps(answer)}\n" for answer in answers), capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert '"kept": ["README"]' in walked, walked
+    assert '"p": "s/in"' in walked, walked
+    assert '"t": "end"' in walked, walked
+    print("walk")
 
     await workspace.close()
     assert not workspace.view_root.exists()

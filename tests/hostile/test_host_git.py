@@ -9,6 +9,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dulwich.repo import Repo
 from bot.domain.ids import CommitSha, RepoPath, TreeSha
 from bot.errors import ForModel, PullwrightError, RepositoryFault, RetryLater, TokenRefused
 from bot.repos import walk
-from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View
+from bot.repos.contract import FileMode, Remote, Snapshot, TreeChange, View, Written
 from bot.sandbox.contract import Command, FileKind, FileWrite, Workspace
 from bot.verify.gate.check import check_change
 from bot.verify.gate.contract import ChangedFile
@@ -92,8 +93,13 @@ async def work(backend: Backend, world: GitWorld) -> Workspace:
 
 
 async def taken(world: GitWorld, work: Workspace) -> Snapshot:
+    """Both ways, where there are two: what was written alone is never other than the whole."""
     base = await world.fetch()
-    return await world.repos.snapshot(KEY, base.tree, View(work.view_command, work.view_root))
+    view = View(work.view_command, work.view_root)
+    whole = await world.repos.snapshot(KEY, base.tree, view)
+    written = Written(work.written_layers, base.tree)
+    assert await world.repos.snapshot(KEY, base.tree, replace(view, written=written)) == whole
+    return whole
 
 
 def canary(folder: Path) -> tuple[Path, Path]:
@@ -102,6 +108,39 @@ def canary(folder: Path) -> tuple[Path, Path]:
     program.write_text(f"#!/bin/sh\necho $0 $@ >> {trace}\nexec cat\n")
     program.chmod(0o755)
     return program, trace
+
+
+MARK = """
+import os
+done = 0
+os.chmod("pkg", 0o755)
+for path in ("pkg", "app.py", "."):
+    for name in ("opaque", "whiteout", "redirect", "metacopy", "origin", "impure", "nlink", "overlay.opaque"):
+        for value in (b"y", b"x", b"/", b""):
+            try:
+                os.setxattr(path, "user.overlay." + name, value)
+                done += 1
+            except OSError:
+                pass
+print("set", done)
+for path, mode in (("gone", 0o020000), ("app.py.gone", 0o020644)):
+    try:
+        os.mknod(path, mode, 0)
+        print("made a whiteout")
+    except OSError:
+        pass
+open("pkg/new.py", "w").write("x = 1\\n")
+"""
+
+
+@point(52)
+async def test_marks_of_the_overlay_hide_nothing(backend: Backend, world: GitWorld, work: Workspace) -> None:
+    ran = await work.run(Command(f"{backend.python} -c '{MARK}'"))
+    assert ran.ok, ran.output
+    if work.written_layers:  # in a copy a device is a device: left out
+        assert b"made a whiteout" not in ran.output
+    snapshot = await taken(world, work)
+    assert [change.path for change in snapshot.changes] == ["pkg/new.py"], ran.output
 
 
 @point(52, 55, 62)
@@ -363,8 +402,11 @@ async def test_a_pack_that_lies_about_its_size_ends_in_an_error(world: GitWorld,
         b"\xff",
     ],
 )
-async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> None:
-    await world.fetch()
+@pytest.mark.parametrize("is_beside", [False, True])
+async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes, is_beside: bool) -> None:
+    base = await world.fetch()
+    if is_beside:  # then links are made from it
+        await world.repos.materialise(KEY, base.tree)
     cache = next(world.repos.state_dir.rglob("cache.git"))
     blob = Blob.from_string(b"x")
     raw = b"100644 " + name + b"\0" + bytes.fromhex(blob.id.decode())
@@ -381,16 +423,22 @@ async def test_a_hostile_tree_is_not_laid_out(world: GitWorld, name: bytes) -> N
 
 
 @point(60)
-async def test_a_file_below_a_link_is_not_laid_out(world: GitWorld, tmp_path: Path) -> None:
-    await world.fetch()
+@pytest.mark.parametrize("is_beside", [False, True])
+@pytest.mark.parametrize("is_a_folder", [False, True])
+async def test_a_file_below_a_link_is_not_laid_out(
+    world: GitWorld, tmp_path: Path, is_beside: bool, is_a_folder: bool
+) -> None:
+    base = await world.fetch()
+    if is_beside:  # then links are made from it
+        await world.repos.materialise(KEY, base.tree)
     cache = next(world.repos.state_dir.rglob("cache.git"))
     target, inner = Blob.from_string(os.fsencode(tmp_path)), Blob.from_string(b"x")
     with Repo(str(cache)) as repo:
         below = Tree()
         below.add(b"planted", 0o100644, inner.id)
+        second = (b"40000 a", below.id) if is_a_folder else (b"100644 a/planted", inner.id)
         raw = b"".join(
-            mode + b" a\0" + bytes.fromhex(sha.decode())
-            for mode, sha in ((b"120000", target.id), (b"40000", below.id))
+            item + b"\0" + bytes.fromhex(sha.decode()) for item, sha in ((b"120000 a", target.id), second)
         )
         tree = Tree.from_raw_string(Tree.type_num, raw)
         for one in (target, inner, below, tree):

@@ -53,4 +53,6 @@ def world(tmp_path: Path) -> Iterator[GitWorld]:
         hub.seed.add_repository(NAME, FILES)
         hub.seed.set_role(NAME, "ada", "write")
         remote = Remote(hub.git_url(NAME), token)
-        yield GitWorld(hub, GitRepos(tmp_path / "repos"), remote, tmp_path / "work")
+        yield GitWorld(
+            hub, GitRepos(tmp_path / "repos", products_since=lambda: 0.0), remote, tmp_path / "work"
+        )

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.limits import CACHE_GRACE_S, TEMPLATE_GRACE_S
-from bot.repos.housekeeping import Gone, Kept, Shelf, clear, decide_removals, take_template
+from bot.repos.housekeeping import Gone, Kept, Shelf, clear, decide_removals
+from bot.repos.marks import take_template
 from tests.repos.conftest import KEY, GitWorld
 
 DAY = 86_400.0

@@ -13,7 +13,16 @@ import pytest
 from bot.errors import SandboxUnavailable, SetupFailed
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.contract import Command, EgressPolicy, SetupSpec
-from bot.sandbox.environments import GRACE_S, Kept, Shelf, decide_evictions, evict, hold, list_kept
+from bot.sandbox.environments import (
+    GRACE_S,
+    Kept,
+    Shelf,
+    decide_evictions,
+    evict,
+    hold,
+    list_kept,
+    newest_products,
+)  # fmt: skip
 from bot.sandbox.leaks import find_leaks
 from bot.sandbox.propose import propose_script
 from tests.sandbox.conftest import SMALL, UID
@@ -91,6 +100,23 @@ async def test_a_half_made_one_is_never_taken(
     with pytest.raises(asyncio.CancelledError):
         await making
     assert list_kept(tmp_path / "own" / "environments") == []
+
+
+async def test_when_the_newest_products_were_made(
+    own: BubblewrapSandbox, spec: SetupSpec, tmp_path: Path
+) -> None:
+    """A `.git` alone is none, and using one makes it no newer."""
+    state = tmp_path / "own"
+    assert newest_products(state) == 0
+    await own.ensure_environment(replace(spec, script="mkdir .git; echo x > .git/HEAD"))
+    assert newest_products(state) == 0
+    before = time.time() - 0.05  # the file system's clock has ticks
+    made = await own.ensure_environment(spec)
+    newest = newest_products(state)
+    assert before < newest <= time.time()
+    assert made.env_layer is not None
+    _age(made.env_layer.parent)
+    assert newest_products(state) == newest
 
 
 async def test_maintenance_brings_an_older_one_up_to_date(own: BubblewrapSandbox, spec: SetupSpec) -> None:

@@ -55,6 +55,7 @@ async def test_a_model_is_asked_as_ever_and_what_came_of_it_is_told(
 
 class OneWorkspace:
     view_root = Path("/view")
+    written_layers = (Path("/layer"),)
     blocked = ()
 
     async def run(self, command: Command) -> CommandResult:
@@ -79,6 +80,7 @@ async def test_each_command_and_each_set_up_is_told() -> None:
     assert cast(str, await workspace.run(Command("true"))) == "true"
     assert workspace.view_command(["ls"]) == ["view", "ls"]
     assert (workspace.view_root, workspace.blocked) == (Path("/view"), ())
+    assert workspace.written_layers == (Path("/layer"),)
     assert len(told) == 1
     with pytest.raises(RetryLater):
         await sandbox.ensure_environment(cast(Any, None))

@@ -42,6 +42,7 @@ class Desk:
 
     stamps: list[str | None]
     view_root: Path = Path("view")
+    written_layers: tuple[Path, ...] = (Path("layer"),)
     blocked: tuple[()] = ()
 
     async def open_workspace(self, _template: Path, _environment: Environment) -> "Desk":

@@ -138,6 +138,10 @@ class FolderWorkspace:
     def view_root(self) -> Path:
         return self.folder / "workspace"
 
+    @property
+    def written_layers(self) -> tuple[Path, ...]:
+        return ()
+
     def view_command(self, argv: list[str]) -> list[str]:
         return argv
 

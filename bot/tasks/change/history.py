@@ -14,13 +14,15 @@ from bot.domain import limits
 from bot.errors import SetupFailed
 from bot.sandbox.contract import EgressPolicy, Environment, Sandbox, SetupSpec
 
-# -f: a tracked file may be named by .gitignore. Everything that could run a program is left at git's defaults.
+# -f: a tracked file may be named by .gitignore. trustctime: another template's link to a file changes only its ctime
+# (docs/decisions/0106), and git would call it modified. Everything that could run a program is left at git's defaults.
 _SCRIPT = """
 command -v git > /dev/null || exit 0
 git -c init.defaultBranch=base init -q
 git config user.name agent
 git config user.email agent@localhost
 git config gc.auto 0
+git config core.trustctime false
 git add -A -f
 git commit -q --allow-empty --no-verify -m "Base of this task"
 """
