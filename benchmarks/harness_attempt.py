@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.agent.contract import AgentTask, RepositoryFacts
-from bot.cli.run_view import JsonView
+from bot.cli.run_events import JsonView
 from bot.compose_host import (
     SystemClock,
     budget_of,
