@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from bot.domain import limits
@@ -143,11 +144,13 @@ def parse_usage(usage: JsonObject) -> Usage | None:
 def estimate_prompt(request: ModelRequest) -> int:
     """Tokens of a prompt, at four bytes each as for everything else that is estimated. The names of the fields
     around the texts are not counted: servers do not count them either."""
-    said = sum(
-        len(text.encode("utf-8", "replace")) for message in request.messages for text in _texts(message)
-    )
+    said = sum(_bytes_of(text) for message in request.messages for text in _texts(message))
     tools = sum(len(tool.description) + len(json.dumps(tool.parameters)) for tool in request.tools)
     return (said + tools) // BYTES_PER_TOKEN
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _texts(message: Message) -> tuple[str, ...]:
@@ -169,6 +172,7 @@ def fresh_call_id(taken: set[str]) -> str:
     return f"call{number:05d}"
 
 
+@lru_cache(maxsize=256)  # each call of the history is sent with every request
 def sendable_name(name: str) -> str:
     """A tool's name as servers accept it in the history: a made-up one must not poison all later requests."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "unnamed"
@@ -179,6 +183,7 @@ def sendable_arguments(arguments: str) -> str:
     return arguments if is_object(arguments) else json.dumps({"malformed": arguments}, ensure_ascii=False)
 
 
+@lru_cache(maxsize=512)  # as above; a run of 200 turns has some 200 calls
 def is_object(text: str) -> bool:
     """Whether `text` is a whole JSON object."""
     try:

@@ -9,6 +9,7 @@ a prefix of the next one's.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from bot.errors import RetryLater
@@ -137,8 +138,16 @@ def _render_items(
 
 def _own_items(carried: tuple[Carried, ...]) -> list[tuple[int, JsonObject]]:
     """What this wire has carried; the other wire's entries have no type."""
-    items = [(one.before, json.loads(one.item)) for one in carried]
+    items = [(one.before, _parse_item(one.item)) for one in carried]
     return [(before, item) for before, item in items if item.get("type") in ("reasoning", "message")]
+
+
+@lru_cache(
+    maxsize=512
+)  # each of the history goes with every request; never changed, as nothing that is sent is
+def _parse_item(item: str) -> JsonObject:
+    found: JsonObject = json.loads(item)
+    return found
 
 
 def _render_call(call: ToolCall, customs: dict[str, str]) -> JsonObject:

@@ -9,6 +9,8 @@ def clean_text(text: str) -> str:
     """`text` with lone surrogates and NUL characters replaced by U+FFFD. Idempotent."""
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
+    if text.isascii():  # known without a look at the text
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
