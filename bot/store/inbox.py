@@ -157,7 +157,9 @@ class Inbox:
 
 def _count_undecided(database: Database, most: int) -> int:
     """How many deliveries wait for the intake; `most` when there are more."""
-    some = sa.select(delivery.c.id).where(delivery.c.state == "stored").limit(most).subquery()
+    # In the words of the index of waiting ones, and of its column only: then no row is opened.
+    waiting = delivery.c.state == sa.literal_column("'stored'")
+    some = sa.select(delivery.c.received_at).where(waiting).limit(most).subquery()
     with database.read() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 
