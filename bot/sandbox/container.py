@@ -194,43 +194,60 @@ class _Attempt:
 
     async def _await_end(self, process: asyncio.subprocess.Process) -> tuple[EndedBy, str]:
         async with contextlib.AsyncExitStack() as stack:
+            runs = asyncio.create_task(self._first_process(process))
+            stack.push_async_callback(_cancel, runs)
             if self.served is not None:
-                listener = await self._plant(process)
+                listener = await self._plant(process, await runs)
                 if listener is None:
                     return EndedBy.EXIT, ""  # it ended before: the state says why
                 if self.runner.serve is None:
                     raise SandboxUnavailable("The proxy could not be planted into the container's network.")
                 self.log = await stack.enter_async_context(self.runner.serve(listener, self.served))
                 (self.folder / "pullwright" / "go").touch()
-            watch = await stack.enter_async_context(self._watching())
+            watch = await stack.enter_async_context(self._watching(runs))
             waits: dict[asyncio.Task[object], EndedBy] = {
                 asyncio.create_task(process.wait()): EndedBy.EXIT,
                 asyncio.create_task(watch()): EndedBy.DISK,
                 asyncio.create_task(self.stop.wait()): EndedBy.CANCELLED,
+                asyncio.create_task(self._time_up(runs)): EndedBy.TIMEOUT,
             }
-            done, late = await asyncio.wait(
-                waits, timeout=self.command.timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done, late = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
             reasons = {waits[task]: task for task in done}
-            if not reasons:
-                return EndedBy.TIMEOUT, f"over {self.command.timeout_s:g} s"
             if EndedBy.EXIT in reasons:
                 return EndedBy.EXIT, ""
             reason, task = next(iter(reasons.items()))
-            return reason, str(task.result()) if reason is EndedBy.DISK else ""
+            return reason, "" if reason is EndedBy.CANCELLED else str(task.result())
+
+    async def _time_up(self, runs: asyncio.Task[int]) -> str:
+        """The command's time begins when it runs: an engine under load takes seconds to start it."""
+        await asyncio.shield(runs)
+        await asyncio.sleep(self.command.timeout_s)
+        return f"over {self.command.timeout_s:g} s"
+
+    async def _first_process(self, process: asyncio.subprocess.Process) -> int:
+        """The host's id of the container's first process; 0: it never ran, or is over."""
+        until = time.monotonic() + limits.SANDBOX_START_S
+        while time.monotonic() < until and process.returncode is None:
+            with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
+                said = await self._ask("inspect", "--format", "{{.State.Pid}}", self.name)
+                if pid := int(said.strip() or 0):
+                    return pid
+        return 0
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[Callable[[], Coroutine[Any, Any, str]]]:
+    async def _watching(
+        self, runs: asyncio.Task[int]
+    ) -> AsyncIterator[Callable[[], Coroutine[Any, Any, str]]]:
         """Gives what to await for the watchdog's verdict; it starts when the command has lived for a moment."""
         watchdogs: list[asyncio.subprocess.Process] = []
 
         async def verdict() -> str:
             await asyncio.sleep(_UNWATCHED_S)
             process = await asyncio.create_subprocess_exec(
-                *program("bot.sandbox.watchdog"), json.dumps(await self._bounds()),
+                *program("bot.sandbox.watchdog"), json.dumps(self._bounds(await asyncio.shield(runs))),
                 stdout=asyncio.subprocess.PIPE, env={},
             )  # fmt: skip
             watchdogs.append(process)
@@ -247,7 +264,7 @@ class _Attempt:
                     process.kill()
                 await process.wait()
 
-    async def _bounds(self) -> dict[str, Any]:
+    def _bounds(self, pid: int) -> dict[str, Any]:
         mounts, bounds = self.mounts, self.runner.bounds
         return {
             "paths": [str(mounts.changes), *([str(mounts.env_upper)] if mounts.env_upper else [])],
@@ -256,17 +273,11 @@ class _Attempt:
             "files": bounds.disk_files,
             "free": bounds.disk_free_bytes,
             "memory": 0,
-            "root": (await self._state()).get("Pid"),
+            "root": pid or None,
         }
 
-    async def _plant(self, process: asyncio.subprocess.Process) -> socket.socket | None:
-        """The listener inside the container's network. None: the container has ended before."""
-        until = time.monotonic() + limits.SANDBOX_START_S
-        pid = 0
-        while pid == 0 and time.monotonic() < until and process.returncode is None:
-            with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
-                said = await self._ask("inspect", "--format", "{{.State.Pid}}", self.name)
-                pid = int(said.strip() or 0)
+    async def _plant(self, process: asyncio.subprocess.Process, pid: int) -> socket.socket | None:
+        """The listener inside the network of the container whose first process this is. None: it has ended before."""
         if process.returncode is not None:
             return None
         ours, theirs = socket.socketpair()
@@ -369,6 +380,11 @@ class _Attempt:
             code, reason, seconds, output.text, output.cut_bytes, detail, met,
             reached=self.log.reached, refused=self.log.refused,
         )  # fmt: skip
+
+
+async def _cancel(task: asyncio.Task[int]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
