@@ -260,7 +260,7 @@ class Stage:
     def _wake_the_frozen(self) -> None:
         if self.frozen is not None and self.frozen.is_frozen:
             os.kill(self.frozen.pid, signal.SIGCONT)
-            self.frozen.process.join(20)
+            self.frozen.process.join(PATIENCE_S)
             assert self.frozen.fenced_itself, f"it goes on beside the other\n{self.log()}"
         self.frozen = None
 
