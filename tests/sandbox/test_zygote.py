@@ -119,11 +119,20 @@ async def test_a_command_leaves_one_launcher_behind_and_no_group_of_its_own(
 ) -> None:
     workspace = await sandbox.open_workspace(template)
     runner = workspace.runner  # type: ignore[attr-defined]
-    groups = list(runner.cgroups.parents.values())
+    parents = set(runner.cgroups.parents.values())
+
+    def groups() -> int:  # those of other tests' launchers in this process too
+        return sum(len(list(parent.glob(f"pullwright-{os.getpid()}-*"))) for parent in parents)
+
+    await workspace.run(Command("true"))
+    before = groups()
     for _ in range(3):
         await workspace.run(Command("true"))
-    mine = [path for parent in set(groups) for path in parent.glob(f"pullwright-{os.getpid()}-*")]
-    assert len(mine) <= len(set(groups)), "only that of the launcher that waits"
+    until = time.monotonic() + 5
+    while groups() > before and time.monotonic() < until:
+        runner.cgroups.remove(())  # one that the kernel still counts down is tried again
+        await asyncio.sleep(0.02)
+    assert groups() <= before, "only that of the launcher that waits"
     await workspace.close()
 
 
