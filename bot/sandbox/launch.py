@@ -288,9 +288,10 @@ def _follow_launcher(running: Running) -> None:
         loop.remove_reader(waiting.line)
         if (pidfd := waiting.hear()) is not None:
             _when_dead(pidfd, running.launcher_gone.set)
-        else:
+            return
+        if waiting.fault:  # it was never forked; one that was dead at once has told why itself
             running.told.fault, running.told.fault_errno = "fork", waiting.fault
-            running.launcher_gone.set()
+        running.launcher_gone.set()
 
     if waiting.pidfd is not None:  # it was made ahead
         _when_dead(waiting.pidfd, running.launcher_gone.set)

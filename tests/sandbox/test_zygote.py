@@ -16,7 +16,7 @@ import pytest
 from bot.errors import SandboxUnavailable
 from bot.sandbox.backend import BubblewrapSandbox
 from bot.sandbox.bounds import Bounds
-from bot.sandbox.cgroups import CgroupHost, find_cgroups
+from bot.sandbox.cgroups import CgroupHost, CommandCgroup, find_cgroups
 from bot.sandbox.contract import Command
 from bot.sandbox.starter import Starter, Waiting
 
@@ -72,7 +72,8 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
     for _ in range(3):
         waiting = starter.take(NOWHERE, Bounds())
         waiting.start(theirs, theirs, [(theirs, theirs)])  # a request that can't be read: the launcher ends
-        told(waiting)
+        assert select.select([waiting.line], [], [], 5)[0]
+        waiting.hear()  # its pidfd, or the end of the line when it was dead before that was taken
         waiting.close()
     os.close(theirs)
     assert os.read(ours, 1) == b"", "somebody holds the other end"
@@ -81,6 +82,20 @@ def test_it_keeps_no_descriptor_of_a_start() -> None:
     while len(list(folder.iterdir())) != before and time.monotonic() < until:
         time.sleep(0.01)
     assert len(list(folder.iterdir())) == before
+
+
+def test_a_launcher_that_was_dead_before_its_pidfd_was_taken_is_no_failed_fork() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    waiting = Waiting(ours, NOWHERE, Bounds(), CommandCgroup({}, 0))
+    theirs.close()
+    assert (waiting.hear(), waiting.fault) == (None, 0)
+    waiting.close()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    waiting = Waiting(ours, NOWHERE, Bounds(), CommandCgroup({}, 0))
+    theirs.send(b"F11")
+    theirs.close()
+    assert (waiting.hear(), waiting.fault) == (None, 11)
+    waiting.close()
 
 
 def test_the_launcher_that_was_made_ahead_is_taken_once_and_only_for_the_same_bounds() -> None:
