@@ -142,10 +142,9 @@ def _own_items(carried: tuple[Carried, ...]) -> list[tuple[int, JsonObject]]:
     return [(before, item) for before, item in items if item.get("type") in ("reasoning", "message")]
 
 
-@lru_cache(
-    maxsize=512
-)  # each of the history goes with every request; never changed, as nothing that is sent is
+@lru_cache(maxsize=512)
 def _parse_item(item: str) -> JsonObject:
+    """Kept, for each of the history goes with every request. Nobody changes what is sent."""
     found: JsonObject = json.loads(item)
     return found
 

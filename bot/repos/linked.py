@@ -32,10 +32,8 @@ from bot.repos.cache import Entries, Entry, tree_items
 from bot.repos.left_out import usable_path
 from bot.repos.marks import held_template, last_use
 
-_NO_LINK: Final = (
-    errno.ENOENT,
-    errno.EMLINK,
-)  # it was left out there, or has as many names as a file can have
+# It was left out there, or has as many names as a file can have.
+_NO_LINK: Final = (errno.ENOENT, errno.EMLINK)
 
 
 @contextlib.contextmanager

@@ -81,6 +81,10 @@ class Reading:
         """What was read, as a tree of the cache. Raises RepositoryFault."""
         raise NotImplementedError
 
+    def changes_found(self) -> list[dict[str, Any]]:
+        """What is new or other, as `trees.apply` takes it."""
+        return [change(path, (int(mode, 8), sha.encode())) for path, (mode, sha) in self.found.items()]
+
     def was_there(self, path: bytes, entry: Entry) -> bool:
         """Whether a path of the base can have been deleted: else it was never in the plain files. A server that
         ignores the filter sends what is too large, too."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.repos.cache import Entries, entries
 from bot.repos.left_out import usable_path
-from bot.repos.reading import Named, Reading, usable_entries
+from bot.repos.reading import Named, Reading, change, usable_entries
 from bot.repos.trees import apply
 
 
@@ -32,13 +32,11 @@ class WholeReading(Reading):
         return apply(self.repo, self.base, self._changes(), self._entries)
 
     def _changes(self) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = [
-            {"path": path, "new_mode": mode, "new_blob": blob} for path, (mode, blob) in self.found.items()
-        ]
+        made = self.changes_found()
         for raw, entry in self._entries.items():
             path = usable_path(raw)
             if path is None or path in self.seen or path in self.found:
                 continue
             if self.was_there(raw, entry):
-                made.append({"path": path, "new_mode": None, "new_blob": None})
+                made.append(change(path, None))
         return made

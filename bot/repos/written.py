@@ -57,7 +57,7 @@ class WrittenReading(Reading):
     def write_tree(self) -> str:
         """See `Reading`."""
         had = dict(self._not_kept())
-        made = [change(path, (int(mode, 8), sha.encode())) for path, (mode, sha) in self.found.items()]
+        made = self.changes_found()
         for path in self.seen:
             now = self.lookup.find(_raw(path))
             if now != self._lookup.find(_raw(path)):

@@ -27,7 +27,7 @@ _MOST_BYTES = 1 << 16
 def wait_and_launch(line: int, groups: list, parent: int) -> None:  # type: ignore[type-arg]
     """Join `groups` (directories), wait on `line`, become bubblewrap; a failed step is told on the status descriptor,
     exit 125. `parent`: who forked us."""
-    follow_parent(parent)
+    _follow_parent(parent)
     fault = _join_cgroups(groups)
     with socket.socket(fileno=line) as channel:
         message, descriptors, flags, _ = socket.recv_fds(channel, _MOST_BYTES, MOST_DESCRIPTORS)
@@ -61,7 +61,7 @@ def _fail(status: int, step: str, error: OSError) -> None:
     os._exit(125)
 
 
-def follow_parent(parent: int) -> None:
+def _follow_parent(parent: int) -> None:
     """Die with it, or now if it is dead."""
     syscalls.die_with_parent()
     if os.getppid() != parent:
@@ -104,7 +104,7 @@ def _stage_as_root(request: dict) -> None:  # type: ignore[type-arg]
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     syscalls.be_dumpable()
-    follow_parent(request["parent"])
+    _follow_parent(request["parent"])
 
 
 def _stage(request: dict) -> None:  # type: ignore[type-arg]

@@ -102,9 +102,8 @@ def _remember(groups: set[str], more: Iterable[str]) -> None:
 
 def _remove(groups: Iterable[str]) -> None:
     for path in groups:
-        with contextlib.suppress(
-            OSError
-        ):  # most are gone; one that is still in use is swept at the next start
+        # Most are gone; one that is still in use is swept at the next start.
+        with contextlib.suppress(OSError):
             os.rmdir(path)  # noqa: PTH106
 
 

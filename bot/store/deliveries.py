@@ -25,7 +25,7 @@ from bot.domain.tasks import Phase, TaskRequest, TaskStatus
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.inbox import Delivery
-from bot.store.schema import delivery, task
+from bot.store.schema import IS_WAITING, delivery, task
 from bot.store.spending import fetch_cost_before
 from bot.store.tasks import ENDING, STEERING, held_key, insert_task, wake_task
 
@@ -76,7 +76,7 @@ class Deliveries:
         with self._database.read() as connection:
             query = (
                 sa.select(delivery)
-                .where(delivery.c.state == "stored")
+                .where(IS_WAITING)
                 .order_by(delivery.c.received_at, delivery.c.id)
                 .limit(count)
             )

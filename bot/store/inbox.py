@@ -25,7 +25,7 @@ from bot.domain import limits
 from bot.domain.ids import DeliveryId
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database
-from bot.store.schema import delivery
+from bot.store.schema import IS_WAITING, delivery
 
 _CHECKPOINT_EVERY_S: Final = 0.5  # at 200 deliveries a second: 3 MB of log
 _COUNT_EVERY_S: Final = 1.0  # what waits for the intake: a second's worth is no matter
@@ -157,9 +157,8 @@ class Inbox:
 
 def _count_undecided(database: Database, most: int) -> int:
     """How many deliveries wait for the intake; `most` when there are more."""
-    # In the words of the index of waiting ones, and of its column only: then no row is opened.
-    waiting = delivery.c.state == sa.literal_column("'stored'")
-    some = sa.select(delivery.c.received_at).where(waiting).limit(most).subquery()
+    # `received_at` alone is in the index: no row is opened.
+    some = sa.select(delivery.c.received_at).where(IS_WAITING).limit(most).subquery()
     with database.read() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
 

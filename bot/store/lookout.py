@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.schema import delivery, task
+from bot.store.schema import IS_WAITING, task
 
-_STORED = sa.exists().where(delivery.c.state == "stored")
+_STORED = sa.exists().where(IS_WAITING)
 _QUEUED = sa.exists().where(task.c.status == TaskStatus.QUEUED.value)
 _DUE = sa.exists().where(task.c.status == TaskStatus.WAITING.value, task.c.next_at <= sa.bindparam("now"))
 _LOOK = sa.select(_STORED.label("stored"), _QUEUED.label("queued"), _DUE.label("due"))

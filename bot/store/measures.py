@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.schema import delivery, effect, schedule, schedule_run, spending, task, worker
+from bot.store.schema import IS_WAITING, delivery, effect, schedule, schedule_run, spending, task, worker
 
 _LATELY_S: Final = 300.0  # of which deliveries the lag is the mean
 
@@ -43,7 +43,6 @@ def fetch_measures(database: Database, now: float, alive_since: float) -> Measur
             oldest: float | None = connection.execute(query).scalar()
             return max(0.0, now - oldest) if oldest is not None else 0.0
 
-        waiting = delivery.c.state == "stored"
         queued = task.c.status == TaskStatus.QUEUED.value
         lag = sa.func.avg(delivery.c.handled_at - delivery.c.received_at)
         count = sa.func.count()
@@ -51,8 +50,8 @@ def fetch_measures(database: Database, now: float, alive_since: float) -> Measur
             tasks=_count_by(connection, task.c.status),
             outcomes=_count_by(connection, task.c.outcome, task.c.status == TaskStatus.FINISHED.value),
             oldest_queued_s=age(sa.select(sa.func.min(task.c.created_at)).where(queued)),
-            undecided=int(one(sa.select(count).select_from(delivery).where(waiting))),
-            oldest_undecided_s=age(sa.select(sa.func.min(delivery.c.received_at)).where(waiting)),
+            undecided=int(one(sa.select(count).select_from(delivery).where(IS_WAITING))),
+            oldest_undecided_s=age(sa.select(sa.func.min(delivery.c.received_at)).where(IS_WAITING)),
             delivery_lag_s=one(sa.select(lag).where(delivery.c.received_at >= now - _LATELY_S)),
             effects=_count_by(connection, effect.c.state),
             workers=int(one(sa.select(count).select_from(worker).where(worker.c.beat_at >= alive_since))),

@@ -4,6 +4,8 @@ Plain types that SQLite and PostgreSQL share: text, integers, floats (seconds si
 Never holds a secret: payloads are GitHub's, bodies of events are the agent's, tokens stay in memory.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -16,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    literal_column,
     text,
 )
 
@@ -36,6 +39,8 @@ delivery = Table(
     Column("handled_at", Float),
     CheckConstraint("state in ('stored', 'done')", name="delivery_state"),
 )
+IS_WAITING: Final = delivery.c.state == literal_column("'stored'")
+"""A delivery that is not decided yet, in the words of its index: with a parameter each row would be opened to see."""
 Index("delivery_waiting", delivery.c.received_at, sqlite_where=text("state = 'stored'"),
       postgresql_where=text("state = 'stored'"))  # fmt: skip
 

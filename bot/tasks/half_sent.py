@@ -48,21 +48,20 @@ class HalfSentDesk:
 
 
 def _find_tracking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
-    found = github.threads.find_tracking_comment(_place(half), tracking_marker(half.task))
-    return {"id": found.id, "url": found.url} if found else None
+    return _find_comment(github, half, tracking_marker(half.task))
 
 
 def _find_page(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:
-    marker = page_marker(half.task, int(half.key.rpartition("page-")[2]))
-    found = github.threads.find_tracking_comment(_place(half), marker)
+    return _find_comment(github, half, page_marker(half.task, int(half.key.rpartition("page-")[2])))
+
+
+def _find_comment(github: RepositoryForge, half: HalfSent, marker: str) -> Any:
+    """On the issue with the task's comments; of a schedule's turn that is the dashboard."""
+    issue, turn = half.request.issue, half.request.maintenance
+    if turn is not None and half.request.kind is TaskKind.MAINTENANCE:
+        issue = turn.dashboard
+    found = github.threads.find_tracking_comment(issue, marker)
     return {"id": found.id, "url": found.url} if found else None
-
-
-def _place(half: HalfSent) -> int:
-    """The issue with the task's comments; of a schedule's turn the dashboard."""
-    turn = half.request.maintenance
-    is_turn = turn is not None and half.request.kind is TaskKind.MAINTENANCE
-    return turn.dashboard if turn is not None and is_turn else half.request.issue
 
 
 def _find_asking(github: RepositoryForge, half: HalfSent, _facts: ChangeFacts) -> Any:

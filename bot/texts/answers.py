@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.domain import limits
-from bot.texts.claims import drop_claims
+from bot.texts.claims import drop_claims, render_dropped
 from bot.texts.sanitise import sanitise_block, sanitise_line
 
 
@@ -21,12 +21,7 @@ class Answer:
 def render_answer(answer: Answer) -> str:
     """The words, what was left out of them, and where they come from. Whole: they are bounded where they come in."""
     told, dropped = drop_claims(answer.text)
-    what = "One sentence" if dropped == 1 else f"{dropped} sentences"
-    left_out = (
-        f"<sub>{what} about test results left out: nothing was measured for an answer.</sub>"
-        if dropped
-        else ""
-    )
+    left_out = render_dropped(dropped, "about test results left out: nothing was measured for an answer.")
     body = sanitise_block(told, limits.BODY_CHARACTERS) or "There is nothing to say beyond what was left out."
     footer = (
         f"\n\n<sub>An answer of a model to {sanitise_line(answer.asked_by, 60)}, from `{answer.commit[:10]}`. "

@@ -13,7 +13,15 @@ _SUCCESS: Final = (
     r"work(?:s|ing)? (?:now|correctly|as expected)|no (?:failures|regressions|errors)|proven|proves?|all \d+)"
 )
 _CLAIM: Final = re.compile(rf"\b{_TESTS}\b.*\b{_SUCCESS}\b|\b{_SUCCESS}\b.*\b{_TESTS}\b", re.IGNORECASE)
+OF_THE_MODEL: Final = "of the model about test results left out: only what was measured is said here."
 _SENTENCE: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z`*\"'(])")
+
+
+def render_dropped(count: int, told: str) -> str:
+    """What is said of sentences that `drop_claims` took out; empty when there were none. `told`: why they count for
+    nothing here."""
+    what = "One sentence" if count == 1 else f"{count} sentences"
+    return f"<sub>{what} {told}</sub>" if count else ""
 
 
 def drop_claims(text: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from bot.domain.config_nodes import REPO_CONFIG_PATH
 from bot.domain.evidence import Evidence
 from bot.domain.limits import SCHEDULE_FAILURES, SCHEDULE_NEGLECT_S
 from bot.domain.schedules import Pause, ScheduleResult
-from bot.texts.claims import drop_claims
+from bot.texts.claims import drop_claims, render_dropped
 from bot.texts.endings import render_patch
 from bot.texts.evidence_table import render_remarks, render_runs, render_verdict, render_whole
 from bot.texts.sanitise import code, sanitise_block, sanitise_line
@@ -198,12 +198,7 @@ def render_report(report: TurnReport) -> str:
     """The comment on the dashboard, of any length. Numbers of threads in it are links; nobody is called and nothing
     is closed by them."""
     told, dropped = drop_claims(report.summary)
-    what = "One sentence" if dropped == 1 else f"{dropped} sentences"
-    left_out = (
-        f"<sub>{what} about test results left out: nothing was measured for a report.</sub>"
-        if dropped
-        else ""
-    )
+    left_out = render_dropped(dropped, "about test results left out: nothing was measured for a report.")
     parts = [
         f"**{sanitise_line(report.title, 120)}**",
         sanitise_block(told, limits.ANSWER_CHARACTERS),

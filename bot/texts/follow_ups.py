@@ -10,7 +10,7 @@ from bot.domain import limits
 from bot.domain.evidence import Evidence
 from bot.domain.follow_up import PointAnswer
 from bot.domain.outcomes import Outcome
-from bot.texts.claims import drop_claims
+from bot.texts.claims import OF_THE_MODEL, drop_claims, render_dropped
 from bot.texts.endings import render_patch
 from bot.texts.evidence_table import (
     render_proofs,
@@ -119,7 +119,7 @@ def render_pushed(pushed: Pushed) -> str:
         render_remarks(evidence),
         render_whole(evidence, pushed.page),
         render_patch(pushed.patch),
-        _left_out(dropped),
+        render_dropped(dropped, OF_THE_MODEL),
     ]
     head = "\n\n".join(section for section in sections if section)
     footer = " ".join(part for part in (f"Ended as `{pushed.outcome.value}`.", pushed.spent) if part)
@@ -133,13 +133,6 @@ def render_undone(commit: str, before: str, title: str, marker: str) -> str:
         f"↩️ I have taken back {before[:10]}{what}. {commit[:10]} makes the files what they were before it; nothing "
         f"was run again.\n\n<sub>Ended as `{Outcome.UNDONE.value}`.</sub>\n{marker}\n"
     )
-
-
-def _left_out(count: int) -> str:
-    if not count:
-        return ""
-    what = "One sentence" if count == 1 else f"{count} sentences"
-    return f"<sub>{what} of the model about test results left out: only what was measured is said here.</sub>"
 
 
 def _folded(title: str, content: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from bot.domain import limits
 from bot.domain.config_nodes import REPO_CONFIG_PATH
 from bot.domain.evidence import Evidence
-from bot.texts.claims import drop_claims
+from bot.texts.claims import OF_THE_MODEL, drop_claims, render_dropped
 from bot.texts.evidence_table import (
     render_proofs,
     render_remarks,
@@ -97,7 +97,7 @@ def render_pull_body(text: PullText) -> str:
         render_reproduce(evidence),
         f"### Look twice\n\n{risks}" if risks else "",
         _second_look(text.advice),
-        _left_out(left_out),
+        render_dropped(left_out, OF_THE_MODEL),
     ]
     head = "\n\n".join((SECTION, *filter(None, measured)))
     rest = "".join(f"\n\n{section}" for section in told if section)
@@ -172,13 +172,6 @@ def _second_look(points: tuple[str, ...]) -> str:
     return "\n".join(
         ["### A second reader asks\n", *lines, "\n<sub>A model's advice; nothing was measured for it.</sub>"]
     )
-
-
-def _left_out(count: int) -> str:
-    if not count:
-        return ""
-    what = "One sentence" if count == 1 else f"{count} sentences"
-    return f"<sub>{what} of the model about test results left out: only what was measured is said here.</sub>"
 
 
 def _folded(title: str, content: str) -> str:

@@ -12,14 +12,12 @@ from bot.domain.ids import CommitSha
 from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault, PullwrightError
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.pages import Told, tell
+from bot.tasks.change.pages import GONE, Told, tell
 from bot.texts.markers import tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import TrackingState, render_tracking
 
 log = structlog.get_logger()
-
-_GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 
 
 async def accept(desk: Desk) -> None:
@@ -89,7 +87,7 @@ async def react(desk: Desk) -> None:
         else:
             await desk.call(github.threads.create_reaction, request.issue, request.comment_id)
     except GitHubFault as fault:
-        if fault.status not in _GONE:
+        if fault.status not in GONE:
             raise
 
 

@@ -14,7 +14,7 @@ from bot.tasks.change.desk import Desk
 from bot.texts.markers import page_marker, tracking_marker
 from bot.texts.size import render_page, split_pages
 
-_GONE = (404, 410)
+GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ async def edit(desk: Desk, comment: int, body: str) -> bool:
     try:
         await desk.call(desk.github.threads.edit_comment, comment, body)
     except GitHubFault as fault:
-        if fault.status not in _GONE:
+        if fault.status not in GONE:
             raise
         return False
     return True
