@@ -4,7 +4,9 @@
 
 Each row runs `true` so many times and prints median, fastest and slowest. "bare process" is the floor: bash
 started from the same loop. "bubblewrap alone" has the namespaces and /usr, and none of our overlay, filter,
-limits, files or watchdog. As root commands drop to `--uid`; as an ordinary user they stay what they are.
+limits, files or watchdog. "while a model thinks" is what a turn's first command takes: `Workspace.prepare` was called
+THINKS_S before, which no model undercuts; the other rows have everything made when it is asked for. As root commands
+drop to `--uid`; as an ordinary user they stay what they are.
 """
 
 import argparse
@@ -22,14 +24,17 @@ from bot.sandbox.cgroups import CgroupHost
 from bot.sandbox.contract import Command
 from bot.sandbox.workspace import SandboxWorkspace
 
+THINKS_S = 0.1
 Start = Callable[[], Awaitable[object]]
 
 
-async def measure(name: str, start: Start, rounds: int) -> None:
-    """Print one row."""
+async def measure(name: str, start: Start, rounds: int, before: Start | None = None) -> None:
+    """Print one row. `before` is no part of the time."""
     await start()
     took = []
     for _ in range(rounds):
+        if before is not None:
+            await before()
         began = time.perf_counter()
         await start()
         took.append((time.perf_counter() - began) * 1000)
@@ -75,12 +80,19 @@ async def main(rounds: int, uid: int) -> None:
         assert isinstance(workspace, SandboxWorkspace)
         print(f"{found.checks[0].detail}; memory by {found.enforced_by['memory']}\n")
         true = Command("true")
-        plain = replace(workspace, runner=replace(workspace.runner, cgroups=CgroupHost(0)))
+        plain = replace(workspace, runner=replace(workspace.runner, cgroups=CgroupHost(0), ahead=None))
         await measure("bare process", lambda: bare("/bin/bash", "-c", "true"), rounds)
         await measure("bubblewrap alone", lambda: bare(*alone(find_bubblewrap(None))), rounds)
         await measure("everything but the cgroup", lambda: plain.run(true), rounds)
         await measure("everything", lambda: workspace.run(true), rounds)
         await measure("reading one file", lambda: workspace.read_file("README"), rounds)
+
+        async def think() -> None:
+            workspace.prepare()
+            await asyncio.sleep(THINKS_S)
+
+        await measure("everything, while a model thinks", lambda: workspace.run(true), rounds, think)
+        await measure("reading one file, the same", lambda: workspace.read_file("README"), rounds, think)
         await measure("four at once, the slowest", lambda: four(sandbox, template, true), rounds // 4)
         await workspace.close()
 

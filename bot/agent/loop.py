@@ -106,6 +106,7 @@ class _Loop:
                     if not await self._hear():
                         return Waiting(self.state.questions, self.state.tree, self.state.spent)
                 case Ask():
+                    workspace.prepare()  # while the model thinks
                     if (end := await self._ask()) is not None:
                         return end
                 case RunCalls():

@@ -14,6 +14,7 @@ from bot.domain import limits
 
 STAGE: Final = "/tmp"  # noqa: S108  # covered by a private file system in the launcher's own mount namespace
 HOME: Final = "/home/agent"
+WORKSPACE: Final = "/workspace"
 SANDBOX_UID: Final = 1000  # inside; outside it is the worker's dedicated uid
 
 PASSWD: Final = b"root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n"
@@ -43,13 +44,12 @@ _SYSTEM_PATH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/s
 
 @dataclass(frozen=True)
 class Inside:
-    """What one command needs: toolchains as (name below the stage, path inside), the environment's layer,
-    descriptors of files to lay down, and variables."""
+    """What one sandbox needs: toolchains as (name below the stage, path inside), the environment's layer, and
+    descriptors of files to lay down. Variables are the command's (`standing.render_words`)."""
 
     toolchains: tuple[tuple[str, Path], ...]
     env: str  # "", "read-only" or "writable"
     files: Mapping[str, tuple[int, int]]  # path inside -> (descriptor, mode)
-    variables: Mapping[str, str]
     seccomp: int
     status: int
     block: int
@@ -66,8 +66,7 @@ def build_arguments(inside: Inside) -> list[str]:
         *_own_directories(),
         *_toolchains(inside.toolchains),
         *_layers(inside.env),
-        *("--chdir", "/workspace", "--remount-ro", "/", "--clearenv"),
-        *(part for name, value in inside.variables.items() for part in ("--setenv", name, value)),
+        *("--chdir", WORKSPACE, "--remount-ro", "/", "--clearenv"),
     ]
 
 
@@ -135,7 +134,7 @@ def _toolchains(toolchains: tuple[tuple[str, Path], ...]) -> list[str]:
 
 
 def _layers(env: str) -> list[str]:
-    arguments = ["--bind", f"{STAGE}/workspace", "/workspace"]
+    arguments = ["--bind", f"{STAGE}/workspace", WORKSPACE]
     match env:
         case "read-only":
             return [*arguments, "--ro-bind", f"{STAGE}/env", "/env"]

@@ -23,6 +23,7 @@ from bot.sandbox.identities import Identities, Identity
 from bot.sandbox.preflight import Prepared, Readiness, enforced_by
 from bot.sandbox.runner import Runner, default_toolchains, make_upper
 from bot.sandbox.seam import Mounts
+from bot.sandbox.standing import Ahead
 from bot.sandbox.workspace import SandboxWorkspace
 
 
@@ -96,9 +97,9 @@ class BubblewrapSandbox:
             self.owner_uid,
             toolchains,
             find_cgroups(),
-            egress.serve,
             self._settings.bounds,
             self._probes,
+            serve=egress.serve,
         )
         version = ".".join(map(str, bwrap.version))
         found = f"{version}, {bwrap.source}: {bwrap.path}"
@@ -135,6 +136,6 @@ class BubblewrapSandbox:
         except OSError as error:
             release(held)
             raise SandboxUnavailable(f"No workspace can be made: {error}.") from error
-        runner = replace(runner, identity=identity)
+        runner = replace(runner, identity=identity, ahead=Ahead())
         mounts = Mounts((*environment.workspace_layers, template), upper, env_lower=environment.env_layer)
         return SandboxWorkspace(runner, folder, mounts, environment, held)

@@ -18,7 +18,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,8 +36,9 @@ from bot.sandbox.copies import copied_size, lay_out
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.output import HeadTail
 from bot.sandbox.programs import program
-from bot.sandbox.runner import BY_SIGNAL, FILES_BELOW, Serve, run_to_its_end, shell_argv
+from bot.sandbox.runner import BY_SIGNAL, Serve, run_to_its_end, shell_argv
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_ADDRESS, PROXY_VARIABLES, Channel, Mounts
+from bot.sandbox.standing import FILES_BELOW
 
 _CHUNK: Final = 1 << 16
 _START: Final = b"""exec 3>&2 2>/dev/null
@@ -100,6 +101,12 @@ class ContainerRunner:
         with self._files(command, served) as folder:
             attempt = _Attempt(self, mounts, command, served, folder)
             return await run_to_its_end(attempt.run(argv), attempt.stop)
+
+    def prepare(self, mounts: Mounts, files: Mapping[str, bytes]) -> None:
+        """See `seam.CommandRunner.prepare`. An engine starts a container with its command."""
+
+    async def let_go(self) -> None:
+        """See `seam.CommandRunner.let_go`."""
 
     async def converse(
         self, mounts: Mounts, command: Command, argv: tuple[str, ...], channel: Channel

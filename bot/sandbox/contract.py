@@ -228,6 +228,11 @@ class Workspace(Protocol):
         """All or none, each by temporary file and rename, parents made, mode bits kept. Raises ForModel."""
         ...
 
+    def prepare(self) -> None:
+        """A command will follow soon: what can be made without knowing it is made meanwhile. Back at once; what
+        is refused is said by the command."""
+        ...
+
     async def open_session(self) -> Session:
         """The workspace is the session's until that is closed: no command runs meanwhile."""
         ...

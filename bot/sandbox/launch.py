@@ -1,13 +1,16 @@
-"""Start one sandbox, tell what becomes of it, and kill all of it.
+"""Start one sandbox, let a command begin in it, tell what becomes of it, and kill all of it.
 
-A launcher (`bot.sandbox.launcher`) that waits is told what to start, and becomes bubblewrap. Everything that it
-needs goes in by descriptors: nothing of the host stands in an environment or on a command line that is readable inside.
+A launcher (`bot.sandbox.launcher`) that waits is told what to start, and becomes bubblewrap; inside a shell waits for
+the command (`bot.sandbox.standing`). Everything that they need goes in by descriptors: nothing of the host stands in an
+environment or on a command line that is readable inside.
 It must never return from `finish` while a process of the sandbox lives.
 
 Races and how each is closed:
 - Killed while starting: bubblewrap's child might wait for ever for a parent that is gone. So nobody kills before
   the child's id is known; the start itself is bounded, and a cgroup or the parent-death signal takes the rest.
 - The child's id could be used again before we take a pidfd on it: it waits on `--block-fd` until we have one.
+- A sandbox that waits for its command may die: its pidfd tells (`Running.is_alive`). One that dies while the command is
+  handed over has no exit code: the command could not be started.
 - Outside is quicker than inside: the pidfd of the namespace's first process becomes readable only after the
   kernel has reaped every process of the namespace, daemons included.
 - PDEATHSIG follows the thread that forked: the zygote has one only, and ends when the worker's end of its socket does.
@@ -15,6 +18,7 @@ Races and how each is closed:
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import marshal
 import os
@@ -28,11 +32,13 @@ from bot.domain import limits
 from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
 from bot.sandbox.egress import EgressLog
-from bot.sandbox.output import Output
+from bot.sandbox.launcher import GATE, WORDS
+from bot.sandbox.output import HeadTail, Output
 from bot.sandbox.seam import PROXY_ADDRESS
-from bot.sandbox.starter import Waiting
+from bot.sandbox.starter import Waiting, is_over
 
 _CHUNK: Final = 1 << 16
+_ABOVE: Final = 10  # a start's own descriptors lie from here on: those below are the command's or the shell's
 
 
 class Descriptors(contextlib.ExitStack):
@@ -57,7 +63,10 @@ class Descriptors(contextlib.ExitStack):
         return self.own(read), self.own(write)
 
     def own(self, descriptor: int) -> int:
-        """Take it over, to be closed once: its number may soon be somebody else's."""
+        """Take it over, to be closed once: its number may soon be somebody else's. What comes back is to be used."""
+        if descriptor < _ABOVE:
+            low, descriptor = descriptor, fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+            os.close(low)
         self._open.add(descriptor)
         self.callback(self.shut, descriptor)
         return descriptor
@@ -79,15 +88,41 @@ class Launch:
     binds: tuple[tuple[str, str], ...]
     lowers: tuple[str, ...]
     arguments: tuple[str, ...]
-    command: tuple[str, ...]
+    shell: tuple[str, ...]  # waits for the command
     rlimits: tuple[tuple[str, int], ...]
     watch: Mapping[str, Any]
     inherited: tuple[int, ...]  # descriptors that bubblewrap reads
-    status: int
+    ends: "Ends"
     map: int | None = None
     mapped: tuple[str, ...] = ()
     plant: bool = False
     volatile: bool = False  # the layer is worthless after a crash of the host: sync nothing
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The pipes (read end, write end) and files of one start. `stdin`: the command's. `block`: bubblewrap waits on it;
+    `gate`: the shell inside, before it reads `words`; `begin`: the watchdog, until it ends."""
+
+    stdin: int
+    words: int
+    output: tuple[int, int]
+    status: tuple[int, int]
+    block: tuple[int, int]
+    gate: tuple[int, int]
+    begin: tuple[int, int]
+
+    @property
+    def theirs(self) -> tuple[int, ...]:
+        """Those that we close as soon as the other side has them, else we would hold the pipes that we wait on."""
+        return (self.output[1], self.status[1], self.block[0], self.gate[0], self.begin[0])
+
+
+def make_ends(descriptors: Descriptors, stdin: int | None) -> Ends:
+    """For one start. `stdin`: the read end of a pipe, which is ours from now on; None: a file, empty as yet."""
+    given = descriptors.memory(b"") if stdin is None else descriptors.own(stdin)
+    pipes = [descriptors.pipe() for _ in range(5)]
+    return Ends(given, descriptors.memory(b""), *pipes)
 
 
 @dataclass
@@ -113,24 +148,30 @@ class Told:
             self.detail = said.get("detail", self.detail)
 
 
-@dataclass
+@dataclass(eq=False)
 class Running:
-    """A started sandbox, waiting on its block descriptor until `release`."""
+    """A started sandbox. Nothing of the command's is in it before `begin`. `descriptors` are closed with it."""
 
+    descriptors: Descriptors
     waiting: Waiting
-    output: Output
-    told: Told
-    block: int
-    news: asyncio.Event  # something was told
+    ends: Ends
+    told: Told = field(default_factory=Told)
+    output: Output = field(default_factory=lambda: HeadTail(0))
+    news: asyncio.Event = field(default_factory=asyncio.Event)  # something was told
     listener: socket.socket | None = None
     egress: EgressLog = field(default_factory=EgressLog)
     pidfd: int | None = None  # of the sandbox's first process
     heard: bytes = b""
-    pipes: tuple[int, ...] = ()
     all_dead: asyncio.Event = field(default_factory=asyncio.Event)
     all_read: asyncio.Event = field(default_factory=asyncio.Event)
     all_told: asyncio.Event = field(default_factory=asyncio.Event)
     launcher_gone: asyncio.Event = field(default_factory=asyncio.Event)
+    has_begun: bool = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a command can begin in it."""
+        return self.pidfd is not None and not is_over(self.pidfd)
 
     @property
     def is_stuck(self) -> bool:
@@ -154,10 +195,18 @@ class Running:
         self.all_told.set()
         self.news.set()
 
-    def release(self) -> None:
-        """Let the command begin."""
+    def begin(self, words: bytes, stdin: bytes, output: Output) -> None:
+        """Let a command begin: `words` for the shell, what it reads, and who hears what it writes. One that could not
+        be started has nobody to hear it, which `ended` tells."""
+        self.has_begun, self.output = True, output
+        _follow(self.ends.output[0], output.feed, self.all_read.set)
+        _fill(self.ends.words, words)
+        if stdin:
+            _fill(self.ends.stdin, stdin)
         with contextlib.suppress(BrokenPipeError):
-            os.write(self.block, b"1")
+            os.write(self.ends.gate[1], b"\n")
+        self.descriptors.shut(self.ends.gate[1])
+        self.descriptors.shut(self.ends.begin[1])
 
     def kill(self) -> None:
         """Kill every process of the sandbox; `finish` waits until they are dead."""
@@ -178,83 +227,92 @@ class Running:
 
     async def finish(self) -> None:
         """Back when everything is dead and all that was written is read."""
+        if not self.has_begun:
+            _follow(self.ends.output[0], self.output.feed, self.all_read.set)
         await self.ended()
         await self.launcher_gone.wait()
         await self.all_read.wait()
         await self.all_told.wait()
 
     def close(self) -> None:
-        """Give the pidfds, the line and the listener back; no more readers on the pipes."""
+        """Give everything back that is ours; no more readers."""
         loop = asyncio.get_running_loop()
-        for descriptor in self.pipes:
-            loop.remove_reader(descriptor)
-        loop.remove_reader(self.waiting.line)
-        if self.launcher is not None:
-            loop.remove_reader(self.launcher)
+        for pipe in (self.ends.output[0], self.ends.status[0], self.waiting.line):
+            loop.remove_reader(pipe)
+        for process in (self.launcher, self.pidfd):
+            if process is not None:
+                loop.remove_reader(process)
         if self.pidfd is not None:
-            loop.remove_reader(self.pidfd)
             os.close(self.pidfd)
         self.pidfd = None
         if self.listener is not None:
             self.listener.close()
+        self.descriptors.close()
+        loop.run_in_executor(None, self.waiting.close)  # removing a cgroup may take the kernel some 10 ms
+
+    async def end(self) -> None:
+        """Kill it and let go of it."""
+        self.kill()
+        await self.finish()
+        self.close()
 
 
-async def start(
-    launch: Launch, descriptors: Descriptors, output: Output, ends: tuple[int, int, int], waiting: Waiting
-) -> Running:
-    """Start and wait until bubblewrap's child exists. `ends`: what it reads from, our read end of the status pipe, our
-    write end of the block pipe. Raises SandboxUnavailable when a process can't even be started."""
-    stdin, status, block = ends
-    written, sink = descriptors.pipe()
+async def start(launch: Launch, descriptors: Descriptors, waiting: Waiting) -> Running:
+    """Start and wait until bubblewrap's child exists, which then waits for `begin`; what has failed is in `told`. From
+    now on `descriptors` and `waiting` belong to what is returned. Raises SandboxUnavailable when a process can't even
+    be started; they are the caller's then."""
+    ends = launch.ends
     ours, theirs = socket.socketpair() if launch.plant else (None, None)
     try:
-        request = descriptors.memory(marshal.dumps(_request(launch, theirs)))
-        passed = (request, *launch.inherited, launch.status, *((theirs.fileno(),) if theirs else ()))
-        passed += () if launch.map is None else (launch.map,)
-        places = [(stdin, 0), (sink, 1), (sink, 2), *((number, number) for number in passed)]
+        plant = descriptors.own(theirs.detach()) if theirs else None
+        mapped = None if launch.map is None else descriptors.own(os.dup(launch.map))
+        request = descriptors.memory(marshal.dumps(_request(launch, plant, mapped)))
+        only_theirs = (*launch.inherited, *ends.theirs, *(one for one in (plant, mapped) if one is not None))
+        out, gate = ends.output[1], ends.gate[0]
+        places = [(ends.stdin, 0), (out, 1), (out, 2), (gate, GATE), (ends.words, WORDS), (request, request)]
+        places += [(number, number) for number in only_theirs if number not in (out, gate)]
         try:
-            waiting.start(request, launch.status, places)
+            waiting.start(request, ends.status[1], places)
         except OSError as error:
             raise SandboxUnavailable(f"No process can be started: {error}.") from error
-        for descriptor in (*launch.inherited, launch.status, sink):
-            descriptors.shut(descriptor)  # else we would hold the pipes that we wait on
-        running = Running(waiting, output, Told(), block, asyncio.Event(), pipes=(written, status))
+        for descriptor in only_theirs:
+            descriptors.shut(descriptor)
+        running = Running(descriptors, waiting, ends)
         _follow_launcher(running)
-        _follow(written, output.feed, running.all_read.set)
-        _follow(status, running.hear, running.end_of_news)
+        _follow(ends.status[0], running.hear, running.end_of_news)
         await _await_child(running)
         if ours is not None and running.pidfd is not None:
             running.listener = await asyncio.to_thread(_receive, ours)
         return running
     finally:
-        for end in (ours, theirs):
-            if end is not None:
-                end.close()
+        if ours is not None:
+            ours.close()
 
 
-def _request(launch: Launch, plant: socket.socket | None) -> dict[str, Any]:
+def _request(launch: Launch, plant: int | None, mapped: int | None) -> dict[str, Any]:
+    ends = launch.ends
     return {
         "uid": launch.uid,
         "stage": STAGE,
         "binds": launch.binds,
-        "map": launch.map,
+        "map": mapped,
         "mapped": launch.mapped,
         "lowers": launch.lowers,
         "volatile": launch.volatile,
-        "argv": [launch.bwrap, *launch.arguments, "--", *launch.command],
+        "argv": [launch.bwrap, *launch.arguments, "--", *launch.shell],
         "rlimits": launch.rlimits,
         "nice": limits.SANDBOX_NICE,
         "watch": dict(launch.watch),
-        "status": launch.status,
-        "keep": [],
-        "pass": [*launch.inherited, launch.status],
-        "plant": plant.fileno() if plant else None,
+        "status": ends.status[1],
+        "begin": ends.begin[0],
+        "pass": [*launch.inherited, ends.status[1], ends.block[0]],
+        "plant": plant,
         "proxy": PROXY_ADDRESS,
     }
 
 
 async def _await_child(running: Running) -> None:
-    """Until the child's id is told or nothing will come any more; then hold it by a pidfd."""
+    """Until the child's id is told or nothing will come any more; then hold it by a pidfd, and let it go on."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.SANDBOX_START_S):
             while running.told.child is None and not running.told.fault and not running.all_told.is_set():
@@ -268,6 +326,15 @@ async def _await_child(running: Running) -> None:
     except ProcessLookupError:
         return
     _when_dead(running.pidfd, running.all_dead.set)
+    with contextlib.suppress(BrokenPipeError):
+        os.write(running.ends.block[1], b"1")
+
+
+def _fill(descriptor: int, content: bytes) -> None:
+    """Write a file that somebody else reads from its beginning: not by a position that both share."""
+    written = 0
+    while written < len(content):
+        written += os.pwrite(descriptor, content[written:], written)
 
 
 def _when_dead(pidfd: int, tell: Callable[[], None]) -> None:

@@ -20,6 +20,7 @@ import socket
 
 from bot.sandbox import syscalls, watchdog
 
+GATE, WORDS = 3, 4  # the numbers of the shell's two descriptors inside (`bot.sandbox.standing`)
 MOST_DESCRIPTORS = 250  # the kernel takes 253 in one message
 _MOST_BYTES = 1 << 16
 
@@ -87,7 +88,7 @@ def _place(descriptors: list, numbers: list) -> None:  # type: ignore[type-arg]
     for descriptor in descriptors:
         os.close(descriptor)
     for high, number in zip(moved, numbers, strict=True):
-        os.dup2(high, number, inheritable=number <= 2)
+        os.dup2(high, number, inheritable=number <= WORDS)
         os.close(high)
 
 
@@ -203,7 +204,7 @@ def _watch(request: dict) -> None:  # type: ignore[type-arg]
         try:
             syscalls.die_with_parent()
             if os.getppid() == launcher:
-                watchdog.watch(request["watch"], request["status"], request["keep"])
+                watchdog.watch(request["watch"], request["status"], request["begin"])
         finally:
             os._exit(0)
 

@@ -10,38 +10,30 @@ cancels; the caller asks it to stop and waits.
 import asyncio
 import contextlib
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bot.domain import limits
-from bot.errors import Bug, SandboxUnavailable
+from bot.errors import SandboxUnavailable
 from bot.sandbox import remedies, trees
-from bot.sandbox.arguments import STAGE, SYSTEM_FILES, Inside, base_variables, build_arguments
-from bot.sandbox.bounds import Bounds
-from bot.sandbox.bwrap import Bubblewrap
-from bot.sandbox.cgroups import CgroupHost
+from bot.sandbox.arguments import WORKSPACE, base_variables
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.egress import EgressLog
-from bot.sandbox.identities import Identity
-from bot.sandbox.launch import Descriptors, Launch, Running, Told, start
+from bot.sandbox.launch import Running, Told
 from bot.sandbox.output import HeadTail, Output
 from bot.sandbox.programs import INTERPRETER
 from bot.sandbox.seam import CA_BUNDLE_PATH, CA_VARIABLES, PROXY_VARIABLES, Channel, Mounts
-from bot.sandbox.seccomp import build_filter
-from bot.sandbox.starter import Starter, Waiting
+from bot.sandbox.standing import FILES_BELOW, Ahead, Ground, Wanted, make, render_words
 
 Serve = Callable[[socket.socket, EgressPolicy], AbstractAsyncContextManager[EgressLog]]
 """`bot.sandbox.egress.serve`: answers on the planted listener while it is entered."""
 
-FILES_BELOW: Final = "/pullwright/"
 _SCRIPT_PATH: Final = f"{FILES_BELOW}command.sh"
-_OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
 BY_SIGNAL: Final = {
     4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
     15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
@@ -49,18 +41,11 @@ BY_SIGNAL: Final = {
 
 
 @dataclass(frozen=True)
-class Runner:
-    """Everything that is the same for every command of a workspace. `uid`: who owns the layers when we are root; None:
-    ourselves. `identity`: whom commands run as, and how they see the layers; None: the owner."""
+class Runner(Ground):
+    """`serve`: who answers on a planted listener. `ahead`: of a workspace, whose commands come one at a time."""
 
-    bwrap: Bubblewrap
-    uid: int | None
-    toolchains: tuple[Path, ...]
-    cgroups: CgroupHost
     serve: Serve | None = None
-    bounds: Bounds = field(default_factory=Bounds)
-    identity: Identity | None = None
-    starter: Starter = field(default_factory=Starter)
+    ahead: Ahead | None = None
 
     copies = False
     interpreter = INTERPRETER
@@ -86,6 +71,16 @@ class Runner:
     ) -> CommandResult:
         """`execute` with a program that is spoken to while it runs. The channel's `stdin` is closed here."""
         return await self._finish(_Attempt(self, mounts, command, None, channel), argv)
+
+    def prepare(self, mounts: Mounts, files: Mapping[str, bytes]) -> None:
+        """See `seam.CommandRunner`."""
+        if self.ahead is not None:
+            self.ahead.prepare(self, Wanted(mounts, files))
+
+    async def let_go(self) -> None:
+        """See `seam.CommandRunner`."""
+        if self.ahead is not None:
+            await self.ahead.take(None)
 
     async def _finish(self, attempt: "_Attempt", argv: tuple[str, ...]) -> CommandResult:
         stop = asyncio.Event()
@@ -124,44 +119,34 @@ class _Attempt:
     async def run(self, argv: tuple[str, ...], stop: asyncio.Event) -> CommandResult:
         """Start, wait, kill what is over its bound, and say how it ended."""
         began = time.monotonic()
-        with Descriptors() as descriptors:
-            waiting = await self._take(descriptors)
-            channel = self.channel
-            output: Output = channel.output if channel else HeadTail(self.command.output_bytes)
-            stdin = descriptors.own(channel.stdin) if channel else descriptors.memory(self.command.stdin)
-            status, block = descriptors.pipe(), descriptors.pipe()
-            launch = self._launch(descriptors, argv, (status[1], block[0]))
-            ends = (stdin, status[0], block[1])
-            running = await start(launch, descriptors, output, ends, waiting)
-            try:
-                if running.is_stuck:
-                    self.runner.starter.give_up()
-                reason = await self._await_end(running, stop)
-            finally:
-                running.kill()
-                await running.finish()
-                running.close()
-            seconds = time.monotonic() - began
-            result = self._result(running, reason, waiting.group.killed_for_memory(), seconds)
-            if refused := waiting.group.refused_processes():
-                result = replace(result, met=self.runner.bounds.processes_text(refused))
-            return replace(result, reached=running.egress.reached, refused=running.egress.refused)
+        words = render_words(argv, self._variables())
+        running = await self._find()
+        try:
+            reason = await self._await_end(running, words, stop)
+        finally:
+            running.kill()
+            await running.finish()
+            memory_kills = running.waiting.group.killed_for_memory()
+            refused = running.waiting.group.refused_processes()
+            running.close()
+        result = self._result(running, reason, memory_kills, time.monotonic() - began)
+        if refused:
+            result = replace(result, met=self.runner.bounds.processes_text(refused))
+        return replace(result, reached=running.egress.reached, refused=running.egress.refused)
 
-    async def _take(self, descriptors: Descriptors) -> Waiting:
-        """A launcher in its cgroup, let go of when everything is over."""
-        starter = self.runner.starter
-        if not starter.is_ready:
-            try:
-                await asyncio.to_thread(starter.ensure)
-            except (OSError, subprocess.SubprocessError) as error:
-                raise SandboxUnavailable(f"No process can be started: {error}.") from error
-        waiting = starter.take(self.runner.cgroups, self.runner.bounds)
-        descriptors.callback(waiting.close)
-        return waiting
+    async def _find(self) -> Running:
+        """A sandbox for it: the one that was made ahead, or a new one."""
+        wanted = Wanted(
+            self.mounts, self._files(), self.served is not None, self.channel.stdin if self.channel else None
+        )
+        ahead = await self.runner.ahead.take(wanted) if self.runner.ahead else None
+        return ahead or await make(self.runner, wanted)
 
-    async def _await_end(self, running: Running, stop: asyncio.Event) -> EndedBy:
-        """Release the command and wait: for its end, a bound, or the caller."""
+    async def _await_end(self, running: Running, words: bytes, stop: asyncio.Event) -> EndedBy:
+        """Let the command begin and wait: for its end, a bound, or the caller."""
+        output = self.channel.output if self.channel else HeadTail(self.command.output_bytes)
         if running.pidfd is None:
+            running.begin(b"", b"", output)
             await running.ended()
             return EndedBy.EXIT
         async with contextlib.AsyncExitStack() as stack:
@@ -171,7 +156,7 @@ class _Attempt:
                 running.egress = await stack.enter_async_context(
                     self.runner.serve(running.listener, self.served)
                 )
-            running.release()
+            running.begin(words, self.command.stdin, output)
             self.runner.starter.prepare(self.runner.cgroups, self.runner.bounds)
             waits = {
                 asyncio.create_task(running.ended()): EndedBy.EXIT,
@@ -215,55 +200,8 @@ class _Attempt:
         return remedies.start_failed(told, output.text, remedies.look_at_host(), programs)
 
     # -- what goes in ----------------------------------------------------------------------------------------
-    def _launch(self, descriptors: Descriptors, argv: tuple[str, ...], theirs: tuple[int, int]) -> Launch:
-        status, block = theirs
-        toolchains = tuple((f"t{i}", path) for i, path in enumerate(self.runner.toolchains))
-        seccomp = descriptors.memory(build_filter())
-        files = {
-            path: (descriptors.memory(content), 0o555 if path.startswith(FILES_BELOW) else 0o444)
-            for path, content in self._files().items()
-        }
-        env = "writable" if self.mounts.env_upper else "read-only" if self.mounts.env_lower else ""
-        inside = Inside(toolchains, env, files, self._variables(), seccomp, status, block)
-        text = "\0".join(build_arguments(inside)) + "\0"
-        arguments = descriptors.memory(text.encode("utf-8", "surrogateescape"))
-        lowers, identity = tuple(f"l{i}" for i in range(len(self.mounts.lowers))), self.runner.identity
-        binds = [
-            *((name, str(path)) for name, path in toolchains),
-            *zip(lowers, map(str, self.mounts.lowers), strict=True),
-            ("upper", str(self.mounts.upper)),
-            *((("env", str(self.mounts.env_upper or self.mounts.env_lower)),) if env else ()),
-            *((f"b/{path.name}", str(path)) for path in self._bwrap_dirs()),
-        ]
-        return Launch(
-            uid=identity.uid if identity else self.runner.uid,
-            map=identity.map if identity else None,
-            mapped=("upper", "env", *lowers),
-            bwrap=f"{STAGE}/b/{self.runner.bwrap.path.relative_to(self._bwrap_dirs()[0].parent)}",
-            binds=tuple(binds),
-            lowers=lowers,
-            arguments=("--args", str(arguments)),
-            command=argv,
-            rlimits=self._rlimits(),
-            watch=self._watch(),
-            inherited=(arguments, seccomp, block, *(descriptor for descriptor, _ in files.values())),
-            status=status,
-            plant=self.served is not None,
-            volatile=self.mounts.env_upper is None,  # what set-up makes is kept
-        )
-
-    def _bwrap_dirs(self) -> tuple[Path, ...]:
-        """Shown below the stage, so that the uid need not be able to reach where it is installed."""
-        if self.runner.bwrap.library_dirs:
-            return (self.runner.bwrap.path.parent.parent, *self.runner.bwrap.library_dirs)
-        return (self.runner.bwrap.path.parent,)
-
     def _files(self) -> dict[str, bytes]:
-        files = dict(SYSTEM_FILES)
-        for path, content in self.command.files.items():
-            if not path.startswith(FILES_BELOW) or ".." in path.split("/") or "\0" in path:
-                raise Bug(f"a file for the sandbox must lie below {FILES_BELOW}: {path!r}")
-            files[path] = content
+        files = dict(self.command.files)
         if self.served is not None and self.served.ca_bundle is not None:
             files[CA_BUNDLE_PATH] = self.served.ca_bundle
         script = self.command.script.encode("utf-8", "surrogateescape")
@@ -277,34 +215,7 @@ class _Attempt:
             more |= PROXY_VARIABLES
             if self.served.ca_bundle is not None:
                 more |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE_PATH)
-        return base_variables(self.runner.toolchains, more | dict(self.command.env))
-
-    def _rlimits(self) -> tuple[tuple[str, int], ...]:
-        counted = self.runner.cgroups.enforces("pids")  # then the cgroup is to refuse first: it tells
-        always = (
-            ("RLIMIT_NPROC", self.runner.bounds.processes + (_OUR_PROCESSES if counted else 0)),
-            ("RLIMIT_NOFILE", limits.SANDBOX_OPEN_FILES),
-            ("RLIMIT_FSIZE", limits.SANDBOX_FILE_BYTES),
-            ("RLIMIT_CORE", 0),
-        )
-        if self.runner.cgroups.enforces("memory"):
-            return always
-        return (
-            *always,
-            ("RLIMIT_DATA", self.runner.bounds.memory_bytes),
-        )  # one process; the watchdog adds them up
-
-    def _watch(self) -> dict[str, object]:
-        paths = [f"{STAGE}/upper/upper", *([f"{STAGE}/env"] if self.mounts.env_upper else [])]
-        return {
-            "paths": paths,
-            "base": [0, 0],
-            "root": None,  # the launcher, its parent
-            "bytes": self.runner.bounds.disk_bytes,
-            "files": self.runner.bounds.disk_files,
-            "free": self.runner.bounds.disk_free_bytes,
-            "memory": 0 if self.runner.cgroups.enforces("memory") else self.runner.bounds.memory_bytes,
-        }
+        return {"PWD": WORKSPACE} | base_variables(self.runner.toolchains, more | dict(self.command.env))
 
 
 async def _wait(event: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ It must never decide anything: which layers, which hosts, how long are the calle
 `bot.sandbox.runner` (bubblewrap) and `bot.sandbox.container`; set-up takes `run` as a value and so needs neither.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -113,4 +114,12 @@ class CommandRunner(Protocol):
     ) -> CommandResult:
         """`execute` with a program that is spoken to while it runs. The channel's `stdin` is closed here. Raises
         ForModel where the back end can't do that."""
+        ...
+
+    def prepare(self, mounts: Mounts, files: Mapping[str, bytes]) -> None:
+        """A command with at most these files will follow, or nothing: what it needs may be made meanwhile."""
+        ...
+
+    async def let_go(self) -> None:
+        """Back when nothing that was made ahead holds the layers."""
         ...

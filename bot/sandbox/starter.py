@@ -31,6 +31,13 @@ from bot.zygote_line import Zygote, ZygoteLine
 _ANSWER_S: Final = 30.0  # an answer takes milliseconds; a zygote that needs so long is out of order
 
 
+def is_over(pidfd: int) -> bool:
+    """Whether its process is dead. By poll: a worker with many workspaces has more descriptors than `select` takes."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 @dataclass(eq=False)
 class Waiting:
     """A launcher in its cgroup that waits for what to start. `line`: on which its pidfd comes, or a fault."""
@@ -72,7 +79,7 @@ class Waiting:
             return True  # forked just now
         except OSError:
             return False
-        return pidfd is not None and not select.select([pidfd], [], [], 0)[0]
+        return pidfd is not None and not is_over(pidfd)
 
     def close(self) -> None:
         """Let go: one that was not started ends. Its cgroup is removed when it is dead."""

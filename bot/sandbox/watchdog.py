@@ -26,12 +26,15 @@ def main() -> None:
     import json  # 5 ms, which the launcher would pay on every command
 
     syscalls.die_with_parent()
-    watch(json.loads(sys.argv[1]), 1, [])
+    watch(json.loads(sys.argv[1]), 1, None)
 
 
-def watch(bounds: dict, status: int, keep: list) -> None:  # type: ignore[type-arg]
-    """Look until something is over its bound, then write one line to `status` and end."""
-    _close_others({status, *keep})
+def watch(bounds: dict, status: int, begin: "int | None") -> None:  # type: ignore[type-arg]
+    """Look until something is over its bound, then write one line to `status` and end. Not before `begin`, the read
+    end of a pipe, ends: as long as the command is not known there is nothing to look at."""
+    _close_others({status, begin})
+    if begin is not None:
+        os.read(begin, 1)
     while True:
         started = time.monotonic()
         over = _over(bounds)

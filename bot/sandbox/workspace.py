@@ -2,8 +2,9 @@
 
 It must never open a file of the workspace on the host: reading and writing are done by a program inside.
 
-Races. An overlay may be mounted once at a time for writing, so one thing runs at a time (a lock). Closing waits
-for what runs. The view is for when nothing runs, which the caller sees to.
+Races. An overlay may be mounted once at a time for writing, so one thing runs at a time (a lock), and what was made
+ahead is taken or ended before anything else is made. Closing waits for what runs. The view is for when nothing runs,
+which the caller sees to: a sandbox that waits for its command changes nothing, and a stamp ends it.
 """
 
 import asyncio
@@ -65,6 +66,13 @@ class SandboxWorkspace:
             self._blocked.setdefault(host, BlockedHost(host, reason, first_line(command.script)))
         return result
 
+    def prepare(self) -> None:
+        """See `contract.Workspace.prepare`. Not while something runs: that ends first, and the next command may
+        never come."""
+        is_served = bool(self.environment.egress.hosts)
+        if not (self._closed or self._turn.locked() or is_served):
+            self.runner.prepare(self.mounts, {_PROGRAM_PATH: _PROGRAM.read_bytes()})
+
     @property
     def blocked(self) -> tuple[BlockedHost, ...]:
         """See `contract.Workspace.blocked`."""
@@ -97,6 +105,7 @@ class SandboxWorkspace:
         await self._turn.acquire()
         try:
             self._refuse_closed()
+            await self.runner.let_go()
             read, write = os.pipe()
         except BaseException:
             self._turn.release()
@@ -139,12 +148,14 @@ class SandboxWorkspace:
         """See `contract.Workspace.stamp`."""
         async with self._turn:
             self._refuse_closed()
+            await self.runner.let_go()
             return await asyncio.to_thread(take_stamp, self.mounts.changes)
 
     async def close(self) -> None:
         """See `contract.Workspace.close`. Waits for what runs."""
         async with self._turn:
             self._closed = True
+            await self.runner.let_go()
             await asyncio.to_thread(trees.remove, self.folder)
             held, self.held = self.held, ()
             release(held)

@@ -107,6 +107,9 @@ class _MeasuredWorkspace:
     async def write_files(self, writes: tuple[FileWrite, ...]) -> None:
         await self.workspace.write_files(writes)
 
+    def prepare(self) -> None:
+        self.workspace.prepare()
+
     async def open_session(self) -> Session:
         return await self.workspace.open_session()
 

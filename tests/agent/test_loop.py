@@ -51,6 +51,16 @@ async def test_snapshot_only_after_calls_that_may_change_files() -> None:
     assert world.snapshots.taken == 1  # the one of submit
 
 
+async def test_the_next_command_is_prepared_while_the_model_thinks() -> None:
+    world = World()
+    model = ScriptedModel(calls(call("shell", command="a"), call("shell", command="b")), FIX, submits())
+    await world.go(model)
+    assert world.snapshots.workspace is not None
+    assert world.snapshots.workspace.prepared == [0, 2, 2], (
+        "before each request, after its predecessor's commands"
+    )
+
+
 async def test_progress_is_told() -> None:
     world = World()
     plan = [{"step": "Look", "status": "in_progress"}]

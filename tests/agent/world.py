@@ -82,6 +82,7 @@ class MemoryWorkspace:
     files: dict[str, bytes]
     scripts: dict[str, Script]
     commands: list[Command] = field(default_factory=list)
+    prepared: list[int] = field(default_factory=list)  # how many commands there had been each time
     closed: bool = False
 
     async def run(self, command: Command) -> CommandResult:
@@ -111,6 +112,9 @@ class MemoryWorkspace:
                 self.files.pop(write.path, None)
             else:
                 self.files[write.path] = write.content
+
+    def prepare(self) -> None:
+        self.prepared.append(len(self.commands))
 
     async def open_session(self) -> "MemorySession":
         return MemorySession(self)

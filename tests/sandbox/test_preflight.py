@@ -175,7 +175,7 @@ async def test_the_planted_listener_is_reached_and_served(tmp_path: Path) -> Non
     uid = UID if os.geteuid() == 0 else None
     (template := tmp_path / "template").mkdir()
     env = trees.make_owned(tmp_path / "env", uid or os.geteuid())
-    runner = Runner(find_bubblewrap(None), uid, default_toolchains(()), find_cgroups(), serve)
+    runner = Runner(find_bubblewrap(None), uid, default_toolchains(()), find_cgroups(), serve=serve)
     mounts = Mounts((template,), make_upper(tmp_path / "upper", uid), env_upper=env)
     policy = EgressPolicy(hosts=("example.org",), ca_bundle=b"a certificate")
     script = f"""

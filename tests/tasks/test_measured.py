@@ -57,9 +57,13 @@ class OneWorkspace:
     view_root = Path("/view")
     written_layers = (Path("/layer"),)
     blocked = ()
+    prepared = 0
 
     async def run(self, command: Command) -> CommandResult:
         return cast(CommandResult, command.script)
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def view_command(self, argv: list[str]) -> list[str]:
         return ["view", *argv]
@@ -67,7 +71,8 @@ class OneWorkspace:
 
 class OneSandbox:
     async def open_workspace(self, template: Path, environment: Environment = NO_SETUP) -> Workspace:
-        return cast(Workspace, OneWorkspace())
+        self.opened = OneWorkspace()
+        return cast(Workspace, self.opened)
 
     async def ensure_environment(self, spec: Any) -> Environment:
         raise RetryLater("busy", 1.0)
@@ -75,12 +80,15 @@ class OneSandbox:
 
 async def test_each_command_and_each_set_up_is_told() -> None:
     told: list[float] = []
-    sandbox = MeasuredSandbox(cast(Sandbox, OneSandbox()), told.append)
+    inner = OneSandbox()
+    sandbox = MeasuredSandbox(cast(Sandbox, inner), told.append)
     workspace = await sandbox.open_workspace(Path("/t"))
     assert cast(str, await workspace.run(Command("true"))) == "true"
     assert workspace.view_command(["ls"]) == ["view", "ls"]
     assert (workspace.view_root, workspace.blocked) == (Path("/view"), ())
     assert workspace.written_layers == (Path("/layer"),)
+    workspace.prepare()
+    assert inner.opened.prepared == 1
     assert len(told) == 1
     with pytest.raises(RetryLater):
         await sandbox.ensure_environment(cast(Any, None))

@@ -131,6 +131,9 @@ class FolderWorkspace:
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
+    def prepare(self) -> None:
+        pass
+
     async def stamp(self) -> str | None:
         return None
 
