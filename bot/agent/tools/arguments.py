@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import ValidationError
@@ -109,17 +110,22 @@ def prepare_call(call: ToolCall, tools: tuple[Tool, ...], cut: bool = False) -> 
 
 def render_spec(tool: Tool) -> ToolSpec:
     """The tool as a server gets it: flat, required arguments first, nothing that is only for us to check."""
-    schema = tool.arguments.model_json_schema()
+    return ToolSpec(tool.name, tool.description, _parameters(tool.arguments))
+
+
+@cache
+def _parameters(arguments: type[Arguments]) -> dict[str, Any]:
+    """Once for each class: working it out is a twelfth of what a short task costs its worker."""
+    schema = arguments.model_json_schema()
     definitions = schema.get("$defs", {})
     required = schema.get("required", [])
     properties = schema.get("properties", {})
     ordered = [*required, *(name for name in properties if name not in required)]
-    parameters = {
+    return {
         "type": "object",
         "properties": {name: _flatten(properties[name], definitions) for name in ordered},
         **({"required": required} if required else {}),
     }
-    return ToolSpec(tool.name, tool.description, parameters)
 
 
 def _find_tool(name: str, tools: tuple[Tool, ...]) -> Tool | None:
