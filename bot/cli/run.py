@@ -32,9 +32,9 @@ from bot.compose_host import (
 from bot.domain.budget import Spent, add_spent, decide_budget, remaining
 from bot.domain.outcomes import Outcome
 from bot.errors import ForPerson, RepositoryFault, RetryLater, SetupFailed
-from bot.llm.client import load_library
 from bot.llm.contract import Model
 from bot.llm.features import features_for
+from bot.llm.library import load_library
 from bot.log import configure_log
 from bot.repos.contract import Checkout, FileMode, RepoKey
 from bot.repos.git_repos import GitRepos
