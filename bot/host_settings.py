@@ -39,6 +39,7 @@ class HostSettings(BaseSettings):
         populate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
+        defer_build=True,  # a command reads one kind of settings and need not build the others
     )
 
     data_dir: Path = Field(

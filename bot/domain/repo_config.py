@@ -92,7 +92,7 @@ class Moment(StrEnum):
 class ReviewConfig(BaseModel):
     """When pull requests are reviewed by themselves, and how much is said."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     when: tuple[Moment, ...] = Field(
         default=(), description="Review without being asked: `opened`, `ready` (no draft any more), `pushed`."
@@ -117,7 +117,7 @@ class ReviewConfig(BaseModel):
 class RepoConfig(BaseModel):
     """What a repository can say about itself; the published schema is made from these descriptions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title=REPO_CONFIG_PATH)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, title=REPO_CONFIG_PATH)
 
     setup: str | None = Field(
         default=None,
@@ -158,7 +158,7 @@ class RepoConfig(BaseModel):
         "markers always hold.",
     )
     review: ReviewConfig = Field(
-        default_factory=ReviewConfig,
+        default_factory=ReviewConfig.model_construct,
         description="When pull requests are reviewed by themselves, and how much is said.",
     )
     lint: str | None = Field(
@@ -174,15 +174,15 @@ class RepoConfig(BaseModel):
         "Everybody who can read the repository reads them: no place for secrets.",
     )
     triggers: TriggersConfig = Field(
-        default_factory=TriggersConfig, description="Which ways of asking are open here."
+        default_factory=TriggersConfig.model_construct, description="Which ways of asking are open here."
     )
     base: BaseConfig = Field(
-        default_factory=BaseConfig,
+        default_factory=BaseConfig.model_construct,
         description="The branch that changes start from and go to, or `branch` and `milestone`. `--base` and a line "
         "`Base: name` in the issue's text go before it.",
     )
     budget: BudgetConfig = Field(
-        default_factory=BudgetConfig,
+        default_factory=BudgetConfig.model_construct,
         description="Bounds for one task here, or a number of US dollars; they only lower the operator's.",
     )
     model: str | None = Field(
@@ -196,7 +196,7 @@ class RepoConfig(BaseModel):
         "`everyone`.",
     )
     schedules: SchedulesConfig = Field(
-        default_factory=SchedulesConfig,
+        default_factory=SchedulesConfig.model_construct,
         description="Maintenance that is done without being asked for, at set times.",
     )
 
@@ -209,7 +209,9 @@ def parse_repo_config(text: str) -> RepoConfig:
         )
     root = compose(text)
     if root is None:
-        return RepoConfig()
+        return (
+            RepoConfig.model_construct()
+        )  # the defaults, as everywhere here without building what validates
     if not isinstance(root, yaml.MappingNode):
         raise ConfigFault(
             "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", line_of(root)

@@ -9,6 +9,7 @@ Which wire: the operator's setting, else the family's row, else what the server 
 remembered as long as the client lives, so a conversation changes its spelling at most once for each such part.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -82,15 +83,20 @@ async def open_client(
     server: Server, policy: RetryPolicy, now: Callable[[], float]
 ) -> AsyncIterator["ModelClient"]:
     """A client for one server, closed at the end. `now` is the time of day, for dates in Retry-After."""
+    async with await asyncio.to_thread(_build, server) as client:
+        yield ModelClient(server, client, policy, now)
+
+
+def _build(server: Server) -> "openai.AsyncOpenAI":
+    """In a thread: reading the host's certificates alone takes 60 ms."""
     load_library()
     import httpx2
     import openai
 
     timeout = httpx2.Timeout(limits.MODEL_CONNECT_S, read=server.idle_s, write=server.idle_s)
-    async with openai.AsyncOpenAI(
+    return openai.AsyncOpenAI(
         api_key=server.api_key or "none", base_url=server.base_url, max_retries=0, timeout=timeout
-    ) as client:
-        yield ModelClient(server, client, policy, now)
+    )
 
 
 @dataclass

@@ -27,10 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from bot.domain import limits
 from bot.errors import SetupFailed
+from bot.log import LateLog
 from bot.sandbox import trees
 from bot.sandbox.contract import (
     BlockedHost,
@@ -44,12 +43,11 @@ from bot.sandbox.contract import (
 from bot.sandbox.environments import READY, Shelf, evict, hold, is_ready, list_kept, note_use, read_told
 from bot.sandbox.leaks import find_leaks
 from bot.sandbox.propose import propose_script
-from bot.sandbox.registries import effective_index
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import Mounts, RunInSandbox
 from bot.sandbox.watchdog import measure
 
-log = structlog.get_logger()
+log = LateLog()
 
 _LOG_LINES: Final = 40
 _LEAKS_SHOWN: Final = 5
@@ -235,7 +233,11 @@ def _described(digest: str, folder: Path) -> Environment:
 def _index(egress: EgressPolicy) -> tuple[str, tuple[str, ...]]:
     """This host's package index. Where no host at all may be reached nobody can use it, and it isn't asked for: that
     costs an interpreter with pip, half a second."""
-    return effective_index() if egress.hosts else ("", ())
+    if not egress.hosts:
+        return "", ()
+    from bot.sandbox.registries import effective_index
+
+    return effective_index()
 
 
 def _variables(egress: EgressPolicy) -> dict[str, str]:

@@ -8,10 +8,9 @@ base is opened over. A host (or an image) without git has none.
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from bot.domain import limits
 from bot.errors import SetupFailed
+from bot.log import LateLog
 from bot.sandbox.contract import EgressPolicy, Environment, Sandbox, SetupSpec
 
 # -f: a tracked file may be named by .gitignore. trustctime: another template's link to a file changes only its ctime
@@ -27,7 +26,7 @@ git add -A -f
 git commit -q --allow-empty --no-verify -m "Base of this task"
 """
 
-log = structlog.get_logger()
+log = LateLog()
 
 
 async def with_history(sandbox: Sandbox, environment: Environment, template: Path, base: str) -> Environment:
