@@ -96,6 +96,9 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
     something · 130 interrupted.
     """
     gc.disable()  # a tenth of the start; on again when all is loaded
+    from bot.repos.forks import shared_forks
+
+    shared_forks().begin()  # it loads its library while we load ours
     from bot.cli.run import RunOptions, run_run
 
     raise typer.Exit(run_run(RunOptions(instruction, repo, model, as_json, apply, patch, attempts)))

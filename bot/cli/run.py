@@ -3,32 +3,36 @@
 The clone's files are read at the beginning and, if the person says so, written at the end; all work happens on a copy
 in the sandbox. What the run leaves (its log, the patch, the evidence) is kept in the user's cache, whatever its end.
 
-Here is what comes before the work: settings, the clone, the sandbox's preflight. The latter two happen in other
-processes, so what the work needs is loaded meanwhile (`run_work.py`, and the client's library): this module must not
-load it. See docs/decisions/0111.
+Here is what comes before the work: settings, the clone, the sandbox's preflight, what the work wants first. Most of it
+happens in other processes, so what the work needs is loaded meanwhile (`run_work.py`, and the client's library): this
+module must not load it. See docs/decisions/0111.
 
 Must never: write into the clone without consent, or call a change good that was not measured.
 """
 
 import asyncio
+import contextlib
 import gc
 import hashlib
+import importlib
 import logging
-import threading
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.compose_host import build_repos, build_sandbox, require_sandbox
-from bot.errors import ForPerson
+from bot.compose_host import build_repos, build_sandbox, open_models, require_sandbox
+from bot.errors import ForPerson, RepositoryFault, RetryLater
 from bot.log import configure_log
 from bot.repos.contract import Checkout, RepoKey
 from bot.repos.git_repos import GitRepos
-from bot.sandbox.contract import Sandbox
+from bot.sandbox.contract import NO_SETUP, Sandbox
 from bot.settings import LocalSettings, load_local_settings
+from bot.tasks.change.history import name_base, with_history
 
 if TYPE_CHECKING:
     from bot.cli.run_events import RunView
+    from bot.llm.contract import Model
 
 
 @dataclass(frozen=True)
@@ -63,46 +67,59 @@ def run_run(options: RunOptions, view: "RunView | None" = None) -> int:
     if not options.instruction.strip():
         raise ForPerson("There is no instruction.", 'For example: pullwright run "fix the failing test"')
     settings = load_local_settings(**({"model": options.model} if options.model else {}))
-    loading = threading.Thread(target=_load, args=(options, settings), name="load", daemon=True)
-    loading.start()
-    return asyncio.run(_run(options, settings, loading, view))
+    return asyncio.run(_run(options, settings, view))
 
 
-def _load(options: RunOptions, settings: LocalSettings) -> None:
-    """All that will be needed until the first request."""
+async def _run(options: RunOptions, settings: LocalSettings, view: "RunView | None") -> int:
+    async with AsyncExitStack() as stack:
+        prepared, models, _ = await asyncio.gather(
+            _prepare(options, settings), _open_models(settings, stack), asyncio.to_thread(_load, options)
+        )
+        if not gc.isenabled():  # `main.py`: what is loaded is no garbage, and is not looked at again
+            gc.freeze()
+            gc.enable()
+        from bot.cli.run_work import work
+
+        return await work(prepared, models, view)
+
+
+def _load(options: RunOptions) -> None:
+    """All that is needed until the first request."""
     import bot.cli.run_work
 
     if not options.as_json:
-        import bot.cli.run_view
-    if settings.recording is None:
-        import bot.llm.client
-
-        bot.llm.client.load_library()
+        import bot.cli.run_view  # noqa: F401
 
 
-async def _run(
-    options: RunOptions, settings: LocalSettings, loading: threading.Thread, view: "RunView | None"
-) -> int:
-    prepared = await _prepare(options, settings)
-    await asyncio.to_thread(loading.join)
-    if not gc.isenabled():  # `main.py`: what is loaded is no garbage, and is not looked at again
-        gc.freeze()
-        gc.enable()
-    from bot.cli.run_work import work
-
-    return await work(prepared, view)
+async def _open_models(settings: LocalSettings, stack: AsyncExitStack) -> "tuple[Model, ...]":
+    """Closed with the stack."""
+    await asyncio.to_thread(importlib.import_module, "bot.llm.client")
+    return await stack.enter_async_context(open_models(settings))
 
 
 async def _prepare(options: RunOptions, settings: LocalSettings) -> Prepared:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     repos, sandbox = build_repos(settings), build_sandbox(settings)
     key = RepoKey(0, _number(options.repo))
-    checkout, found = await asyncio.gather(
-        repos.import_checkout(key, options.repo.resolve()), sandbox.preflight()
+    (checkout, uncommitted), found = await asyncio.gather(
+        _read_clone(repos, key, options.repo.resolve()), sandbox.preflight()
     )
     require_sandbox(found)
-    uncommitted = len(await repos.changes(key, checkout.tree, checkout.files))
+    with contextlib.suppress(RepositoryFault, RetryLater):
+        template = await repos.materialise(key, checkout.files)
+        await with_history(sandbox, NO_SETUP, template, name_base(key, checkout.files))
     return Prepared(options, settings, repos, sandbox, key, checkout, uncommitted)
+
+
+async def _read_clone(repos: GitRepos, key: RepoKey, folder: Path) -> tuple[Checkout, int]:
+    """What is in the clone, and how many files differ from its commit. The work then finds made what it asks for first
+    (a list of the files, their template; in `_prepare` the model's git); what fails fails there again, where it has a
+    name."""
+    checkout = await repos.import_checkout(key, folder)
+    changes = await repos.changes(key, checkout.tree, checkout.files)
+    with contextlib.suppress(RepositoryFault, RetryLater):
+        await asyncio.gather(repos.list_tree(key, checkout.files), repos.materialise(key, checkout.files))
+    return checkout, len(changes)
 
 
 def _number(repo: Path) -> int:

@@ -2,12 +2,10 @@
 the change.
 """
 
-import asyncio
 import getpass
 import secrets
 import sys
 import time
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from bot.agent.contract import AgentTask, RepositoryFacts
 from bot.cli.run import Prepared, RunOptions
 from bot.cli.run_codes import decide_exit_code
 from bot.cli.run_events import JsonView, RunView
-from bot.compose_host import SystemClock, budget_of, find_means, open_models
+from bot.compose_host import SystemClock, budget_of, find_means
 from bot.domain.budget import Spent, add_spent, decide_budget, remaining
 from bot.domain.outcomes import Outcome
 from bot.errors import RepositoryFault, RetryLater, SetupFailed
@@ -46,15 +44,16 @@ class _Kept:
     """`folder`: where all that this run leaves is kept."""
 
     prepared: Prepared
+    models: tuple[Model, ...]
     folder: Path
     view: RunView
 
 
-async def work(prepared: Prepared, view: RunView | None) -> int:
+async def work(prepared: Prepared, models: tuple[Model, ...], view: RunView | None) -> int:
     """The exit code. Without a `view`: as the options say."""
     shown = view or (JsonView(sys.stdout) if prepared.options.as_json else _terminal())
     try:
-        return await _run(_Kept(prepared, _new_folder(prepared.settings.data_dir), shown))
+        return await _run(_Kept(prepared, models, _new_folder(prepared.settings.data_dir), shown))
     finally:
         shown.close()
 
@@ -77,20 +76,15 @@ async def _work(kept: _Kept) -> AttemptEnd:
     what was done is kept."""
     kept.view.phase("prepare")
     settings, checkout = kept.prepared.settings, kept.prepared.checkout
-    async with AsyncExitStack() as stack:
-        opening = asyncio.create_task(stack.enter_async_context(open_models(settings)))
-        try:
-            try:
-                ground, task = await _prepare(kept)
-            finally:
-                models = await opening
-            return await _attempt(kept.prepared.options, ground, task, _Tools(settings, models, kept))
-        except SetupFailed as fault:
-            return _failed(Outcome.SETUP_FAILED, str(fault), checkout)
-        except RepositoryFault as fault:
-            return _failed(Outcome.REPOSITORY_UNUSABLE, str(fault), checkout)
-        except RetryLater as fault:
-            return _failed(Outcome.CRASHED, f"It did not pass: {fault}. Try again.", checkout)
+    try:
+        ground, task = await _prepare(kept)
+        return await _attempt(kept.prepared.options, ground, task, _Tools(settings, kept.models, kept))
+    except SetupFailed as fault:
+        return _failed(Outcome.SETUP_FAILED, str(fault), checkout)
+    except RepositoryFault as fault:
+        return _failed(Outcome.REPOSITORY_UNUSABLE, str(fault), checkout)
+    except RetryLater as fault:
+        return _failed(Outcome.CRASHED, f"It did not pass: {fault}. Try again.", checkout)
 
 
 async def _prepare(kept: _Kept) -> tuple[Ground, AgentTask]:
