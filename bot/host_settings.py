@@ -211,6 +211,13 @@ class HostSettings(BaseSettings):
             raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
         return value
 
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the whole address, with http:// or https://")
+        return value
+
     @field_validator("sandbox_backends")
     @classmethod
     def _backends_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
