@@ -158,7 +158,7 @@ class RepoConfig(BaseModel):
         "markers always hold.",
     )
     review: ReviewConfig = Field(
-        default_factory=ReviewConfig.model_construct,
+        default_factory=ReviewConfig,
         description="When pull requests are reviewed by themselves, and how much is said.",
     )
     lint: str | None = Field(
@@ -174,15 +174,15 @@ class RepoConfig(BaseModel):
         "Everybody who can read the repository reads them: no place for secrets.",
     )
     triggers: TriggersConfig = Field(
-        default_factory=TriggersConfig.model_construct, description="Which ways of asking are open here."
+        default_factory=TriggersConfig, description="Which ways of asking are open here."
     )
     base: BaseConfig = Field(
-        default_factory=BaseConfig.model_construct,
+        default_factory=BaseConfig,
         description="The branch that changes start from and go to, or `branch` and `milestone`. `--base` and a line "
         "`Base: name` in the issue's text go before it.",
     )
     budget: BudgetConfig = Field(
-        default_factory=BudgetConfig.model_construct,
+        default_factory=BudgetConfig,
         description="Bounds for one task here, or a number of US dollars; they only lower the operator's.",
     )
     model: str | None = Field(
@@ -196,7 +196,7 @@ class RepoConfig(BaseModel):
         "`everyone`.",
     )
     schedules: SchedulesConfig = Field(
-        default_factory=SchedulesConfig.model_construct,
+        default_factory=SchedulesConfig,
         description="Maintenance that is done without being asked for, at set times.",
     )
 
@@ -226,6 +226,12 @@ def parse_repo_config(text: str) -> RepoConfig:
         values[key] = _read_value(key, value_node)
     _check_report(values, root)
     return RepoConfig.model_validate(values)
+
+
+def _nothing_set() -> RepoConfig:
+    """`RepoConfig()`, without building what validates: most repositories have no file, and a start waits for it."""
+    sections = {key: model.model_construct() for key, (model, _) in _SECTIONS.items()}
+    return RepoConfig.model_construct(_fields_set=set(), **sections)
 
 
 def find_lines(text: str) -> dict[str, int]:
