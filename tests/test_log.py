@@ -1,4 +1,7 @@
-"""A late log is loaded with its first line, and looks like every other. In processes of their own: here it is loaded."""
+"""A late log is loaded with its first line, and looks like every other.
+
+In processes of their own: here it is loaded already.
+"""
 
 import subprocess
 import sys

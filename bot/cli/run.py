@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import gc
 import hashlib
-import importlib
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -72,9 +71,7 @@ def run_run(options: RunOptions, view: "RunView | None" = None) -> int:
 
 async def _run(options: RunOptions, settings: LocalSettings, view: "RunView | None") -> int:
     async with AsyncExitStack() as stack:
-        prepared, models, _ = await asyncio.gather(
-            _prepare(options, settings), _open_models(settings, stack), asyncio.to_thread(_load, options)
-        )
+        prepared, models = await asyncio.gather(_prepare(options, settings), _load(options, settings, stack))
         if not gc.isenabled():  # `main.py`: what is loaded is no garbage, and is not looked at again
             gc.freeze()
             gc.enable()
@@ -83,18 +80,31 @@ async def _run(options: RunOptions, settings: LocalSettings, view: "RunView | No
         return await work(prepared, models, view)
 
 
-def _load(options: RunOptions) -> None:
-    """All that is needed until the first request."""
+async def _load(options: RunOptions, settings: LocalSettings, stack: AsyncExitStack) -> "tuple[Model, ...]":
+    """All that is needed until the first request. The models are closed with the stack.
+
+    Race: two threads that load modules of one library at once, which import each other, can be given half of one. So
+    the client's library comes first, alone; opening it (certificates) and our own modules have none in common."""
+    if settings.recording is None:
+        await asyncio.to_thread(_load_client)
+    models, _ = await asyncio.gather(
+        stack.enter_async_context(open_models(settings)), asyncio.to_thread(_load_work, options)
+    )
+    return models
+
+
+def _load_client() -> None:
+    import bot.llm.client  # noqa: F401
+    from bot.llm.library import load_library
+
+    load_library()
+
+
+def _load_work(options: RunOptions) -> None:
     import bot.cli.run_work
 
     if not options.as_json:
         import bot.cli.run_view  # noqa: F401
-
-
-async def _open_models(settings: LocalSettings, stack: AsyncExitStack) -> "tuple[Model, ...]":
-    """Closed with the stack."""
-    await asyncio.to_thread(importlib.import_module, "bot.llm.client")
-    return await stack.enter_async_context(open_models(settings))
 
 
 async def _prepare(options: RunOptions, settings: LocalSettings) -> Prepared:

@@ -209,9 +209,7 @@ def parse_repo_config(text: str) -> RepoConfig:
         )
     root = compose(text)
     if root is None:
-        return (
-            RepoConfig.model_construct()
-        )  # the defaults, as everywhere here without building what validates
+        return _nothing_set()
     if not isinstance(root, yaml.MappingNode):
         raise ConfigFault(
             "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", line_of(root)
