@@ -1,5 +1,7 @@
 """What is built from the host's settings alone: sandbox, model, budget, places on disk. The worker has it, and so have
 the local commands, which load no database, no engine and no GitHub. The rest is `compose.py`. Decides nothing itself.
+
+A person waits for `pullwright run`: so what only one of the functions needs is loaded there.
 """
 
 import asyncio
@@ -10,25 +12,24 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.domain import limits
 from bot.domain.budget import Budget
 from bot.host_settings import HostSettings
-from bot.llm.client import DEFAULT_BASE_URL, ModelClient, Server, open_client
-from bot.llm.contract import Model
-from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
-from bot.llm.retry import RetryPolicy
 from bot.repos.git_repos import GitRepos
 from bot.repos.housekeeping import Shelf
 from bot.sandbox.backend import BubblewrapSandbox, SandboxSettings
 from bot.sandbox.choice import Backend, ChosenSandbox
-from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
 from bot.sandbox.contract import EgressPolicy, Preflight
 from bot.sandbox.environments import newest_products
-from bot.sandbox.registries import AskedOnce
 from bot.sandbox.remedies import refusal
 from bot.sandbox.toolchains import find_toolchains
-from bot.tasks.change.ground import SetupMeans
+
+if TYPE_CHECKING:
+    from bot.llm.client import ModelClient
+    from bot.llm.contract import Model
+    from bot.tasks.change.ground import SetupMeans
 
 
 class SystemClock:
@@ -52,6 +53,8 @@ def _build_backend(name: str, settings: HostSettings) -> Backend:
     state_dir, uid = settings.data_dir / "sandbox", settings.sandbox_uid
     days, size = settings.environment_days, int(settings.environment_gib * 1024**3)
     if name == "container":
+        from bot.sandbox.container_backend import ContainerSandbox, ContainerSettings
+
         return ContainerSandbox(
             ContainerSettings(
                 state_dir=state_dir,
@@ -87,7 +90,7 @@ def build_toolchains(settings: HostSettings) -> tuple[Path, ...]:
 
 
 @asynccontextmanager
-async def open_models(settings: HostSettings) -> AsyncIterator[tuple[Model, ...]]:
+async def open_models(settings: HostSettings) -> AsyncIterator[tuple["Model", ...]]:
     """Of a first attempt, and of a fresh one where the operator named another model for it."""
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(open_model(settings))
@@ -99,8 +102,10 @@ async def open_models(settings: HostSettings) -> AsyncIterator[tuple[Model, ...]
 
 
 @asynccontextmanager
-async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
+async def open_model(settings: HostSettings) -> AsyncIterator["Model"]:
     """The model that the settings name, or a recording of one."""
+    from bot.llm.recorded import RecordedModel, RecordingModel, parse_recording
+
     if settings.recording is not None:
         text = settings.recording.read_text(encoding="utf-8")
         again = settings.record_to is not None
@@ -114,8 +119,11 @@ async def open_model(settings: HostSettings) -> AsyncIterator[Model]:
 @asynccontextmanager
 async def open_model_client(
     settings: HostSettings, tries: int = limits.MODEL_TRIES
-) -> AsyncIterator[ModelClient]:
+) -> AsyncIterator["ModelClient"]:
     """A client for the model's server that the settings name. Fewer `tries` where a person waits."""
+    from bot.llm.client import DEFAULT_BASE_URL, Server, open_client
+    from bot.llm.retry import RetryPolicy
+
     server = Server(
         settings.model,
         settings.openai_api_key.get_secret_value(),
@@ -129,8 +137,11 @@ async def open_model_client(
         yield client
 
 
-def find_means(settings: HostSettings) -> SetupMeans:
+def find_means(settings: HostSettings) -> "SetupMeans":
     """What a set-up may reach here: the host's own package registries, and what the operator adds."""
+    from bot.sandbox.registries import AskedOnce
+    from bot.tasks.change.ground import SetupMeans
+
     bundle = settings.egress_ca.read_bytes() if settings.egress_ca else None
     return SetupMeans(EgressPolicy(settings.egress_hosts, settings.egress_pins, bundle), AskedOnce())
 

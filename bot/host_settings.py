@@ -39,6 +39,7 @@ class HostSettings(BaseSettings):
         populate_by_name=True,
         frozen=True,
         hide_input_in_errors=True,
+        defer_build=True,  # a command reads one kind of settings and need not build the others
     )
 
     data_dir: Path = Field(
@@ -208,6 +209,13 @@ class HostSettings(BaseSettings):
         key = info.data.get("openai_api_key")
         if value is None and not (key and key.get_secret_value()):
             raise ValueError("OPENAI_API_KEY: needed to ask a model (any text, if the server wants none)")
+        return value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("write the whole address, with http:// or https://")
         return value
 
     @field_validator("sandbox_backends")

@@ -23,7 +23,6 @@ from bot.domain import limits
 from bot.domain.allowance import Allowances, Cost
 from bot.errors import SettingsFault
 from bot.host_settings import HostSettings, long_enough, split_commas
-from bot.vault import key_path, unseal
 
 
 class Settings(HostSettings):
@@ -244,12 +243,16 @@ class _Loaded(Settings):
 
 def vault_place() -> tuple[Path, Path]:
     """The data directory and the vault's key, from the environment: for `pullwright setup`, which has no more."""
+    from bot.vault import key_path  # it loads what encrypts, which the local commands never need
+
     place = _Place()
     return place.data_dir, key_path(place.data_dir, place.vault_key_path)
 
 
 def _from_vault() -> dict[str, Any]:
     """What `pullwright setup` stored, under the names of the settings. Raises SettingsFault."""
+    from bot.vault import unseal
+
     found = unseal(*vault_place())
     if found is None:
         return {}

@@ -127,6 +127,12 @@ def test_faulty_prices_and_an_unknown_wire_are_named(environment: pytest.MonkeyP
     assert "PULLWRIGHT_WIRE" in fault.value.message
 
 
+def test_an_address_of_a_server_without_its_protocol_is_named(environment: pytest.MonkeyPatch) -> None:
+    given(environment, OPENAI_BASE_URL="10.0.0.7:8000/v1")
+    with pytest.raises(SettingsFault, match="OPENAI_BASE_URL: write the whole address"):
+        load_settings()
+
+
 def test_a_faulty_value_is_never_shown(environment: pytest.MonkeyPatch) -> None:
     given(environment, PULLWRIGHT_WEBHOOK_SECRETS="too-short-secret,x1y2")
     with pytest.raises(SettingsFault) as fault:

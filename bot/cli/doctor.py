@@ -17,7 +17,7 @@ from rich.text import Text
 
 from bot.cli import doctor_findings as judge
 from bot.cli.doctor_findings import Finding, Health
-from bot.cli.doctor_model import judge_model
+from bot.cli.doctor_model import judge_model, judge_silence
 from bot.cli.doctor_orphans import examine_orphans
 from bot.compose import open_app_client, open_database
 from bot.compose_host import build_sandbox, open_model_client
@@ -134,8 +134,10 @@ def _model(settings: Settings) -> Iterator[Finding]:
         return
     try:
         yield from asyncio.run(ask())
-    except (ForPerson, RetryLater) as fault:
+    except ForPerson as fault:
         yield _bad("model", fault)
+    except RetryLater as fault:
+        yield judge_silence(str(fault), settings.openai_base_url)
     except ContextOverflow as overflow:
         yield Finding("model", Health.BAD, str(overflow), "Raise the context window at the server.")
 

@@ -2,7 +2,7 @@
 
 from bot.cli.doctor_findings import Finding, Health
 from bot.llm.features import Features, Wire
-from bot.llm.probe import ProbeFacts
+from bot.llm.probe import PROMPT_TOKENS, ProbeFacts
 
 _WIRES = {Wire.RESPONSES: "Responses", Wire.CHAT: "Chat Completions"}
 _ASKED_CALLS = 2
@@ -23,6 +23,17 @@ def judge_model(facts: ProbeFacts, features: Features) -> tuple[Finding, ...]:
     )
 
 
+def judge_silence(fault: str, base_url: str) -> Finding:
+    """The server gave no answer at all, or none that can be used. `base_url` empty: OpenAI's own."""
+    where = f"OPENAI_BASE_URL is {base_url}" if base_url else "OPENAI_BASE_URL is not set, so it is OpenAI's"
+    return Finding(
+        "model",
+        Health.BAD,
+        fault,
+        f"Try again in a minute. If it stays: is this the server ({where}), does it run, can it be reached from here?",
+    )
+
+
 def _answer(facts: ProbeFacts) -> Finding:
     cost = f", ${facts.paid.cost_usd:.4f}" if facts.paid.cost_usd is not None and facts.priced else ""
     used = f"{facts.paid.input_tokens:,} + {facts.paid.output_tokens:,} tokens{cost}"
@@ -31,12 +42,14 @@ def _answer(facts: ProbeFacts) -> Finding:
 
 def _tools(facts: ProbeFacts) -> Finding:
     if facts.calls == 0:
+        said, remedy = _no_call(facts)
+        return Finding("tool calls", Health.BAD, said, remedy)
+    if facts.malformed:
         return Finding(
             "tool calls",
-            Health.BAD,
-            "the model was asked to call a tool and did not",
-            "Take a model that calls tools. vLLM: --enable-auto-tool-choice and a --tool-call-parser; llama.cpp: "
-            "--jinja; Ollama: a model marked `tools`.",
+            Health.WARNING,
+            "some name no tool, or have arguments that are none",
+            "Works: the model is told and tries again. Tasks take more turns, and end when it happens too often.",
         )
     if facts.calls < _ASKED_CALLS:
         return Finding(
@@ -48,6 +61,26 @@ def _tools(facts: ProbeFacts) -> Finding:
     return Finding("tool calls", Health.GOOD, "well formed, several in one reply")
 
 
+def _no_call(facts: ProbeFacts) -> tuple[str, str]:
+    """What is wrong, and the remedy."""
+    if facts.refused:
+        return (
+            "the model, or a filter before it, refused to write down a word",
+            "Take another model, or look at what the provider filters.",
+        )
+    if facts.malformed:
+        return (
+            "the model's calls name no tool that it was given, or have arguments that are none",
+            "Take a model that calls tools. vLLM: the --tool-call-parser of this model; llama.cpp: --jinja, and the "
+            "model's own template.",
+        )
+    return (
+        "the model was asked to call a tool and did not",
+        "Take a model that calls tools. vLLM: --enable-auto-tool-choice and a --tool-call-parser; llama.cpp: "
+        "--jinja; Ollama: a model marked `tools`.",
+    )
+
+
 def _going_on(facts: ProbeFacts) -> Finding:
     if facts.goes_on:
         return Finding(
@@ -56,16 +89,18 @@ def _going_on(facts: ProbeFacts) -> Finding:
             f"the answers to tool calls are not taken: {facts.goes_on}",
             "Try PULLWRIGHT_WIRE=chat, or a newer server.",
         )
+    if facts.calls + facts.malformed == 0:
+        return Finding("conversation", Health.WARNING, "goes on; after a tool call it could not be tried", "")
     return Finding("conversation", Health.GOOD, "goes on after tool calls")
 
 
 def _prompt(facts: ProbeFacts, features: Features) -> Finding:
     told = f"the window is {facts.window:,} tokens" if facts.window else "the window is not told"
-    if facts.cut_in_silence:
+    if facts.too_long:
         return Finding(
             "long prompts",
             Health.BAD,
-            f"are cut in silence: the model loses its instructions; {told}",
+            f"one of about {PROMPT_TOKENS:,} tokens is too long: {facts.too_long.rstrip('.')}; {told}",
             "Raise the window at the server. Ollama: OLLAMA_CONTEXT_LENGTH=65536; llama.cpp: --ctx-size 65536.",
         )
     if not facts.knows_first_line:

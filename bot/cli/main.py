@@ -5,6 +5,7 @@ sandbox works on this host · 4 the repository can't be used · 130 interrupted.
 printed as its message and remedy, without a traceback; a bug keeps its traceback.
 """
 
+import gc
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -94,6 +95,10 @@ def run(  # noqa: PLR0913 - one parameter for each option of the command line
     5 stuck · 6 out of turns, tokens, money or time · 7 the model's server failed · 8 the model asks you
     something · 130 interrupted.
     """
+    gc.disable()  # a tenth of the start; on again when all is loaded
+    from bot.repos.forks import shared_forks
+
+    shared_forks().begin()  # it loads its library while we load ours
     from bot.cli.run import RunOptions, run_run
 
     raise typer.Exit(run_run(RunOptions(instruction, repo, model, as_json, apply, patch, attempts)))

@@ -3,59 +3,35 @@
 The clone's files are read at the beginning and, if the person says so, written at the end; all work happens on a copy
 in the sandbox. What the run leaves (its log, the patch, the evidence) is kept in the user's cache, whatever its end.
 
+Here is what comes before the work: settings, the clone, the sandbox's preflight, what the work wants first. Most of it
+happens in other processes, so what the work needs is loaded meanwhile (`run_work.py`, and the client's library): this
+module must not load it. See docs/decisions/0111.
+
 Must never: write into the clone without consent, or call a change good that was not measured.
 """
 
 import asyncio
-import getpass
+import contextlib
+import gc
 import hashlib
 import logging
-import secrets
-import sys
-import threading
-import time
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bot.agent.contract import AgentTask, RepositoryFacts
-from bot.cli.run_codes import decide_exit_code
-from bot.cli.run_events import JsonView, RunView
-from bot.compose_host import (
-    SystemClock,
-    budget_of,
-    build_repos,
-    build_sandbox,
-    find_means,
-    open_models,
-    require_sandbox,
-)
-from bot.domain.budget import Spent, add_spent, decide_budget, remaining
-from bot.domain.outcomes import Outcome
-from bot.errors import ForPerson, RepositoryFault, RetryLater, SetupFailed
-from bot.llm.client import load_library
-from bot.llm.contract import Model
-from bot.llm.features import features_for
+from bot.compose_host import build_repos, build_sandbox, open_models, require_sandbox
+from bot.errors import ForPerson, RepositoryFault, RetryLater
 from bot.log import configure_log
-from bot.repos.contract import Checkout, FileMode, RepoKey
+from bot.repos.contract import Checkout, RepoKey
 from bot.repos.git_repos import GitRepos
-from bot.sandbox.contract import Sandbox
+from bot.sandbox.contract import NO_SETUP, Sandbox
 from bot.settings import LocalSettings, load_local_settings
-from bot.tasks.change.attempt import AttemptEnd, AttemptTools, run_attempt
-from bot.tasks.change.attempts import Candidate, choose_best, decide_fresh, render_earlier
-from bot.tasks.change.ground import (
-    Ground,
-    Named,
-    Place,
-    choose_commands,
-    list_files,
-    read_texts,
-    settle_setup,
-    settle_test,
-)
-from bot.tasks.change.prepare import agents_paths, render_commands
-from bot.tasks.change.side_by_side import Numbered, run_side_by_side
-from bot.tasks.file_log import FileEventLog
-from bot.verify.evidence_file import render_evidence
+from bot.tasks.change.history import name_base, with_history
+
+if TYPE_CHECKING:
+    from bot.cli.run_events import RunView
+    from bot.llm.contract import Model
 
 
 @dataclass(frozen=True)
@@ -71,188 +47,91 @@ class RunOptions:
     attempts: int = 1
 
 
-def run_run(options: RunOptions, view: RunView | None = None) -> int:
-    """The exit code, see `run_codes.py`. Raises ForPerson: settings, no sandbox, no repository."""
-    configure_log(logging.WARNING)
-    if not options.instruction.strip():
-        raise ForPerson("There is no instruction.", 'For example: pullwright run "fix the failing test"')
-    settings = load_local_settings(**({"model": options.model} if options.model else {}))
-    if settings.recording is None:  # beside the preparations: nothing before the first request needs it
-        threading.Thread(target=load_library, name="load", daemon=True).start()
-    shown = view or (JsonView(sys.stdout) if options.as_json else _terminal())
-    try:
-        return asyncio.run(_run(options, settings, shown))
-    finally:
-        shown.close()
-
-
-async def _run(options: RunOptions, settings: LocalSettings, view: RunView) -> int:
-    repos, sandbox = await _open_repos(settings), build_sandbox(settings)
-    key = RepoKey(0, _number(options.repo))
-    checkout, found = await asyncio.gather(
-        repos.import_checkout(key, options.repo.resolve()), sandbox.preflight()
-    )
-    require_sandbox(found)
-    uncommitted = len(await repos.changes(key, checkout.tree, checkout.files))
-    about = {"root": str(checkout.root), "commit": checkout.commit, "model": settings.model}
-    view.begun({**about, "uncommitted": uncommitted, "instruction": options.instruction})
-    folder = _new_folder(settings.data_dir)
-    kept = _Kept(repos, sandbox, key, folder, view)
-    end = await _work(options, settings, checkout, kept)
-    diff = await repos.diff(key, checkout.files, end.tree)
-    _keep(folder, end, diff)
-    view.ended(end, diff, str(folder))
-    if diff:
-        await _hand_over(options, kept, checkout, end, diff)
-    return decide_exit_code(end.outcome)
-
-
 @dataclass(frozen=True)
-class _Kept:
+class Prepared:
+    """What the work begins with. `uncommitted`: how many files of the clone differ from its commit."""
+
+    options: RunOptions
+    settings: LocalSettings
     repos: GitRepos
     sandbox: Sandbox
     key: RepoKey
-    folder: Path
-    view: RunView
+    checkout: Checkout
+    uncommitted: int
 
 
-async def _open_repos(settings: LocalSettings) -> GitRepos:
+def run_run(options: RunOptions, view: "RunView | None" = None) -> int:
+    """The exit code, see `run_codes.py`. Raises ForPerson: settings, no sandbox, no repository."""
+    configure_log(logging.WARNING, late=True)
+    if not options.instruction.strip():
+        raise ForPerson("There is no instruction.", 'For example: pullwright run "fix the failing test"')
+    settings = load_local_settings(**({"model": options.model} if options.model else {}))
+    return asyncio.run(_run(options, settings, view))
+
+
+async def _run(options: RunOptions, settings: LocalSettings, view: "RunView | None") -> int:
+    async with AsyncExitStack() as stack:
+        prepared, models = await asyncio.gather(_prepare(options, settings), _load(options, settings, stack))
+        if not gc.isenabled():  # `main.py`: what is loaded is no garbage, and is not looked at again
+            gc.freeze()
+            gc.enable()
+        from bot.cli.run_work import work
+
+        return await work(prepared, models, view)
+
+
+async def _load(options: RunOptions, settings: LocalSettings, stack: AsyncExitStack) -> "tuple[Model, ...]":
+    """All that is needed until the first request. The models are closed with the stack.
+
+    Race: two threads that load modules of one library at once, which import each other, can be given half of one. So
+    the client's library comes first, alone; opening it (certificates) and our own modules have none in common."""
+    if settings.recording is None:
+        await asyncio.to_thread(_load_client)
+    models, _ = await asyncio.gather(
+        stack.enter_async_context(open_models(settings)), asyncio.to_thread(_load_work, options)
+    )
+    return models
+
+
+def _load_client() -> None:
+    import bot.llm.client  # noqa: F401
+    from bot.llm.library import load_library
+
+    load_library()
+
+
+def _load_work(options: RunOptions) -> None:
+    import bot.cli.run_work
+
+    if not options.as_json:
+        import bot.cli.run_view  # noqa: F401
+
+
+async def _prepare(options: RunOptions, settings: LocalSettings) -> Prepared:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return build_repos(settings)
-
-
-async def _work(options: RunOptions, settings: LocalSettings, checkout: Checkout, kept: _Kept) -> AttemptEnd:
-    """Everything between the two looks at the clone. A fault that a person can mend is a named end here: the log of
-    what was done is kept."""
-    kept.view.phase("prepare")
-    place = Place(kept.repos, kept.sandbox, kept.key, find_means(settings), settings.data_dir / "baselines")
-    files = await list_files(place, checkout.files)
-    chosen, tests = await choose_commands(place, files, Named(settings.setup_command, settings.test_command))
-    ground = Ground(place, checkout.commit, checkout.files, chosen, owner=kept.folder.name)
-    try:
-        ground = replace(ground, chosen=replace(chosen, setup=await settle_setup(ground)))
-        ground = replace(ground, chosen=replace(ground.chosen, test=await settle_test(ground, tests)))
-        task = await _describe(options.instruction, ground, checkout, files)
-        async with open_models(settings) as models:
-            return await _attempt(options, ground, task, _Tools(settings, models, kept))
-    except SetupFailed as fault:
-        return _failed(Outcome.SETUP_FAILED, str(fault), checkout)
-    except RepositoryFault as fault:
-        return _failed(Outcome.REPOSITORY_UNUSABLE, str(fault), checkout)
-    except RetryLater as fault:
-        return _failed(Outcome.CRASHED, f"It did not pass: {fault}. Try again.", checkout)
-
-
-async def _describe(
-    instruction: str, ground: Ground, checkout: Checkout, files: dict[str, tuple[FileMode, str]]
-) -> AgentTask:
-    paths = tuple(sorted(files))
-    agents = await read_texts(ground.place, files, agents_paths(paths))
-    facts = RepositoryFacts(
-        checkout.root.name,
-        paths,
-        render_commands(ground.chosen),
-        tuple((path, agents[path]) for path in agents_paths(paths) if path in agents),
+    repos, sandbox = build_repos(settings), build_sandbox(settings)
+    key = RepoKey(0, _number(options.repo))
+    (checkout, uncommitted), found = await asyncio.gather(
+        _read_clone(repos, key, options.repo.resolve()), sandbox.preflight()
     )
-    return AgentTask(facts, checkout.commit, checkout.files, instruction, getpass.getuser())
+    require_sandbox(found)
+    with contextlib.suppress(RepositoryFault, RetryLater):
+        template = await repos.materialise(key, checkout.files)
+        await with_history(sandbox, NO_SETUP, template, name_base(key, checkout.files))
+    return Prepared(options, settings, repos, sandbox, key, checkout, uncommitted)
 
 
-@dataclass(frozen=True)
-class _Tools:
-    settings: LocalSettings
-    models: tuple[Model, ...]
-    kept: _Kept
-
-    def open(self, number: int, *, alone: bool) -> AttemptTools:
-        """What attempt `number` works with; `alone`: no other one runs beside it."""
-        model = self.models[min(number, len(self.models)) - 1]
-        name = "events.jsonl" if number == 1 else f"events-{number}.jsonl"
-        folder, view = self.kept.folder, self.kept.view
-        log = FileEventLog(folder / name, folder.name, time.time)
-        budget = decide_budget(budget_of(self.settings), features_for(model.name).budget)
-        return AttemptTools(model, log, view if alone else Numbered(view, number), SystemClock(), budget)
-
-
-async def _attempt(options: RunOptions, ground: Ground, task: AgentTask, tools: _Tools) -> AttemptEnd:
-    """As many as were asked for; a single one that ends red is tried once more from the start."""
-    if options.attempts > 1:
-        best = await run_side_by_side(
-            ground, task, lambda number: tools.open(number, alone=False), options.attempts
-        )
-        return best.end
-    first_tools = tools.open(1, alone=True)
-    first = await run_attempt(ground, task, first_tools)
-    evidence, allowed = first.evidence, tools.settings.fresh_attempt
-    if not (evidence and allowed and decide_fresh(evidence, 1, first.spent, first_tools.budget)):
-        return first
-    told = render_earlier(evidence, first.submission.summary if first.submission else "")
-    second_tools = tools.open(2, alone=True)
-    left = replace(second_tools, budget=remaining(second_tools.budget, first.spent))
-    second = await run_attempt(ground, replace(task, earlier=told), left)
-    better = choose_best(
-        (
-            Candidate(1, first.outcome, first.tree, first.evidence),
-            Candidate(2, second.outcome, second.tree, second.evidence),
-        )
-    )
-    return replace(first if better.number == 1 else second, spent=add_spent(first.spent, second.spent))
-
-
-def _failed(outcome: Outcome, detail: str, checkout: Checkout) -> AttemptEnd:
-    return AttemptEnd(outcome, detail, checkout.files, Spent())
-
-
-def _keep(folder: Path, end: AttemptEnd, diff: str) -> None:
-    (folder / "patch.diff").write_text(diff, encoding="utf-8")
-    if end.evidence is not None:
-        (folder / "evidence.json").write_bytes(render_evidence(end.evidence))
-
-
-async def _hand_over(
-    options: RunOptions, kept: _Kept, checkout: Checkout, end: AttemptEnd, diff: str
-) -> None:
-    """The patch to where the person wants it. Without a word of theirs it stays where it is kept."""
-    view = kept.view
-    if options.patch is not None:
-        options.patch.write_text(diff, encoding="utf-8")
-        view.said(f"The patch is in {options.patch}.")
-    good = decide_exit_code(end.outcome) == 0
-    if options.apply and not good:
-        view.said(f"Not applied: the change is {end.outcome.value}. The patch is kept.")
-    elif options.apply or (options.patch is None and _asks(options) and _consents(good)):
-        written = await kept.repos.write_back(kept.key, checkout, end.tree)
-        view.said(f"Applied to {', '.join(written)}.")
-    elif options.patch is None:
-        view.said(f"Not applied. To apply it: git apply {kept.folder / 'patch.diff'}")
-
-
-def _asks(options: RunOptions) -> bool:
-    return not options.as_json and sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _terminal() -> RunView:
-    from rich.console import Console  # see `run_events.py`
-
-    from bot.cli.run_view import RichView
-
-    return RichView(Console())
-
-
-def _consents(good: bool) -> bool:
-    from rich.prompt import Confirm
-
-    question = "Apply this change to your files?" if good else "It is not proven. Apply it all the same?"
-    return Confirm.ask(question, default=False)
+async def _read_clone(repos: GitRepos, key: RepoKey, folder: Path) -> tuple[Checkout, int]:
+    """What is in the clone, and how many files differ from its commit. The work then finds made what it asks for first
+    (a list of the files, their template; in `_prepare` the model's git); what fails fails there again, where it has a
+    name."""
+    checkout = await repos.import_checkout(key, folder)
+    changes = await repos.changes(key, checkout.tree, checkout.files)
+    with contextlib.suppress(RepositoryFault, RetryLater):
+        await asyncio.gather(repos.list_tree(key, checkout.files), repos.materialise(key, checkout.files))
+    return checkout, len(changes)
 
 
 def _number(repo: Path) -> int:
     """The cache's number: the same place has the same cache."""
     return int.from_bytes(hashlib.sha256(bytes(repo.resolve())).digest()[:6], "big")
-
-
-def _new_folder(data_dir: Path) -> Path:
-    """Of this run alone: by time, and a few letters against two in one second."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-    folder = data_dir / "runs" / name
-    folder.mkdir(parents=True)
-    return folder

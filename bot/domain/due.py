@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from croniter import CroniterBadDateError, CroniterError, croniter
-
 from bot.domain.limits import SCHEDULE_CATCH_UP_S, SCHEDULE_NIGHT_HOURS
 
 DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -48,6 +46,8 @@ def parse_when(text: str) -> When:
     if not _MINUTE.fullmatch(words[0]):
         raise WhenFault("once an hour is the most: the minute is one number, or `*` for any")
     when = When((words[0], words[1], words[2], words[3], words[4]))
+    from croniter import CroniterError  # only those who have schedules wait for it
+
     try:
         next(_iterate(when, "", datetime(2026, 1, 1)))
     except (CroniterError, ValueError, KeyError) as error:
@@ -70,6 +70,8 @@ def next_due(when: When, zone: ZoneInfo, name: str, after: float) -> float:
     scatter. Raises WhenFault when there is none within half a century."""
     began = datetime.fromtimestamp(after - _GAP_S, zone).replace(tzinfo=None)
     times = _iterate(when, name, began)
+    from croniter import CroniterBadDateError
+
     try:
         return next(found for local in times if (found := _instant(local, zone)) > after)
     except CroniterBadDateError as error:
@@ -95,6 +97,8 @@ def _instant(local: datetime, zone: ZoneInfo) -> float:
 
 def _iterate(when: When, name: str, began: datetime) -> Iterator[datetime]:
     """Times of day, without a zone. Raises the library's errors."""
+    from croniter import croniter
+
     hour, minute = scatter(name)
     fields = list(when.fields)
     fields[0] = str(minute) if fields[0] == "*" else fields[0]

@@ -92,7 +92,7 @@ class Moment(StrEnum):
 class ReviewConfig(BaseModel):
     """When pull requests are reviewed by themselves, and how much is said."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     when: tuple[Moment, ...] = Field(
         default=(), description="Review without being asked: `opened`, `ready` (no draft any more), `pushed`."
@@ -117,7 +117,7 @@ class ReviewConfig(BaseModel):
 class RepoConfig(BaseModel):
     """What a repository can say about itself; the published schema is made from these descriptions."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, title=REPO_CONFIG_PATH)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, title=REPO_CONFIG_PATH)
 
     setup: str | None = Field(
         default=None,
@@ -209,7 +209,7 @@ def parse_repo_config(text: str) -> RepoConfig:
         )
     root = compose(text)
     if root is None:
-        return RepoConfig()
+        return _nothing_set()
     if not isinstance(root, yaml.MappingNode):
         raise ConfigFault(
             "holds no keys.", "Write `key: value` lines, for example `test: pytest`.", line_of(root)
@@ -224,6 +224,12 @@ def parse_repo_config(text: str) -> RepoConfig:
         values[key] = _read_value(key, value_node)
     _check_report(values, root)
     return RepoConfig.model_validate(values)
+
+
+def _nothing_set() -> RepoConfig:
+    """`RepoConfig()`, without building what validates: most repositories have no file, and a start waits for it."""
+    sections = {key: model.model_construct() for key, (model, _) in _SECTIONS.items()}
+    return RepoConfig.model_construct(_fields_set=set(), **sections)
 
 
 def find_lines(text: str) -> dict[str, int]:

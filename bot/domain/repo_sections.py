@@ -41,7 +41,7 @@ LoginsOrTeams = Annotated[tuple[_LoginOrTeam, ...], BeforeValidator(_without_at)
 class TriggersConfig(BaseModel):
     """Which ways in are open here. `stop`, `status`, `config` and `help` are heard in any case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     mention: bool = Field(default=True, description="A comment that mentions the agent.")
     opened: bool = Field(
@@ -68,7 +68,7 @@ class TriggersConfig(BaseModel):
 class BudgetConfig(BaseModel):
     """Bounds for one task here. They lower the operator's and never raise them; `budget: 2` means `usd`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     usd: float | None = Field(default=None, gt=0, le=10_000, description="US dollars at most.")
     minutes: float | None = Field(
@@ -83,7 +83,7 @@ class BudgetConfig(BaseModel):
 class BaseConfig(BaseModel):
     """Where a change starts and goes when the request names no branch; `base: develop` means `branch`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     branch: str | None = Field(
         default=None, pattern=BRANCH, description="This branch instead of the default branch."
@@ -124,7 +124,7 @@ class Reading(StrEnum):
 class ScheduleConfig(BaseModel):
     """One schedule."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     when: str = Field(
         default="",
@@ -168,7 +168,7 @@ class ScheduleConfig(BaseModel):
 class SchedulesConfig(BaseModel):
     """What is done without being asked for, and how much of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     zone: str = Field(default="UTC", description="The IANA zone of the times below, `Europe/Berlin`.")
     open_pulls: int = Field(

@@ -1,14 +1,15 @@
 """A model behind HTTP: Responses, and Chat Completions for every compatible server. The only importer of openai.
 
-The import costs 0.9 s and 60 MB, so it happens in the factory. The library's own retries are off; `retry.py`
-owns repeating. A reply is one whole stream: a stream that breaks, falls silent or ends without saying why counts
-as a failed request and is sent again from the same messages. Every request that brought anything is paid for, and
-counted.
+The import takes its time, so it happens in the factory, as `library.py` does it. The library's own retries are off;
+`retry.py` owns repeating. A reply is one whole stream: a stream that breaks, falls silent or ends without saying why
+counts as a failed request and is sent again from the same messages. Every request that brought anything is paid for,
+and counted.
 
 Which wire: the operator's setting, else the family's row, else what the server has. What a server refused is
 remembered as long as the client lives, so a conversation changes its spelling at most once for each such part.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,6 +41,7 @@ from bot.llm.draft import (
 from bot.llm.exchange import Exchange
 from bot.llm.faults import Failure, decide_fault, is_filtered, trouble_of
 from bot.llm.features import Features, Wire, features_for
+from bot.llm.library import load_library
 from bot.llm.prices import PriceList, cost_of, price_for
 from bot.llm.refused import decide_left_out, decide_other_wire
 from bot.llm.responses_wire import ResponsesDraft, freeform_arguments, render_responses
@@ -76,25 +78,25 @@ class Server:
         )
 
 
-def load_library() -> None:
-    """Load what a client needs: a second, which a process that has to wait for other things can spend in a thread."""
-    import httpx2  # noqa: F401
-    import openai  # noqa: F401
-
-
 @asynccontextmanager
 async def open_client(
     server: Server, policy: RetryPolicy, now: Callable[[], float]
 ) -> AsyncIterator["ModelClient"]:
     """A client for one server, closed at the end. `now` is the time of day, for dates in Retry-After."""
+    async with await asyncio.to_thread(_build, server) as client:
+        yield ModelClient(server, client, policy, now)
+
+
+def _build(server: Server) -> "openai.AsyncOpenAI":
+    """In a thread: reading the host's certificates alone takes 60 ms."""
+    load_library()
     import httpx2
     import openai
 
     timeout = httpx2.Timeout(limits.MODEL_CONNECT_S, read=server.idle_s, write=server.idle_s)
-    async with openai.AsyncOpenAI(
+    return openai.AsyncOpenAI(
         api_key=server.api_key or "none", base_url=server.base_url, max_retries=0, timeout=timeout
-    ) as client:
-        yield ModelClient(server, client, policy, now)
+    )
 
 
 @dataclass

@@ -13,6 +13,7 @@ from bot.llm.client import ModelClient
 from bot.llm.contract import (
     AssistantMessage,
     ContextOverflow,
+    FinishReason,
     Message,
     ModelReply,
     ModelRequest,
@@ -29,6 +30,7 @@ from bot.llm.features import Wire
 
 WORD: Final = "heron"
 _RULES: Final = 220  # lines of the long prompt: over the 4,096 tokens at which some servers cut
+PROMPT_TOKENS: Final = 6_000  # of that prompt, roughly
 _NOTE = ToolSpec(
     "note",
     "Write down a text.",
@@ -67,6 +69,8 @@ class ProbeFacts:
     left_out: frozenset[str]
     streamed: bool
     calls: int  # well-formed calls in the first reply, of the two that were asked for
+    malformed: int  # other calls in it: of no such tool, or with arguments that are none
+    refused: bool  # the first request, by the model or by a filter
     knows_first_line: bool
     goes_on: str  # empty: the second request was answered; else why not
     patched: bool
@@ -74,7 +78,7 @@ class ProbeFacts:
     usage_reported: bool
     cached_tokens: int
     window: int | None
-    cut_in_silence: bool
+    too_long: str  # empty: the long prompt was taken; else what became of it
     paid: Usage
     priced: bool
     troubles: tuple[Trouble, ...] = ()
@@ -84,15 +88,16 @@ async def probe_model(client: ModelClient) -> ProbeFacts:
     """Ask twice. Raises ModelFault or RetryLater when there is no first answer at all."""
     window = find_window(await _models(client), client.name)
     start: tuple[Message, ...] = (SystemMessage(_long_rules()), UserMessage(_FIRST))
-    cut = False
+    too_long = ""
     try:
         first = await client.reply(_request(start))
-    except ContextOverflow:
-        cut = True
+    except ContextOverflow as overflow:
+        too_long = str(overflow)
         start = (SystemMessage(_long_rules(10)), UserMessage(_FIRST))
         first = await client.reply(_request(start))
     second, why_not = await _go_on(client, start, first)
     called = [_text_of(call) for call in first.message.calls if call.name == _NOTE.name]
+    well_formed = sum(text is not None for text in called)
     replies = [reply for reply in (first, second) if reply is not None]
     troubles = tuple(trouble for reply in replies for trouble in reply.troubles)
     paid = sum((reply.usage for reply in replies), Usage(cost_usd=0.0, requests=0))
@@ -103,7 +108,9 @@ async def probe_model(client: ModelClient) -> ProbeFacts:
         wire=client.wire,
         left_out=client.without,
         streamed=Trouble.NOT_STREAMED not in troubles,
-        calls=sum(text is not None for text in called),
+        calls=well_formed,
+        malformed=len(first.message.calls) - well_formed,
+        refused=first.finish is FinishReason.REFUSAL,
         knows_first_line=any(WORD in (text or "") for text in (*called, first.message.text)),
         goes_on=why_not,
         patched=any("ready" in call.arguments for call in patches),
@@ -111,7 +118,7 @@ async def probe_model(client: ModelClient) -> ProbeFacts:
         usage_reported=Trouble.NO_USAGE not in troubles,
         cached_tokens=second.usage.cached_tokens if second else 0,
         window=window,
-        cut_in_silence=cut,
+        too_long=too_long,
         paid=paid,
         priced=client.features.price is not None,
         troubles=troubles,

@@ -46,6 +46,11 @@ class Forks:
 
     _line: ZygoteLine = field(default_factory=lambda: ZygoteLine(_start_zygote), init=False)
 
+    def begin(self) -> None:
+        """Start the zygote, which then loads what it needs. What is refused now is said when it is asked for."""
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            self._line.ensure()
+
     async def ask(self, request: bytes) -> bytes:
         """All that a new child answers to `request`; nothing when it died. Raises OSError when none can start."""
         starting = asyncio.create_task(asyncio.to_thread(self._fork))

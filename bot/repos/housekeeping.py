@@ -25,13 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from bot.domain.limits import CACHE_GRACE_S, TEMPLATE_GRACE_S
+from bot.log import LateLog
 from bot.repos.contract import RepoKey
 from bot.repos.marks import last_use, mark_path, marked
 
-log = structlog.get_logger()
+log = LateLog()
 
 _DAY_S: Final = 86_400.0
 _LEFT: Final = ".gone"

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from bot.domain import limits
 from bot.errors import SandboxUnavailable
+from bot.log import LateLog
 from bot.sandbox import container_cli as cli
 from bot.sandbox import egress, setup, trees
 from bot.sandbox.bounds import Bounds
@@ -32,7 +31,7 @@ from bot.sandbox.seam import Mounts
 from bot.sandbox.seccomp import build_profile
 from bot.sandbox.workspace import SandboxWorkspace
 
-log = structlog.get_logger()
+log = LateLog()
 
 _NO_IMAGE: Final = "Set PULLWRIGHT_CONTAINER_IMAGE to one that has bash, coreutils, sed, tar and Python 3."
 

@@ -21,9 +21,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from bot.domain import limits
+from bot.log import LateLog
 from bot.sandbox.contract import EgressPolicy
 from bot.sandbox.tls_hello import HELLO_BYTES, Hello, Incomplete, parse_hello
 
@@ -41,7 +40,7 @@ _HTTPS: Final = 443
 _CHUNK: Final = 65_536
 _IDLE_S: Final = 120.0  # no byte in either direction: the other end is gone
 
-log = structlog.get_logger()
+log = LateLog()
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
-import httpx2
-import structlog
-
+from bot.log import LateLog
 from bot.sandbox.ecosystems import ECOSYSTEMS, NOWHERE, Ecosystem, Question
 
 _TIMEOUT_S = 10.0
@@ -42,7 +40,7 @@ print(json.dumps({
 }))
 """
 
-log = structlog.get_logger()
+log = LateLog()
 
 
 @functools.cache  # the host's configuration, asked once for each process
@@ -147,6 +145,8 @@ def hosts_of(urls: list[str]) -> list[str]:
 
 async def fetch_page(page: str, accept: str) -> str:
     """A page's text; "" when it can't be read."""
+    import httpx2  # most runs read no page
+
     context = ssl.create_default_context()  # the host's own certificates, as its package manager uses
     try:
         async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=True, verify=context) as client:

@@ -27,10 +27,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from bot.domain import limits
 from bot.errors import SetupFailed
+from bot.log import LateLog
 from bot.sandbox import trees
 from bot.sandbox.contract import (
     BlockedHost,
@@ -44,12 +43,11 @@ from bot.sandbox.contract import (
 from bot.sandbox.environments import READY, Shelf, evict, hold, is_ready, list_kept, note_use, read_told
 from bot.sandbox.leaks import find_leaks
 from bot.sandbox.propose import propose_script
-from bot.sandbox.registries import effective_index
 from bot.sandbox.runner import make_upper
 from bot.sandbox.seam import Mounts, RunInSandbox
 from bot.sandbox.watchdog import measure
 
-log = structlog.get_logger()
+log = LateLog()
 
 _LOG_LINES: Final = 40
 _LEAKS_SHOWN: Final = 5
@@ -117,7 +115,7 @@ def _family_parts(spec: SetupSpec) -> dict[str, Any]:
         "python": sys.version,
         "machine": platform.machine(),
         "system": _system(),
-        "index": effective_index(),
+        "index": _index(spec.egress),
     }
 
 
@@ -154,7 +152,7 @@ async def _run_phase(
     lock = hold(older) if older is not None else None
     try:
         mounts = await asyncio.to_thread(_prepare, spec.template, folder, layers, older)
-        env = {**_variables(), **spec.variables, **spec.secrets}
+        env = {**_variables(spec.egress), **spec.variables, **spec.secrets}
         command = Command(script, timeout_s=spec.timeout_s, env=env)
         result = await run(mounts, command, _with_certificates(spec.egress))
         if not result.ok:
@@ -232,9 +230,19 @@ def _described(digest: str, folder: Path) -> Environment:
     )
 
 
-def _variables() -> dict[str, str]:
+def _index(egress: EgressPolicy) -> tuple[str, tuple[str, ...]]:
+    """This host's package index. Where no host at all may be reached nobody can use it, and it isn't asked for: that
+    costs an interpreter with pip, half a second."""
+    if not egress.hosts:
+        return "", ()
+    from bot.sandbox.registries import effective_index
+
+    return effective_index()
+
+
+def _variables(egress: EgressPolicy) -> dict[str, str]:
     """How this host's package manager finds its index. Local extra indexes are not visible inside."""
-    index, extra = effective_index()
+    index, extra = _index(egress)
     remote = [url for url in extra if url.startswith("https://")]
     variables = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_CACHE_DIR": "1", "PIP_NO_INPUT": "1"}
     if index:

@@ -171,9 +171,47 @@ def test_each_kind_of_end_has_a_code_of_its_own() -> None:
     assert 2 not in codes.values(), "that is the settings' code"
 
 
-def test_it_loads_no_service() -> None:
-    """A person waits for it to start: neither the database, nor the engine, nor GitHub, nor the model's library."""
-    heavy = ("sqlalchemy", "dbos", "github", "fastapi", "openai", "dulwich", "requests")
-    code = f"import sys, bot.cli.run; print([name for name in {heavy} if name in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+def _loaded_by(code: str, names: tuple[str, ...]) -> list[str]:
+    """Which of these modules a fresh process has after `code`."""
+    told = f"import sys\n{code}\nprint(*(name for name in {names} if name in sys.modules))"
+    return subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+
+SERVICES = ("sqlalchemy", "dbos", "github", "fastapi", "dulwich", "requests", "prometheus_client")
+LATER = ("bot.editing.patch_apply", "bot.editing.edit", "bot.editing.syntax", "bot.sandbox.container_backend")
+OF_OTHERS = (
+    "structlog",
+    "rich",
+    "pygments",
+    "croniter",
+    "jsonschema",
+    "cryptography",
+    "jinja2",
+    "markdown_it",
+)
+
+
+def test_before_the_clone_is_read_nothing_of_the_work_is_loaded() -> None:
+    """A person waits. What is loaded here delays the processes that read the clone and try the sandbox."""
+    work = (
+        "openai",
+        "httpx2",
+        "yaml",
+        "bot.agent.contract",
+        "bot.verify.verifier",
+        "bot.tasks.change.ground",
+    )
+    assert _loaded_by("import bot.cli.run", (*SERVICES, *LATER, *OF_OTHERS, *work)) == []
+
+
+def test_before_the_first_request_nothing_is_loaded_that_comes_after_it() -> None:
+    """Neither database, engine nor GitHub, nor what edits, draws or logs, nor the classes of the model's library."""
+    types = ("openai.types.responses.response", "openai.types.beta", "openai.resources")
+    code = (
+        "import bot.cli.main, bot.cli.run_work, bot.llm.client\n"
+        "from bot.compose_host import find_means\n"
+        "bot.llm.client.load_library()"
+    )
+    assert _loaded_by(code, (*SERVICES, *LATER, *OF_OTHERS, *types)) == []

@@ -1,6 +1,8 @@
 import contextlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -42,6 +44,16 @@ def test_an_empty_file_sets_nothing(text):
             parse_repo_config(text)
     else:
         assert parse_repo_config(text) == RepoConfig()
+
+
+def test_where_there_is_no_file_nothing_is_built_that_reads_one():
+    code = (
+        "from bot.domain.repo_config import RepoConfig, ReviewConfig, parse_repo_config\n"
+        "parse_repo_config('')\n"
+        "print(RepoConfig.__pydantic_complete__, ReviewConfig.__pydantic_complete__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False False"
 
 
 def test_an_empty_set_up_says_that_there_is_none():

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.cli.doctor_findings import Finding, Health
-from bot.cli.doctor_model import judge_model
+from bot.cli.doctor_model import judge_model, judge_silence
 from bot.llm.client import Server, open_client
 from bot.llm.features import Wire
 from bot.llm.prices import parse_prices
@@ -30,7 +30,7 @@ async def probe(script: Any, model: str = "gpt-5", **more: Any) -> tuple[ProbeFa
         async with open_client(settings, RetryPolicy(sleep, lambda: 0.0, 2), lambda: 0.0) as client:
             facts = await probe_model(client)
             found = judge_model(facts, client.features)
-        server.check(compactions=int(facts.cut_in_silence))
+        server.check(compactions=int(bool(facts.too_long)))
     return facts, {finding.subject: finding for finding in found}
 
 
@@ -81,7 +81,39 @@ async def test_a_model_that_calls_no_tool_is_no_use() -> None:
 async def test_a_server_that_cuts_prompts_is_found() -> None:
     _, found = await probe(GOOD, faults={0: [Fault.SHORT_USAGE]})
     assert found["long prompts"].health is Health.BAD
+    assert "in silence" in found["long prompts"].said
     assert "OLLAMA_CONTEXT_LENGTH" in found["long prompts"].remedy
+
+
+async def test_a_server_that_refuses_a_long_prompt_is_not_said_to_cut_it() -> None:
+    facts, found = await probe(GOOD, faults={0: [Fault.OVERFLOW]})
+    assert facts.too_long
+    assert found["long prompts"].health is Health.BAD
+    assert "in silence" not in found["long prompts"].said
+
+
+async def test_a_model_that_calls_what_is_not_there_is_told_apart_from_one_that_does_not_call() -> None:
+    for fault in (Fault.UNKNOWN_TOOL, Fault.BAD_ARGUMENTS):
+        _, found = await probe((READY, PATCH), faults={0: [fault]})
+        assert found["tool calls"].health is Health.BAD
+        assert "name no tool" in found["tool calls"].said
+
+
+async def test_what_was_not_tried_is_not_called_good() -> None:
+    _, found = await probe((Say("heron"), Say("I would need a tool.")))
+    assert found["conversation"].health is Health.WARNING
+
+
+async def test_a_refusal_is_called_one() -> None:
+    _, found = await probe(GOOD, faults={0: [Fault.REFUSAL]})
+    assert "refused" in found["tool calls"].said
+
+
+def test_a_server_without_an_answer_is_named() -> None:
+    assert (
+        "http://10.0.0.7:8000/v1" in judge_silence("the connection failed", "http://10.0.0.7:8000/v1").remedy
+    )
+    assert "not set" in judge_silence("the connection failed", "").remedy
 
 
 async def test_a_server_that_takes_no_answers_to_calls_is_found() -> None:

@@ -49,6 +49,14 @@ async def zygote_of(forks: Forks, cache: Path) -> int:
     return found
 
 
+async def test_one_that_was_begun_answers_the_first_question(tmp_path: Path) -> None:
+    forks, before = Forks(), set(below(os.getpid()))
+    forks.begin()
+    (zygote,) = set(below(os.getpid())) - before
+    assert json.loads(await forks.ask(request(tmp_path / "cache.git"))) == {"result": BLOB}
+    assert set(below(os.getpid())) - before == {zygote}
+
+
 async def test_many_at_once_are_answered_by_one_zygote(tmp_path: Path) -> None:
     forks = Forks()
     zygote = await zygote_of(forks, tmp_path / "cache.git")

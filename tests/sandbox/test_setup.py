@@ -69,6 +69,12 @@ def test_everything_that_can_change_it_is_in_the_key(spec: SetupSpec) -> None:
     assert environment_digest(replace(spec, template=Path("/elsewhere"))) == environment_digest(spec)
 
 
+def test_pip_is_not_asked_for_a_set_up_that_reaches_nothing(spec: SetupSpec) -> None:
+    asked = effective_index.cache_info()
+    environment_digest(replace(spec, egress=EgressPolicy()))
+    assert effective_index.cache_info() == asked
+
+
 def test_the_index_is_what_pip_says_here() -> None:
     index, _ = effective_index()
     assert index.startswith(("https://", "http://", "file://"))

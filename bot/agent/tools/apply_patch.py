@@ -1,6 +1,6 @@
 """`apply_patch`: the editing tool of families that are trained on patches. All files of a patch or none."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -8,9 +8,11 @@ from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.paths import fetch_source
 from bot.domain import limits
 from bot.domain.ids import RepoPath
-from bot.editing.patch_apply import FileChange, PatchPlan, apply_patch
 from bot.errors import ForModel
 from bot.sandbox.contract import Command, FileWrite, Workspace
+
+if TYPE_CHECKING:
+    from bot.editing.patch_apply import FileChange, PatchPlan
 
 
 class ApplyPatchArguments(Arguments):
@@ -41,8 +43,10 @@ async def _run(arguments: ApplyPatchArguments, context: ToolContext) -> ToolResu
     return ToolResult(plan.summary)
 
 
-async def _plan(patch: str, workspace: Workspace) -> PatchPlan:
+async def _plan(patch: str, workspace: Workspace) -> "PatchPlan":
     """Apply it in memory, with one more file at each round until it has all that it asks for."""
+    from bot.editing.patch_apply import apply_patch  # here, so that a run does not wait for it at its start
+
     contents: dict[RepoPath, bytes | None] = {}
 
     def read(path: RepoPath) -> bytes | None:
@@ -65,7 +69,7 @@ async def _fetch(workspace: Workspace, path: RepoPath) -> bytes | None:
     return None if read.kind.value == "directory" else await fetch_source(workspace, path)
 
 
-async def _write_of(change: FileChange, workspace: Workspace) -> FileWrite:
+async def _write_of(change: "FileChange", workspace: Workspace) -> FileWrite:
     if change.moved_from is None:
         return FileWrite(change.path, change.content)
     probe = Command(script='test -x "$MOVED_FROM"', env={"MOVED_FROM": change.moved_from})

@@ -21,7 +21,7 @@ from bot.sandbox.contract import Workspace
 class Arguments(BaseModel):
     """Base of every tool's arguments: unknown names are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # a run has half of the tools
 
 
 @dataclass(frozen=True)

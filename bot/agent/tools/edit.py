@@ -9,8 +9,6 @@ from pydantic import Field
 
 from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.paths import fetch_source, parse_file_path
-from bot.editing.edit import apply_edit
-from bot.editing.write import plan_write
 from bot.errors import ForModel
 from bot.sandbox.contract import FileWrite
 
@@ -30,6 +28,8 @@ class WriteFileArguments(Arguments):
 
 
 async def _edit(arguments: EditArguments, context: ToolContext) -> ToolResult:
+    from bot.editing.edit import apply_edit  # here, so that a run does not wait for it at its start
+
     path = parse_file_path(arguments.path)
     content = await fetch_source(context.workspace, path)
     if content is None:
@@ -43,6 +43,8 @@ async def _edit(arguments: EditArguments, context: ToolContext) -> ToolResult:
 
 
 async def _write(arguments: WriteFileArguments, context: ToolContext) -> ToolResult:
+    from bot.editing.write import plan_write
+
     path = parse_file_path(arguments.path)
     old = await fetch_source(context.workspace, path)
     content = plan_write(path, old, arguments.content, was_read=path in context.read_paths)

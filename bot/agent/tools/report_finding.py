@@ -14,7 +14,6 @@ from bot.agent.tools.contract import Arguments, Tool, ToolContext, ToolResult
 from bot.agent.tools.paths import parse_file_path
 from bot.domain import limits
 from bot.domain.findings import Finding, Priority, Shown, holds_snippet
-from bot.editing.syntax import check_syntax
 from bot.errors import ForModel
 from bot.sandbox.contract import FileKind
 from bot.texts.size import measure_words
@@ -142,6 +141,8 @@ def _elsewhere(finding: Finding, lines: list[str]) -> str:
 
 def _check_suggestion(finding: Finding, content: bytes, lines: list[str]) -> None:
     """As GitHub will apply it: these lines go, the suggestion comes."""
+    from bot.editing.syntax import check_syntax  # here, so that a run does not wait for it at its start
+
     proposed = finding.suggestion.rstrip("\n").split("\n")
     if proposed == lines[finding.start - 1 : finding.end]:
         raise ForModel(

@@ -22,7 +22,7 @@ from bot.repos.contract import Conflict, FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
 from bot.sandbox.registries import Preset
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
-from bot.tasks.change.history import with_history
+from bot.tasks.change.history import name_base, with_history
 from bot.tasks.change.prepare import (
     decide_egress,
     decide_setup,
@@ -352,7 +352,7 @@ async def open_work_tree(ground: Ground, keep: Keep = keep_nowhere) -> AsyncIter
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
-        place.sandbox, await open_base(ground), template, f"{place.key} {ground.base_tree}"
+        place.sandbox, await open_base(ground), template, name_base(place.key, ground.base_tree)
     )
     work = WorkTree(place.repos, place.sandbox, place.key, ground.base_tree, environment, keep)
     try:

@@ -8,10 +8,11 @@ base is opened over. A host (or an image) without git has none.
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from bot.domain import limits
+from bot.domain.ids import TreeSha
 from bot.errors import SetupFailed
+from bot.log import LateLog
+from bot.repos.contract import RepoKey
 from bot.sandbox.contract import EgressPolicy, Environment, Sandbox, SetupSpec
 
 # -f: a tracked file may be named by .gitignore. trustctime: another template's link to a file changes only its ctime
@@ -27,11 +28,16 @@ git add -A -f
 git commit -q --allow-empty --no-verify -m "Base of this task"
 """
 
-log = structlog.get_logger()
+log = LateLog()
+
+
+def name_base(key: RepoKey, tree: TreeSha) -> str:
+    """How a base is named to `with_history`."""
+    return f"{key} {tree}"
 
 
 async def with_history(sandbox: Sandbox, environment: Environment, template: Path, base: str) -> Environment:
-    """The environment with a `.git` of the base, where one can be made. `base` names repository and tree.
+    """The environment with a `.git` of the base, where one can be made. `base`: see `name_base`.
 
     Raises SandboxUnavailable.
     """

@@ -28,7 +28,7 @@ from bot.tasks.change.ground import (
     settle_setup,
     settle_test,
 )
-from bot.tasks.change.history import with_history
+from bot.tasks.change.history import name_base, with_history
 from bot.tasks.change.prepare import agents_paths, render_commands
 from bot.tasks.change.work import fetch_thread, render_left_out, render_thread
 from bot.tasks.review.memory import list_earlier, recall_told
@@ -94,7 +94,10 @@ async def open_head_tree(ground: Ground, head: TreeSha, keep: Keep) -> AsyncIter
     place = ground.place
     template = await place.repos.materialise(place.key, ground.base_tree)
     environment = await with_history(
-        place.sandbox, await open_environment(ground), template, f"{place.key} {ground.base_tree}"
+        place.sandbox,
+        await open_environment(ground),
+        template,
+        name_base(place.key, ground.base_tree),
     )
     work = WorkTree(place.repos, place.sandbox, place.key, head, environment, keep)
     try:
