@@ -23,7 +23,7 @@ from bot.errors import ForModel
 from bot.repos.contract import FileMode, Repos, TreeChange
 from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
-from bot.verify.command import CanaryFile
+from bot.verify.command import CanaryFile, TestCommand
 from bot.verify.execute import TestBench
 from bot.verify.integrity import WithoutMachinery, leave_out, says_as_much, was_found
 from bot.verify.material import Material
@@ -150,7 +150,7 @@ class Runs:
         left = (limits.FAIL_RUNS - 1, limits.PASS_RUNS - (1 if self.is_slow else 2))
         by_name = self.can_select(names)
         if by_name:
-            before, after = await self._take_turns(alone, left, (names, names), self._run)
+            before, after = await self._take_turns(alone, left, (names, names), self._run_again)
             if all(name in report.results for name in names for report in (*before, *after)):
                 return before, after, False
         files = self.selection
@@ -279,6 +279,15 @@ class Runs:
     ) -> TestReport:
         """`environment` None: the one that the purpose asks for."""
         test = replace(select(self.subject.test, selection), brief=purpose is RunPurpose.CANARY)
+        return await self._make(purpose, tree, test, environment)
+
+    async def _run_again(self, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+        """What these tests say when they fail is known from the run before."""
+        return await self._make(purpose, tree, replace(select(self.subject.test, selection), brief=True))
+
+    async def _make(
+        self, purpose: RunPurpose, tree: TreeSha, test: TestCommand, environment: Environment | None = None
+    ) -> TestReport:
         ran = await self.bench.run(purpose, tree, environment or self._environment(purpose), test)
         self.records.append(ran.record)
         return ran.report
