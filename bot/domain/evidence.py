@@ -32,7 +32,7 @@ class RunPurpose(StrEnum):
     WHOLE_PATCH = "whole_patch"  # base + whole patch: must pass
     INTEGRITY_TESTS_ONLY = "integrity_tests_only"
     INTEGRITY_WHOLE = "integrity_whole"
-    CANARY = "canary"  # a test put in by the harness that must be reported as failed
+    CANARY = "canary"  # whole patch + tests put in by the harness: these must fail, all others pass
     PROOF_ALONE = "proof_alone"  # the proven tests without the others: must pass
     FLAKE_BASE = "flake_base"
     FLAKE_PATCH = "flake_patch"

@@ -22,7 +22,7 @@ _PURPOSE: Final = {
     RunPurpose.WHOLE_PATCH: "base + the whole change",
     RunPurpose.INTEGRITY_TESTS_ONLY: "test set-up put back: base + only the tests",
     RunPurpose.INTEGRITY_WHOLE: "old tests or test set-up put back: the whole change",
-    RunPurpose.CANARY: "a test that must fail, put in by the harness",
+    RunPurpose.CANARY: "base + the whole change, with tests of the harness that must fail",
     RunPurpose.PROOF_ALONE: "the whole change, the proven tests alone",
     RunPurpose.FLAKE_BASE: "a new failure alone, untouched base",
     RunPurpose.FLAKE_PATCH: "a new failure alone, the whole change",

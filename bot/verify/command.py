@@ -41,12 +41,14 @@ class Runner(StrEnum):
 @dataclass(frozen=True)
 class TestCommand:
     """`command` is for bash, as a person would type it. `source`: where it was found. `report`: for JUNIT the files
-    that the command writes, a pattern below the repository's root; empty where the harness names the file."""
+    that the command writes, a pattern below the repository's root; empty where the harness names the file. `brief`:
+    nobody asks why a test fails, so the runner need not find out."""
 
     runner: Runner
     command: str = ""
     source: str = ""
     report: str = ""
+    brief: bool = False
 
 
 NO_TESTS: Final = TestCommand(Runner.NONE)

@@ -1,10 +1,13 @@
 """Runs a test command on one tree, in a workspace of its own that is thrown away afterwards.
 
 Nothing is carried from one run to the next: no files, no /tmp, no home. At most two run at once: the host has to
-serve the agent's commands meanwhile.
+serve the agent's commands meanwhile. What is before and after (the files of a tree, the report) is done beside them.
+
+Race: a tree's files may be removed while its run waits for its turn; they are asked for again when it is there.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable
@@ -65,13 +68,17 @@ class TestBench:
     ) -> Ran:
         """At most `timeout_s` long; what was reported until then is kept. A run that fails is a result. Raises
         what the sandbox and the repository raise."""
-        async with self._gate:
-            template = await self.repos.materialise(self.key, tree)
-            workspace = await self.sandbox.open_workspace(template, environment)
-            try:
-                result, report = await _run(workspace, test, self.timeout_s)
-            finally:
-                await workspace.close()
+        await self.repos.materialise(
+            self.key, tree
+        )  # while others run; it may be gone again when it is our turn
+        name = f".pullwright-{secrets.token_hex(8)}"  # nobody inside can know it before the run
+        async with contextlib.AsyncExitStack() as open_until_read:
+            async with self._gate:
+                template = await self.repos.materialise(self.key, tree)
+                workspace = await self.sandbox.open_workspace(template, environment)
+                open_until_read.push_async_callback(workspace.close)
+                result = await workspace.run(render_command(test, f"/workspace/{name}", self.timeout_s))
+            report = await _read_report(workspace, name, test, result)
         record = _record(purpose, tree, test, (result, report))
         if self.told is not None:
             said = f"{record.passed} passed, {record.failed + record.errors} failed"
@@ -86,20 +93,19 @@ class TestBench:
         return tuple(await asyncio.gather(*runs))
 
 
-async def _run(workspace: Workspace, test: TestCommand, timeout_s: float) -> tuple[CommandResult, TestReport]:
-    name = f".pullwright-{secrets.token_hex(8)}"  # nobody inside can know it before the run
-    command = render_command(test, f"/workspace/{name}", timeout_s)
-    result = await workspace.run(command)
+async def _read_report(
+    workspace: Workspace, name: str, test: TestCommand, result: CommandResult
+) -> TestReport:
     if test.runner is Runner.EXIT_CODE:
-        return result, parse_run(test, result.output.decode("utf-8", "replace"), result.exit_code)
+        return parse_run(test, result.output.decode("utf-8", "replace"), result.exit_code)
     read = await workspace.read_file(name, limits.REPORT_BYTES)
     content = read.content if read.kind is FileKind.FILE else None
     if content is None:
-        return result, TestReport(problem=_no_report(result), complete=False)
+        return TestReport(problem=_no_report(result), complete=False)
     report = parse_run(test, content.decode("utf-8", "replace"), result.exit_code)
     if result.ended_by is EndedBy.EXIT:
-        return result, report
-    return result, TestReport(report.results, _no_report(result), complete=False)
+        return report
+    return TestReport(report.results, _no_report(result), complete=False)
 
 
 def _no_report(result: CommandResult) -> str:

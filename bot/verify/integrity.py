@@ -66,3 +66,18 @@ def judge_canary(canary: CanaryFile | None, report: TestReport | None) -> tuple[
 def was_found(canary: CanaryFile, report: TestReport) -> bool:
     """Whether its file takes part in the run at all."""
     return any(canary.mark in name.lower() for name in report.results)
+
+
+def leave_out(canary: CanaryFile, report: TestReport) -> TestReport | None:
+    """What the canary's run says of all other tests; None: nothing that could be believed. Its exit code is red in any
+    case, so it says nothing of theirs."""
+    if report.problem:
+        return None
+    others = {name: one for name, one in report.results.items() if canary.mark not in name.lower()}
+    return TestReport(others)
+
+
+def says_as_much(report: TestReport, first: TestReport) -> bool:
+    """Whether all that passed in `first` was run here too: the first failure may have ended the run."""
+    ran = report.results.keys() - report.ids(TestStatus.SKIPPED)
+    return first.ids(TestStatus.PASSED) <= ran

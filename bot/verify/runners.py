@@ -6,6 +6,7 @@ The repository's own command is kept as it is; what the harness needs comes in b
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from bot.domain import limits
@@ -81,7 +82,7 @@ def select(test: TestCommand, selection: tuple[str, ...]) -> TestCommand:
     if not selection:
         return test
     command = ADAPTERS[test.runner].select(test.command, selection)
-    return TestCommand(test.runner, command, test.source, test.report)
+    return replace(test, command=command)
 
 
 def render_command(test: TestCommand, report_path: str, timeout_s: float = limits.SUITE_TIMEOUT_S) -> Command:

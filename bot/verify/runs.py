@@ -1,14 +1,19 @@
 """The runs of one verification: which are made, on which trees, in which order. Judges nothing.
 
-A run is made once and serves every question that it can answer (decision 35): the proven tests' third pass is the run
-without the other tests, and a tree that two checks ask about is run for both. With the change the whole suite runs
-twice (a slow one once, and the evidence says so); the tests of the change alone are run by their own files.
+A run is made once and serves every question that it can answer (decisions 35 and 110): the proven tests' third pass is
+the run without the other tests, and a tree that two checks ask about is run for both. With the change the whole suite
+runs twice, the second time with the canary (a slow one once, and the evidence says so); the tests of the change alone
+are run by their own files, and what could be a proof by its names.
+
+Races: something may change with time only, between the runs; what could be a proof is repeated when both first runs
+have ended, so it would have to change back. Two steps wait for one run of a shared tree, or of the canary: it is one
+task, and the end of a verification ends them all.
 """
 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bot.domain import limits
@@ -18,9 +23,9 @@ from bot.errors import ForModel
 from bot.repos.contract import FileMode, Repos, TreeChange
 from bot.sandbox.contract import Environment
 from bot.verify.baseline import Baseline
-from bot.verify.command import CanaryFile
+from bot.verify.command import CanaryFile, TestCommand
 from bot.verify.execute import TestBench
-from bot.verify.integrity import WithoutMachinery, was_found
+from bot.verify.integrity import WithoutMachinery, leave_out, says_as_much, was_found
 from bot.verify.material import Material
 from bot.verify.prove import fail_to_pass
 from bot.verify.report import TestReport
@@ -37,7 +42,6 @@ _WITH_CHANGE: Final = frozenset(
         RunPurpose.FLAKE_PATCH,
     }
 )
-
 
 _Run = Callable[[RunPurpose, TreeSha, tuple[str, ...]], Awaitable[TestReport]]
 
@@ -90,6 +94,7 @@ class Runs:
     _shared: dict[tuple[TreeSha, tuple[str, ...], str], "asyncio.Task[TestReport]"] = field(
         default_factory=dict, init=False
     )
+    _canary: "asyncio.Task[Canary] | None" = field(default=None, init=False)
 
     @property
     def is_slow(self) -> bool:
@@ -113,24 +118,44 @@ class Runs:
 
     # -- the proof ------------------------------------------------------------------------------------------------
     async def try_change(self) -> Trial:
-        """The two sides in turns, so that nothing that only time changes can come between them. What failed before and
-        passes after is repeated by its names; where it is not found by them, by its files."""
+        """The whole change beside its tests alone. When both have ended, what failed before and passes after is
+        repeated on both sides; the suite's second run with the change goes on beside that."""
         subject = self.subject
         alone = await self.repos.derive(subject.key, subject.base_tree, self.material.tests)
-        times = 1 if self.is_slow else 2
-        files = self.selection
-        befores, wholes = await self._take_turns(alone, (times, times), ((), files), self._run_files)
+        befores, wholes = await self._take_turns(alone, (1, 1), ((), self.selection), self._run_files)
         names = tuple(fail_to_pass(befores, wholes))[: limits.PROOFS_ALONE]
+        again, (repeated, after, by_name) = await asyncio.gather(
+            self._whole_again(wholes[0]), self._repeat(alone, names)
+        )
+        return Trial((*befores, *repeated), (*wholes, *again), after, names, by_name)
+
+    async def _whole_again(self, first: TestReport) -> tuple[TestReport, ...]:
+        """The suite's second run with the change: the canary's, where it says as much of the other tests as the first
+        one did, else one more. A slow suite has none."""
+        if self.is_slow:
+            return ()
+        canary = await self.with_canary()
+        others = leave_out(canary.file, canary.report) if canary.file and canary.report else None
+        if others is not None and says_as_much(others, first):
+            return (others,)
+        return (await self._run(RunPurpose.WHOLE_PATCH, self.tree, ()),)
+
+    async def _repeat(
+        self, alone: TreeSha, names: tuple[str, ...]
+    ) -> tuple[tuple[TestReport, ...], tuple[TestReport, ...], bool]:
+        """What could be proven, as often as is left to do: on the base, with the change, and whether it had to be
+        repeated with the rest of its files because it was not found by its names."""
         if not names:
-            return Trial(befores, wholes)  # nothing that could be proven
-        left = (limits.FAIL_RUNS - times, limits.PASS_RUNS - times)
+            return (), (), False
+        left = (limits.FAIL_RUNS - 1, limits.PASS_RUNS - (1 if self.is_slow else 2))
         by_name = self.can_select(names)
         if by_name:
-            before, after = await self._take_turns(alone, left, (names, names), self._run)
+            before, after = await self._take_turns(alone, left, (names, names), self._run_again)
             if all(name in report.results for name in names for report in (*before, *after)):
-                return Trial((*befores, *before), wholes, after, names)
+                return before, after, False
+        files = self.selection
         before, after = await self._take_turns(alone, left, (files, files), self._run_files)
-        return Trial((*befores, *before), wholes, after, names, not_found_by_name=by_name)
+        return before, after, by_name
 
     async def _take_turns(
         self,
@@ -187,7 +212,13 @@ class Runs:
         return await self._shared[key]
 
     async def with_canary(self) -> Canary:
-        """In a test file of the change, which loads its code; where that takes no part, in one of the base."""
+        """In a test file of the change, which loads its code; where that takes no part, in one of the base. Once for
+        whoever asks."""
+        if self._canary is None:
+            self._canary = asyncio.create_task(self._run_canary())
+        return await self._canary
+
+    async def _run_canary(self) -> Canary:
         subject, repos = self.subject, self.repos
         files = await repos.list_tree(subject.key, self.tree)
         known = tuple(sorted(self.baseline.passing | self.baseline.failing))[:50]
@@ -247,7 +278,16 @@ class Runs:
         environment: Environment | None = None,
     ) -> TestReport:
         """`environment` None: the one that the purpose asks for."""
-        test = select(self.subject.test, selection)
+        test = replace(select(self.subject.test, selection), brief=purpose is RunPurpose.CANARY)
+        return await self._make(purpose, tree, test, environment)
+
+    async def _run_again(self, purpose: RunPurpose, tree: TreeSha, selection: tuple[str, ...]) -> TestReport:
+        """What these tests say when they fail is known from the run before."""
+        return await self._make(purpose, tree, replace(select(self.subject.test, selection), brief=True))
+
+    async def _make(
+        self, purpose: RunPurpose, tree: TreeSha, test: TestCommand, environment: Environment | None = None
+    ) -> TestReport:
         ran = await self.bench.run(purpose, tree, environment or self._environment(purpose), test)
         self.records.append(ran.record)
         return ran.report

@@ -1,8 +1,8 @@
 """One verification of one change, from the first run to the verdict.
 
 The tests of the change alone; the whole change; old tests and test machinery put back; a canary; what broke, run
-alone. Every run has a fresh workspace, so all but the last are made beside one another, as many at once as the bench
-allows (`runs.py`); what they mean is decided afterwards (`judge.py`).
+alone. Every run has a fresh workspace, so those that need not wait for another's result are made beside one another, as
+many at once as the bench allows (`runs.py`); what they mean is decided afterwards (`judge.py`).
 
 Bounded in all by VERIFY_S. What was not finished by then is named: without the proof's own runs the change is not
 verified, without a check of integrity it is not proven. Must never report what it did not run.

@@ -10,6 +10,8 @@ from bot.verify.integrity import (
     judge_canary,
     judge_machinery,
     judge_old_tests,
+    leave_out,
+    says_as_much,
     was_found,
 )
 from bot.verify.report import TestReport, TestResult
@@ -70,3 +72,23 @@ def test_every_canary_must_fail(found: TestReport, believed: bool) -> None:
 
 def test_no_canary_is_a_doubt() -> None:
     assert "was not checked" in judge_canary(None, None)[0]
+
+
+def test_the_others_of_a_canarys_run() -> None:
+    found = report(a__pw12_one=FAILED, a__old=PASSED, b__other=FAILED)
+    assert leave_out(CANARY, found) == report(a__old=PASSED, b__other=FAILED)
+    assert leave_out(CANARY, TestReport(found.results, "the exit code 0 and the report do not agree")) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "enough"),
+    [
+        (report(a__old=PASSED, b__other=PASSED, b__new=PASSED), True),
+        (report(a__old=PASSED, b__other=FAILED), True),  # and that counts
+        (report(a__old=PASSED), False),
+        (report(a__old=PASSED, b__other=TestResult(TestStatus.SKIPPED)), False),
+    ],
+)
+def test_what_serves_as_a_second_run(found: TestReport, enough: bool) -> None:
+    first = report(a__old=PASSED, b__other=PASSED, b__skipped=TestResult(TestStatus.SKIPPED))
+    assert says_as_much(found, first) is enough

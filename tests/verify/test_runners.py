@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -61,6 +62,13 @@ def test_unittest_is_given_dotted_names() -> None:
 def test_an_exit_code_can_not_be_selected_from() -> None:
     with pytest.raises(ForModel):
         select(recognise("make test", "x"), ("a.py",))
+
+
+def test_where_nobody_asks_why_a_test_fails_pytest_need_not_find_out() -> None:
+    whole = recognise("PYTEST_ADDOPTS=-q pytest", "x")
+    brief = select(replace(whole, brief=True), ("test_a.py",))
+    assert "--tb=no" not in render_command(whole, "/r").script
+    assert render_command(brief, "/r").script.count("--maxfail=0 --tb=no ") == 2
 
 
 def test_a_command_with_its_own_pythonpath_keeps_the_plugin() -> None:

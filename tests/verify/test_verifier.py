@@ -46,15 +46,56 @@ async def test_a_change_with_its_test_is_proven(case: Case) -> None:
     assert Counter(run.purpose for run in evidence.runs) == {
         RunPurpose.BASELINE: 2,
         RunPurpose.TESTS_ONLY: 2,
-        RunPurpose.WHOLE_PATCH: 2,
+        RunPurpose.WHOLE_PATCH: 1,
+        RunPurpose.CANARY: 1,  # the second pass, beside tests that must fail
         RunPurpose.PROOF_ALONE: 1,  # the third pass
-        RunPurpose.CANARY: 1,
     }
+    order = [label.split(":")[0] for label in told]
+    assert order[::-1].index("base with only the new tests") < order[::-1].index("the whole change")
     (alone,) = [run for run in evidence.runs if run.purpose is RunPurpose.PROOF_ALONE]
     assert (alone.tree, alone.passed) == (tree, 1)
     assert evidence.patch_tree == tree
     assert len(told) == len(evidence.runs)
     assert parse_evidence(render_evidence(evidence)) == evidence
+
+
+CASE_TEST = "import unittest\nfrom app import add\n\n\nclass NAME(unittest.TestCase):\n    def test_it(self):\n        "
+
+
+@pytest.mark.falsify
+@pytest.mark.parametrize(
+    ("command", "wholes", "tier"),
+    [
+        ("python3 -m unittest -f", 2, Tier.A),  # the first failure ends the canary's run
+        ("python3 -m pytest -q -x", 2, Tier.A),
+        ("python3 -m unittest", 1, Tier.A),
+        ("python3 -m pytest -q | tee said.txt", 2, Tier.B),  # green, whatever fails
+    ],
+)
+async def test_a_canary_that_hides_other_tests_costs_one_more_run(
+    case: Case, command: str, wholes: int, tier: Tier
+) -> None:
+    case.command = command
+    case.base |= {"tests/__init__.py": "", "tests/test_z.py": CASE_TEST + "assert add(0, 0) == 0\n"}
+    verifier = case.verifier()
+    verifier.subject = replace(verifier.subject, patience=Patience(whole_suite_s=1_000.0))
+    new = CASE_TEST + "assert add(1, 2) == 3\n"
+    evidence = await verifier.verify(case.changed(app_py=FIX, tests__test_new_py=new))
+    assert evidence.tier is tier, evidence
+    made = Counter(run.purpose for run in evidence.runs)
+    assert (made[RunPurpose.WHOLE_PATCH], made[RunPurpose.CANARY]) == (wholes, 1)
+
+
+@pytest.mark.falsify
+async def test_code_that_is_right_only_without_the_canary_proves_nothing(case: Case) -> None:
+    right_unwatched = (
+        "import sys\n\n\ndef add(a, b):\n    names = vars(sys.modules['test_new'])\n"
+        "    return a + b if sum('test' in name for name in names) == 1 else a - b\n"
+    )
+    verifier = case.verifier()
+    verifier.subject = replace(verifier.subject, patience=Patience(whole_suite_s=1_000.0))
+    evidence = await verifier.verify(case.changed(app_py=right_unwatched, tests__test_new_py=NEW_TEST))
+    assert (evidence.tier, evidence.proofs) == (Tier.D, ())
 
 
 @pytest.mark.falsify

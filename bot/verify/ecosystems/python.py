@@ -104,19 +104,21 @@ def _select_pytest(command: str, selection: tuple[str, ...]) -> str:
 def _render_pytest(test: TestCommand, report_path: str) -> Rendered:
     # All by the environment: the command may be a script that calls pytest deep inside. Every failure is reported,
     # even where the repository's own options stop at the first.
+    # For each traceback pytest parses the whole file of the test anew: of a large one that is longer than its tests.
+    options = f"{_OPTIONS} --tb=no" if test.brief else _OPTIONS
     script = (
         f"export PYTHONPATH={HARNESS}${{PYTHONPATH:+:$PYTHONPATH}}\n"
-        f'export PYTEST_ADDOPTS="{_OPTIONS} ${{PYTEST_ADDOPTS:-}}"\n'
-        f"{_keep_plugin(test.command)}"
+        f'export PYTEST_ADDOPTS="{options} ${{PYTEST_ADDOPTS:-}}"\n'
+        f"{_keep_plugin(test.command, options)}"
     )
     programs = {f"{HARNESS}/pullwright_report.py": program("pullwright_report.py")}
     return Rendered(script, programs, _variables(report_path))
 
 
-def _keep_plugin(command: str) -> str:
+def _keep_plugin(command: str, options: str) -> str:
     """A command that sets these variables for itself would lose the plugin."""
     command = re.sub(r"(?<![\w$])PYTHONPATH=", f"PYTHONPATH={HARNESS}:", command)
-    return re.sub(r"(?<![\w$])PYTEST_ADDOPTS=", f"PYTEST_ADDOPTS='{_OPTIONS} '", command)
+    return re.sub(r"(?<![\w$])PYTEST_ADDOPTS=", f"PYTEST_ADDOPTS='{options} '", command)
 
 
 def _variables(report_path: str) -> dict[str, str]:
