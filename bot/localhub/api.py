@@ -37,6 +37,7 @@ ANYBODY: Final = "anybody"
 THREAD_READ: Final = "thread:read"  # issues for an issue; issues or pull_requests for a pull request
 THREAD_WRITE: Final = "thread:write"
 _RATE_LIMIT = 5000
+_CURSOR: Final = "v1_"  # as GitHub's begin
 _T = TypeVar("_T")
 
 
@@ -111,6 +112,19 @@ class Call:
         if links:
             self.link_headers["Link"] = ", ".join(links)
         return [shape(item) for item in items[(page - 1) * size : page * size]]
+
+    def run_of(
+        self, items: Sequence[_T], number: Callable[[_T], int], shape: Callable[[_T], Any]
+    ) -> list[Any]:
+        """As `page`, for the lists that GitHub pages by a cursor: the id of the last item that was seen."""
+        size = _number(self.query.get("per_page"), PAGE_SIZE, PAGE_SIZE_MAX)
+        seen = self.query.get("cursor", "").removeprefix(_CURSOR)
+        if seen.isdigit():
+            items = [item for item in items if number(item) < int(seen)]
+        if len(items) > size:
+            query = urlencode({**self.query, "cursor": f"{_CURSOR}{number(items[size - 1])}"})
+            self.link_headers["Link"] = f'<{self.hub.base_url}{self.path}?{query}>; rel="next"'
+        return [shape(item) for item in items[:size]]
 
 
 Handler = Callable[[Call], Reply]

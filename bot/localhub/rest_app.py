@@ -141,12 +141,12 @@ def delivery_item(item: Delivery) -> Json:
 
 
 def list_deliveries(call: Call) -> Reply:
-    """Newest first; `status=failure` as GitHub's filter."""
+    """Newest first, by a cursor; `status=failure` as GitHub's filter."""
     own = [d for d in reversed(call.hub.courier.deliveries) if d.hook_app is _own_app(call)]
     wanted = call.query.get("status")
     if wanted in ("success", "failure"):
         own = [d for d in own if (200 <= d.status_code < 300) == (wanted == "success") and d.status_code]
-    shown = call.page(own, delivery_item)
+    shown = call.run_of(own, lambda one: one.id, delivery_item)
     for item in shown:
         del item["throttled_at"]
     return Reply(shown)

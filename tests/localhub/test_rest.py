@@ -150,3 +150,16 @@ def test_a_redelivery_has_the_same_id_and_bytes(world: World, receiver: Receiver
     (first, body), (second, again) = receiver.taken
     assert body == again
     assert first["x-github-delivery"] == second["x-github-delivery"]
+
+
+def test_deliveries_are_paged_by_a_cursor_as_github_does(world: World) -> None:
+    for number in range(5):
+        world.hub.seed.comment(NAME, 1, "ada", f"hi {number}")
+    assert world.hub.seed.wait_idle()
+    seen, path = [], "/app/hook/deliveries?per_page=2"
+    while path:
+        answer = world.ask("GET", path, world.as_app())
+        seen += [item["id"] for item in answer.json()]
+        path = answer.links.get("next", {}).get("url", "").removeprefix(world.hub.api_url)
+        assert not path or "cursor=v1_" in path
+    assert seen == sorted({one["id"] for one in world.hub.seed.deliveries()}, reverse=True)
