@@ -15,10 +15,11 @@ import contextlib
 import gc
 import hashlib
 import logging
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.compose_host import build_repos, build_sandbox, open_models, require_sandbox
 from bot.errors import ForPerson, RepositoryFault, RetryLater
@@ -71,13 +72,26 @@ def run_run(options: RunOptions, view: "RunView | None" = None) -> int:
 
 async def _run(options: RunOptions, settings: LocalSettings, view: "RunView | None") -> int:
     async with AsyncExitStack() as stack:
-        prepared, models = await asyncio.gather(_prepare(options, settings), _load(options, settings, stack))
+        prepared, models = await _both(_prepare(options, settings), _load(options, settings, stack))
         if not gc.isenabled():  # `main.py`: what is loaded is no garbage, and is not looked at again
             gc.freeze()
             gc.enable()
         from bot.cli.run_work import work
 
         return await work(prepared, models, view)
+
+
+async def _both(
+    preparing: Coroutine[Any, Any, Prepared], loading: "Coroutine[Any, Any, tuple[Model, ...]]"
+) -> "tuple[Prepared, tuple[Model, ...]]":
+    """The results of both. When one fails nothing of the other goes on behind our back."""
+    tasks = (asyncio.create_task(preparing), asyncio.create_task(loading))
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _load(options: RunOptions, settings: LocalSettings, stack: AsyncExitStack) -> "tuple[Model, ...]":

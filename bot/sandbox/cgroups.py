@@ -5,7 +5,8 @@ not make. Without a cgroup the launcher's rlimits and the watchdog stand in; the
 
 Races. A group is removed after its last process is dead; a removal that fails (the kernel is still counting
 down) is tried again at the next command. Names are unique to a process and a command; what dead workers left is
-removed at the start.
+removed at the start. Several threads remove at once: each takes the list of what is left in one step, and a directory
+that another one has removed is gone.
 """
 
 import contextlib

@@ -29,7 +29,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bot.domain import limits
-from bot.errors import SandboxUnavailable
 from bot.sandbox.arguments import STAGE
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.launcher import GATE, WORDS
@@ -234,8 +233,8 @@ class Running:
         await self.all_read.wait()
         await self.all_told.wait()
 
-    def close(self) -> None:
-        """Give everything back that is ours; no more readers."""
+    def forget(self) -> None:
+        """No more readers, and no pidfd: a number that is used again must not find one of ours."""
         loop = asyncio.get_running_loop()
         for pipe in (self.ends.output[0], self.ends.status[0], self.waiting.line):
             loop.remove_reader(pipe)
@@ -245,9 +244,14 @@ class Running:
         if self.pidfd is not None:
             os.close(self.pidfd)
         self.pidfd = None
+
+    def close(self) -> None:
+        """Give everything back that is ours."""
+        self.forget()
         if self.listener is not None:
             self.listener.close()
         self.descriptors.close()
+        loop = asyncio.get_running_loop()
         loop.run_in_executor(None, self.waiting.close)  # removing a cgroup may take the kernel some 10 ms
 
     async def end(self) -> None:
@@ -259,8 +263,8 @@ class Running:
 
 async def start(launch: Launch, descriptors: Descriptors, waiting: Waiting) -> Running:
     """Start and wait until bubblewrap's child exists, which then waits for `begin`; what has failed is in `told`. From
-    now on `descriptors` and `waiting` belong to what is returned. Raises SandboxUnavailable when a process can't even
-    be started; they are the caller's then."""
+    now on `descriptors` and `waiting` belong to what is returned. Raises OSError when a process can't even be started
+    or held; they are the caller's then."""
     ends = launch.ends
     ours, theirs = socket.socketpair() if launch.plant else (None, None)
     try:
@@ -271,18 +275,20 @@ async def start(launch: Launch, descriptors: Descriptors, waiting: Waiting) -> R
         out, gate = ends.output[1], ends.gate[0]
         places = [(ends.stdin, 0), (out, 1), (out, 2), (gate, GATE), (ends.words, WORDS), (request, request)]
         places += [(number, number) for number in only_theirs if number not in (out, gate)]
-        try:
-            waiting.start(request, ends.status[1], places)
-        except OSError as error:
-            raise SandboxUnavailable(f"No process can be started: {error}.") from error
+        waiting.start(request, ends.status[1], places)
         for descriptor in only_theirs:
             descriptors.shut(descriptor)
         running = Running(descriptors, waiting, ends)
-        _follow_launcher(running)
-        _follow(ends.status[0], running.hear, running.end_of_news)
-        await _await_child(running)
-        if ours is not None and running.pidfd is not None:
-            running.listener = await asyncio.to_thread(_receive, ours)
+        try:
+            _follow_launcher(running)
+            _follow(ends.status[0], running.hear, running.end_of_news)
+            await _await_child(running)
+            if ours is not None and running.pidfd is not None:
+                running.listener = await asyncio.to_thread(_receive, ours)
+        except BaseException:
+            running.kill()
+            running.forget()
+            raise
         return running
     finally:
         if ours is not None:

@@ -7,12 +7,14 @@ a workspace does it while the model thinks (`Workspace.prepare`). It must never 
 layer, nor hand a command to one that was made for something else.
 
 Races. A command, a session or the end of the workspace may come while one is being made: they wait for it, and end it
-if it is not what they need. It dies while it waits: its pidfd tells, and another is made. The worker is killed: it dies
-with its zygote, as everything does.
+if it is not what they need. Who is cancelled while it is ended leaves that to go on; whoever comes next waits for it
+first. It dies while it waits: its pidfd tells, and another is made. The worker is killed: it dies with its zygote, as
+everything does.
 """
 
 import asyncio
 import contextlib
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -35,6 +37,12 @@ from bot.sandbox.starter import Starter
 
 FILES_BELOW: Final = "/pullwright/"
 _OUR_PROCESSES: Final = 8  # launcher, watchdog, bubblewrap: in the cgroup's count, not in the rlimit's
+_NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_SHELLS_OWN: Final = {
+    "DIRSTACK", "EPOCHREALTIME", "EPOCHSECONDS", "EUID", "FUNCNAME", "GROUPS", "HISTCMD", "IFS", "LINENO",
+    "OLDPWD", "OPTIND", "PIPESTATUS", "POSIXLY_CORRECT", "PPID", "RANDOM", "SECONDS", "SHELLOPTS", "SHLVL",
+    "SRANDOM", "UID", "_",
+}  # fmt: skip  # variables that dash or bash sets, reads or refuses by itself
 _SHELL: Final = ("/bin/sh", "-c", f"read -r go <&{GATE} && . /dev/fd/{WORDS}")
 
 
@@ -69,34 +77,49 @@ class Wanted:
 
 
 def render_words(argv: tuple[str, ...], variables: Mapping[str, str]) -> bytes:
-    """What the shell inside does: become `argv`, with these variables alone. Raises ForModel."""
-    words = ["/usr/bin/env", "-i", *(f"{name}={value}" for name, value in variables.items()), *argv]
-    if any("\0" in word for word in words):
+    """What the shell inside does: become `argv`, with these variables alone. Raises ForModel.
+
+    Variables are exported by the shell itself, for an argument of a program can be read by every user of the host, and
+    a set-up's secrets are among them. Only a name that no shell takes goes by `env`.
+    """
+    if any("\0" in word for word in (*argv, *variables, *variables.values())):
         raise ForModel(
             "A command can't hold a NUL byte. Write it into a file, or by an escape such as $'\\0'."
         )
-    text = f"exec {shlex.join(words)} {GATE}<&- {WORDS}<&-\n"
-    return text.encode("utf-8", "surrogateescape")
+    odd = [f"{name}={value}" for name, value in variables.items() if not _is_plain(name)]
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items() if _is_plain(name)]
+    words = ("/usr/bin/env", "--", *odd, *argv) if odd else argv
+    lines.append(f"exec {shlex.join(words)} {GATE}<&- {WORDS}<&-\n")
+    return "\n".join(["unset OLDPWD SHLVL", *lines]).encode("utf-8", "surrogateescape")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether every shell lets it be exported and does nothing by it."""
+    return _NAME.fullmatch(name) is not None and name not in _SHELLS_OWN and not name.startswith("BASH")
 
 
 async def make(ground: Ground, wanted: Wanted) -> Running:
     """A sandbox whose shell waits, or one whose start has failed (`Running.told`). Raises SandboxUnavailable when
     not even that could be begun; then nothing is left."""
-    starter = ground.starter
+    try:
+        running = await _make(ground, wanted)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SandboxUnavailable(f"No process can be started: {error}.") from error
+    if running.is_stuck:
+        ground.starter.give_up()
+    return running
+
+
+async def _make(ground: Ground, wanted: Wanted) -> Running:
     with contextlib.ExitStack() as undone:
         descriptors = undone.enter_context(Descriptors())
         ends = make_ends(descriptors, wanted.stdin)
-        if not starter.is_ready:
-            try:
-                await asyncio.to_thread(starter.ensure)
-            except (OSError, subprocess.SubprocessError) as error:
-                raise SandboxUnavailable(f"No process can be started: {error}.") from error
-        waiting = starter.take(ground.cgroups, ground.bounds)
+        if not ground.starter.is_ready:
+            await asyncio.to_thread(ground.starter.ensure)
+        waiting = ground.starter.take(ground.cgroups, ground.bounds)
         undone.callback(waiting.close)
         running = await start(_launch(ground, wanted, descriptors, ends), descriptors, waiting)
         undone.pop_all()
-    if running.is_stuck:
-        starter.give_up()
     return running
 
 
@@ -106,24 +129,25 @@ class Ahead:
 
     _wanted: Wanted | None = field(default=None, init=False)
     _making: asyncio.Task[Running] | None = field(default=None, init=False)
+    _ending: asyncio.Task[None] | None = field(default=None, init=False)
 
     def prepare(self, ground: Ground, wanted: Wanted) -> None:
         """Begin to make one, if there is none. What is refused is said by the command that finds nothing."""
-        if self._making is None:
+        if self._making is None and self._ending is None:
             self._wanted = wanted
             self._making = asyncio.create_task(_make_ahead(ground, wanted))
             self._making.add_done_callback(_look_at)
 
     async def take(self, wanted: Wanted | None) -> Running | None:
         """The one that was made, if it lives and does for `wanted`. Otherwise it is ended, which None asks for."""
-        if self._making is None:
+        await self._await_ending()
+        if (making := self._making) is None:
             return None
-        try:
-            running = await asyncio.shield(self._making)
-        except SandboxUnavailable:
-            self._making = None
-            return None
+        await asyncio.wait([making])
         self._making = None
+        if making.cancelled() or making.exception() is not None:
+            return None  # whatever it was: the command's own start meets it too, and says it
+        running = making.result()
         if (
             wanted is not None
             and self._wanted is not None
@@ -131,10 +155,14 @@ class Ahead:
             and running.is_alive
         ):
             return running
-        await asyncio.shield(
-            asyncio.create_task(running.end())
-        )  # whoever is cancelled leaves nothing half ended
+        self._ending = asyncio.create_task(running.end())
+        await self._await_ending()
         return None
+
+    async def _await_ending(self) -> None:
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+            self._ending = None
 
 
 async def _make_ahead(ground: Ground, wanted: Wanted) -> Running:

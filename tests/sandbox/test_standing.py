@@ -1,6 +1,8 @@
 """A sandbox that is made before its command is known: taken once, for what it was made for, and never in the way."""
 
 import asyncio
+import errno
+import json
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from bot.sandbox.contract import Command, EndedBy, Workspace
 from bot.sandbox.launch import Running
 from bot.sandbox.launcher import GATE, WORDS
 from bot.sandbox.runner import Runner
-from bot.sandbox.standing import render_words
+from bot.sandbox.standing import Wanted, render_words
 from bot.sandbox.workspace import SandboxWorkspace
 
 WHERE = Command("readlink /proc/self/ns/pid")
@@ -136,6 +138,46 @@ async def test_what_is_refused_is_said_by_the_command(sandbox: BubblewrapSandbox
     await opened.close()
 
 
+async def test_any_failure_while_it_is_made_is_forgotten(sandbox: BubblewrapSandbox, template: Path) -> None:
+    opened = await sandbox.open_workspace(template)
+    assert isinstance(opened, SandboxWorkspace)
+    assert isinstance(opened.runner, Runner)
+    assert opened.runner.ahead is not None
+    lost = replace(opened.mounts, lowers=(Path("/not\0there"),))  # no step of a start can deal with it
+    opened.runner.ahead.prepare(opened.runner, Wanted(lost, {"/elsewhere": b""}))
+    assert (await opened.run(Command("echo on"))).output == b"on\n"
+    opened.runner.ahead.prepare(opened.runner, Wanted(lost, {"/elsewhere": b""}))
+    await opened.close()
+    assert not opened.folder.exists()
+
+
+async def test_who_is_cancelled_while_it_ends_leaves_no_second_one(workspace: Workspace) -> None:
+    for turns in range(1, 6):
+        there = await made_ahead(workspace)
+        stamping = asyncio.create_task(workspace.stamp())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        stamping.cancel()
+        await asyncio.gather(stamping, return_exceptions=True)
+        workspace.prepare()
+        assert (await workspace.run(Command("echo on"))).output == b"on\n"
+        assert is_gone(there)
+
+
+async def test_a_start_that_fails_half_way_spoils_no_later_one(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_pid: int, _flags: int = 0) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pidfd_open", refuse)
+        with pytest.raises(SandboxUnavailable, match="Too many open files"):
+            await workspace.run(Command("true"))
+    for _ in range(3):
+        assert (await asyncio.wait_for(workspace.run(Command("echo on")), 20)).output == b"on\n"
+
+
 async def test_the_time_that_it_waits_is_nobodys_and_it_is_watched_from_its_begin(
     workspace: Workspace,
 ) -> None:
@@ -172,8 +214,7 @@ async def test_no_descriptor_is_left_behind(workspace: Workspace) -> None:
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=20)
 NAMES = st.text(st.characters(exclude_characters="\0=", exclude_categories=("Cs",)), min_size=1, max_size=8)
-SHOW = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
-SHOW_ALL = f"{SHOW}; print(end=chr(1)); print(*sorted(k + '=' + v for k, v in os.environ.items()), sep=chr(0), end='')"
+SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 
 
 @given(st.lists(TEXT, max_size=4), st.dictionaries(NAMES, TEXT, max_size=4))
@@ -181,14 +222,22 @@ SHOW_ALL = f"{SHOW}; print(end=chr(1)); print(*sorted(k + '=' + v for k, v in os
 def test_words_become_exactly_these_arguments_and_variables(
     words: list[str], variables: dict[str, str]
 ) -> None:
-    argv = (sys.executable, "-I", "-S", "-X", "utf8", "-c", SHOW_ALL, *words)
-    script = render_words(argv, {**variables, "LC_CTYPE": "C.UTF-8"})
-    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={"MORE": "hidden"})
-    told_words, _, told_variables = done.stdout.decode().partition("\1")
-    assert told_words == "\0".join(words)
-    wanted = {**variables, "LC_CTYPE": "C.UTF-8"}
-    assert told_variables == "\0".join(sorted(f"{name}={value}" for name, value in wanted.items()))
+    variables = {
+        "PWD": "/here",
+        **variables,
+        "LC_CTYPE": "C.UTF-8",
+    }  # as a command's: a shell would add the first
+    script = render_words((sys.executable, "-I", "-S", "-X", "utf8", "-c", SHOW, *words), variables)
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={})
+    assert json.loads(done.stdout) == [words, variables]
     assert f"{GATE}<&- {WORDS}<&-".encode() in script
+
+
+def test_what_a_variable_holds_is_no_argument_of_a_program() -> None:
+    script = render_words(("/bin/true",), {"TOKEN": "secret", "not-a-name": "x", "-S": "y"})
+    assert b"export TOKEN=secret\n" in script
+    assert b"secret" not in script.partition(b"exec ")[2]
+    assert b"exec /usr/bin/env -- not-a-name=x -S=y /bin/true" in script
 
 
 def test_a_nul_byte_is_refused_with_a_way_out() -> None:
