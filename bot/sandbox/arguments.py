@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from bot.domain import limits
+from bot.domain.paths import WORKSPACE
 
 STAGE: Final = "/tmp"  # noqa: S108  # covered by a private file system in the launcher's own mount namespace
 HOME: Final = "/home/agent"
-WORKSPACE: Final = "/workspace"
 SANDBOX_UID: Final = 1000  # inside; outside it is the worker's dedicated uid
 
 PASSWD: Final = b"root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n"

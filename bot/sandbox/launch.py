@@ -251,8 +251,8 @@ class Running:
         if self.listener is not None:
             self.listener.close()
         self.descriptors.close()
-        loop = asyncio.get_running_loop()
-        loop.run_in_executor(None, self.waiting.close)  # removing a cgroup may take the kernel some 10 ms
+        # Removing a cgroup may take the kernel some 10 ms.
+        asyncio.get_running_loop().run_in_executor(None, self.waiting.close)
 
     async def end(self) -> None:
         """Kill it and let go of it."""

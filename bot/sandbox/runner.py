@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bot.domain import limits
+from bot.domain.paths import WORKSPACE
 from bot.errors import SandboxUnavailable
 from bot.sandbox import remedies, trees
-from bot.sandbox.arguments import WORKSPACE, base_variables
+from bot.sandbox.arguments import base_variables
 from bot.sandbox.contract import Command, CommandResult, EgressPolicy, EndedBy
 from bot.sandbox.egress import EgressLog
 from bot.sandbox.launch import Running, Told

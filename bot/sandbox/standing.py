@@ -127,33 +127,28 @@ async def _make(ground: Ground, wanted: Wanted) -> Running:
 class Ahead:
     """The one sandbox of a workspace that is made ahead."""
 
-    _wanted: Wanted | None = field(default=None, init=False)
-    _making: asyncio.Task[Running] | None = field(default=None, init=False)
+    _making: tuple[Wanted, asyncio.Task[Running]] | None = field(default=None, init=False)
     _ending: asyncio.Task[None] | None = field(default=None, init=False)
 
     def prepare(self, ground: Ground, wanted: Wanted) -> None:
         """Begin to make one, if there is none. What is refused is said by the command that finds nothing."""
         if self._making is None and self._ending is None:
-            self._wanted = wanted
-            self._making = asyncio.create_task(_make_ahead(ground, wanted))
-            self._making.add_done_callback(_look_at)
+            making = asyncio.create_task(_make_ahead(ground, wanted))
+            making.add_done_callback(_look_at)
+            self._making = wanted, making
 
     async def take(self, wanted: Wanted | None) -> Running | None:
         """The one that was made, if it lives and does for `wanted`. Otherwise it is ended, which None asks for."""
         await self._await_ending()
-        if (making := self._making) is None:
+        if self._making is None:
             return None
+        made_for, making = self._making
         await asyncio.wait([making])
         self._making = None
         if making.cancelled() or making.exception() is not None:
             return None  # whatever it was: the command's own start meets it too, and says it
         running = making.result()
-        if (
-            wanted is not None
-            and self._wanted is not None
-            and self._wanted.serves(wanted)
-            and running.is_alive
-        ):
+        if wanted is not None and made_for.serves(wanted) and running.is_alive:
             return running
         self._ending = asyncio.create_task(running.end())
         await self._await_ending()

@@ -10,7 +10,9 @@ which the caller sees to: a sandbox that waits for its command changes nothing, 
 import asyncio
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +37,6 @@ from bot.sandbox.session import Conversation
 from bot.sandbox.stamp import take_stamp
 
 _PROGRAM_PATH: Final = "/pullwright/files.py"
-_PROGRAM: Final = Path(files_inside.__file__)
 _SESSION_PATH: Final = "/pullwright/session.py"
 _SESSION: Final = Path(session_inside.__file__)
 _SHOWN: Final = 120  # characters of a command in a report
@@ -71,7 +72,7 @@ class SandboxWorkspace:
         never come."""
         is_served = bool(self.environment.egress.hosts)
         if not (self._closed or self._turn.locked() or is_served):
-            self.runner.prepare(self.mounts, {_PROGRAM_PATH: _PROGRAM.read_bytes()})
+            self.runner.prepare(self.mounts, _file_program())
 
     @property
     def blocked(self) -> tuple[BlockedHost, ...]:
@@ -168,7 +169,7 @@ class SandboxWorkspace:
             script="",
             timeout_s=limits.SANDBOX_FILES_S,
             stdin=b"%d\n" % len(head) + head + content,
-            files={_PROGRAM_PATH: _PROGRAM.read_bytes()},
+            files=_file_program(),
             output_bytes=2 * (answer_bytes + _HEADER_BYTES),  # the head alone takes the whole answer
         )
         async with self._turn:
@@ -189,6 +190,12 @@ def first_line(script: str) -> str:
     """Of a command, for a person: what it was."""
     lines = [line.strip() for line in script.splitlines() if line.strip()]
     return lines[0][:_SHOWN] + (" ..." if len(lines) > 1 or len(lines[0]) > _SHOWN else "") if lines else ""
+
+
+@cache
+def _file_program() -> Mapping[str, bytes]:
+    """What reads and writes files inside, as `Command.files` has it. Looked up once."""
+    return {_PROGRAM_PATH: Path(files_inside.__file__).read_bytes()}
 
 
 def _size_and_mode(one: FileWrite) -> tuple[str, str]:

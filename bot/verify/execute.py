@@ -68,9 +68,8 @@ class TestBench:
     ) -> Ran:
         """At most `timeout_s` long; what was reported until then is kept. A run that fails is a result. Raises
         what the sandbox and the repository raise."""
-        await self.repos.materialise(
-            self.key, tree
-        )  # while others run; it may be gone again when it is our turn
+        # While others run; it may be gone again when it is our turn.
+        await self.repos.materialise(self.key, tree)
         name = f".pullwright-{secrets.token_hex(8)}"  # nobody inside can know it before the run
         async with contextlib.AsyncExitStack() as open_until_read:
             async with self._gate:
