@@ -77,8 +77,8 @@ class Room:
         return found
 
     def begin_next(self, name: str = "sums", late_s: float = 1.0) -> Run:
-        """Wait for its time, and what becomes of it."""
-        self.ahead += self.schedule(name).next_at - self.now() + late_s
+        """Wait for its time, and what becomes of it. A time that has come by now is not gone back to."""
+        self.ahead += max(0.0, self.schedule(name).next_at - self.now() + late_s)
         self.ticker.begin()
         return self.schedule(name).runs[0]
 
