@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.boxes import Box, render_box
@@ -20,9 +21,14 @@ FILE = ".github/pullwright.yml"
 PROMPT = "Look whether sums are right."
 
 
+def far_day() -> str:
+    """The day of the week that is furthest from now: a turn that was missed is passed over when the next is near."""
+    return f"{datetime.now(UTC) + timedelta(days=3):%a}".lower()
+
+
 def weekly(*names: str) -> str:
     """A file with schedules of these names, or one that is called `sums`."""
-    lines = [f"    {name}: {{when: weekly mon, prompt: '{PROMPT}'}}" for name in names or ("sums",)]
+    lines = [f"    {name}: {{when: weekly {far_day()}, prompt: '{PROMPT}'}}" for name in names or ("sums",)]
     return "\n".join(("schedules:", "  tasks:", *lines, ""))
 
 

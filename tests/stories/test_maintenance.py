@@ -22,6 +22,7 @@ from tests.stories.schedules import (
     dashboard_issue,
     dashboard_says,
     each_time,
+    far_day,
     find_schedule,
     runs,
     skip_preview,
@@ -205,7 +206,10 @@ def test_two_workers_begin_a_turn_once(tmp_path: Path) -> None:
 
 
 def reading(prompt: str, *reads: str) -> str:
-    return f"schedules:\n  tasks:\n    sums: {{when: weekly mon, reads: [{', '.join(reads)}], prompt: '{prompt}'}}\n"
+    return (
+        f"schedules:\n  tasks:\n"
+        f"    sums: {{when: weekly {far_day()}, reads: [{', '.join(reads)}], prompt: '{prompt}'}}\n"
+    )
 
 
 def first_request(world: World) -> str:
