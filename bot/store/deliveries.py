@@ -74,15 +74,9 @@ class Deliveries:
     def waiting(self, count: int) -> tuple[Delivery, ...]:
         """Stored and not decided yet, oldest first."""
         with self._database.read() as connection:
-            query = (
-                sa.select(delivery)
-                .where(IS_WAITING)
-                .order_by(delivery.c.received_at, delivery.c.id)
-                .limit(count)
-            )
             return tuple(
                 Delivery(DeliveryId(row.id), row.event, row.body, row.received_at)
-                for row in connection.execute(query)
+                for row in connection.execute(_WAITING, {"most": count})
             )
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
@@ -232,6 +226,14 @@ class Deliveries:
             _close(connection, delivery_id, handled, detail, now)
 
 
+_STORED: Final = delivery.update().where(delivery.c.id == sa.bindparam("of_id"), delivery.c.state == "stored")
+"""A change of one that waits; its columns come with the values."""
+_WAITING: Final = (
+    sa.select(delivery)
+    .where(IS_WAITING)
+    .order_by(delivery.c.received_at, delivery.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _HELD: Final = task.c.status == TaskStatus.HELD.value
 _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Phase.VERIFY.value)
 """Phases in which a task can still take in what a person says."""
@@ -275,26 +277,18 @@ def _asking(active_key: str) -> sa.Select[tuple[str, int]]:
 
 
 def _is_waiting(connection: sa.Connection, delivery_id: DeliveryId) -> bool:
-    held = connection.execute(
-        delivery.update()
-        .where(delivery.c.id == delivery_id, delivery.c.state == "stored")
-        .values(state="stored")
-    )
-    return held.rowcount == 1
+    return connection.execute(_STORED, {"of_id": delivery_id, "state": "stored"}).rowcount == 1
 
 
 def _close(
     connection: sa.Connection, delivery_id: DeliveryId, handled: Handled, detail: str, now: float
 ) -> None:
-    connection.execute(
-        delivery.update()
-        .where(delivery.c.id == delivery_id, delivery.c.state == "stored")
-        .values(
-            state="done",
-            verdict=handled.verdict.value,
-            reason=handled.reason,
-            detail=storable(detail)[:500],
-            task=handled.task,
-            handled_at=now,
-        )
-    )
+    verdict = {
+        "state": "done",
+        "verdict": handled.verdict.value,
+        "reason": handled.reason,
+        "detail": storable(detail)[:500],
+        "task": handled.task,
+        "handled_at": now,
+    }
+    connection.execute(_STORED, {"of_id": delivery_id, **verdict})

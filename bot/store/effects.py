@@ -6,7 +6,7 @@ Only `tasks/ledger.py` decides what these states mean. Every change is fenced by
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,6 +17,9 @@ from bot.store.database import Database
 from bot.store.schema import effect
 from bot.store.schema import task as tasks
 from bot.store.tasks import fence, parse_request
+
+_FIND: Final = sa.select(effect).where(effect.c.key == sa.bindparam("of_key"))
+_INSERT: Final = effect.insert()
 
 
 class EffectState(StrEnum):
@@ -56,10 +59,10 @@ class Effects:
         """The effect as it stands; a new one is PLANNED. Raises Superseded."""
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            found = connection.execute(sa.select(effect).where(effect.c.key == key)).first()
+            found = connection.execute(_FIND, {"of_key": key}).first()
             if found is None:
                 values = {"key": key, "task": task, "state": EffectState.PLANNED.value, "epoch": epoch}
-                connection.execute(effect.insert().values(**values))
+                connection.execute(_INSERT, values)
                 return Effect(key, EffectState.PLANNED, epoch, None, None)
             return _effect(found)
 
@@ -79,7 +82,7 @@ class Effects:
 
     def find(self, key: str) -> Effect | None:
         with self._database.read() as connection:
-            found = connection.execute(sa.select(effect).where(effect.c.key == key)).first()
+            found = connection.execute(_FIND, {"of_key": key}).first()
             return _effect(found) if found is not None else None
 
     def half_sent(self) -> tuple[HalfSent, ...]:
@@ -122,11 +125,16 @@ class Effects:
     def _change(self, task: TaskId, epoch: int, key: str, values: dict[str, Any]) -> None:
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            of_this_task = (effect.c.key == key, effect.c.task == task)
-            still_open = effect.c.state != EffectState.DONE.value
-            changed = connection.execute(effect.update().where(*of_this_task, still_open).values(**values))
+            changed = connection.execute(_CHANGE, {"of_key": key, "of_task": task, **values})
             if changed.rowcount != 1:
                 raise Bug(f"the effect {key} of {task} is done, or was never planned")
+
+
+_CHANGE: Final = effect.update().where(
+    effect.c.key == sa.bindparam("of_key"),
+    effect.c.task == sa.bindparam("of_task"),
+    effect.c.state != EffectState.DONE.value,
+)
 
 
 def _effect(row: Any) -> Effect:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,6 +11,10 @@ from bot.domain.ids import TaskId
 from bot.store.database import Database
 from bot.store.schema import task_event
 from bot.store.tasks import fence
+
+# Built once, as `tasks.py` builds what it holds a row with: a turn appends three rows.
+_LAST: Final = sa.select(sa.func.max(task_event.c.seq)).where(task_event.c.task == sa.bindparam("of"))
+_INSERT: Final = task_event.insert()
 
 JsonObject = dict[str, Any]
 
@@ -51,10 +55,8 @@ def insert_event(  # noqa: PLR0913 - the columns of a row
     connection: Connection, task: TaskId, epoch: int, kind: str, body: JsonObject, now: float
 ) -> int:
     """One row more for a task whose row this transaction holds; its number."""
-    last = connection.execute(
-        sa.select(sa.func.max(task_event.c.seq)).where(task_event.c.task == task)
-    ).scalar()
+    last = connection.execute(_LAST, {"of": task}).scalar()
     seq = (last or 0) + 1
-    row = {"task": task, "seq": seq, "epoch": epoch, "kind": kind, "at": now}
-    connection.execute(task_event.insert().values(**row, body=json.dumps(body)))
+    row = {"task": task, "seq": seq, "epoch": epoch, "kind": kind, "at": now, "body": json.dumps(body)}
+    connection.execute(_INSERT, row)
     return seq

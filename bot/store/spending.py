@@ -4,7 +4,7 @@ A row is written while its task runs, under the task's epoch; it outlives the ta
 again after a crash does no harm.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,7 +19,6 @@ _DAY_S: Final = 86_400.0
 
 def charge(connection: Connection, request: TaskRequest, cost: Cost, now: float) -> None:
     """The task has cost this much so far, in all."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {
         "task": request.task_id,
         "active_key": request.active_key,
@@ -29,19 +28,44 @@ def charge(connection: Connection, request: TaskRequest, cost: Cost, now: float)
         "tokens": cost.tokens,
         "money_usd": cost.money_usd,
     }
-    amounts = {"tokens": cost.tokens, "money_usd": cost.money_usd}
-    statement = insert(spending).values(**row)
-    connection.execute(statement.on_conflict_do_update(index_elements=["task"], set_=amounts))
+    connection.execute(_CHARGE[connection.dialect.name], row)
+
+
+def _charge(insert: Any) -> sa.Insert:
+    """A row, or its new amounts."""
+    statement: Any = insert(spending)
+    amounts = {"tokens": statement.excluded.tokens, "money_usd": statement.excluded.money_usd}
+    changed: sa.Insert = statement.on_conflict_do_update(index_elements=["task"], set_=amounts)
+    return changed
+
+
+_CHARGE: Final = {"postgresql": _charge(postgresql.insert), "sqlite": _charge(sqlite.insert)}
 
 
 def fetch_cost_before(connection: Connection, request: TaskRequest, now: float) -> CostBefore:
     """Of the issue for ever; of its author, its repository and everybody in the last 24 hours."""
+    asked = {
+        "issue": request.active_key,
+        "author": request.requested_by_id,
+        "there": request.repository.id,
+        "since": now - _DAY_S,
+    }
+    found = connection.execute(_BEFORE, asked).one()
+    issue, author, repository, everybody = (
+        Cost(int(found[at]), float(found[at + 1])) for at in range(0, len(found), 2)
+    )
+    return CostBefore(issue, author, repository, everybody)
+
+
+def _before() -> "sa.Select[tuple[Any, ...]]":
+    """Tokens and money of each scope. Built once: that takes three times as long as to run it."""
     table = spending.c
-    today = table.at > now - _DAY_S
+    issue = table.active_key == sa.bindparam("issue")
+    today = table.at > sa.bindparam("since")
     scopes = (
-        table.active_key == request.active_key,
-        today & (table.requester == request.requested_by_id),
-        today & (table.repository == request.repository.id),
+        issue,
+        today & (table.requester == sa.bindparam("author")),
+        today & (table.repository == sa.bindparam("there")),
         today,
     )
     sums = [
@@ -49,8 +73,7 @@ def fetch_cost_before(connection: Connection, request: TaskRequest, now: float) 
         for scope in scopes
         for column in (table.tokens, table.money_usd)
     ]
-    found = connection.execute(sa.select(*sums).where(scopes[0] | today)).one()
-    issue, author, repository, everybody = (
-        Cost(int(found[at]), float(found[at + 1])) for at in range(0, len(sums), 2)
-    )
-    return CostBefore(issue, author, repository, everybody)
+    return sa.select(*sums).where(issue | today)
+
+
+_BEFORE: Final = _before()

@@ -40,6 +40,24 @@ ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
+# Built once: to build a statement takes the library as long as to run it, and this one begins each write of a run.
+# Whatever puts a running task back into the queue raises its epoch, so no run passes here with a queued one.
+_HOLD: Final = (
+    task.update()
+    .where(
+        task.c.id == sa.bindparam("held_task"),
+        task.c.epoch == sa.bindparam("held_epoch"),
+        task.c.status.in_((_RUNNING, TaskStatus.QUEUED.value)),
+    )
+    .values(epoch=task.c.epoch)
+)
+_CHANGE: Final = task.update().where(task.c.id == sa.bindparam("of_task"))  # the columns come with the values
+_FIND: Final = sa.select(task).where(task.c.id == sa.bindparam("of_task"))
+_TAKE: Final = (
+    task.update()
+    .where(task.c.id == sa.bindparam("of_task"), task.c.status == _RUNNING)
+    .values(epoch=task.c.epoch + 1, attempts=task.c.attempts + 1, worker=sa.bindparam("by"))
+)
 
 
 @dataclass(frozen=True)
@@ -177,15 +195,10 @@ class Tasks:
         """Make the task ours: the epoch and the attempts grow by one. Raises Superseded when it is not
         running (finished, waiting, or stopped meanwhile)."""
         with self._database.write() as connection:
-            changed = connection.execute(
-                task.update()
-                .where(task.c.id == task_id, task.c.status == _RUNNING)
-                .values(epoch=task.c.epoch + 1, attempts=task.c.attempts + 1, worker=worker)
-            )
+            changed = connection.execute(_TAKE, {"of_task": task_id, "by": worker})
             if changed.rowcount != 1:
                 raise Superseded(f"{task_id} is not running")
-            row = connection.execute(sa.select(task).where(task.c.id == task_id)).one()
-            return _taken(row)
+            return _taken(connection.execute(_FIND, {"of_task": task_id}).one())
 
     def move(self, taken: Taken, phase: Phase, facts: JsonObject) -> None:
         """The next phase and what is known, in one write. A phase that was left counts no attempts. Raises
@@ -225,7 +238,7 @@ class Tasks:
         }
         with self._database.write() as connection:
             fence(connection, taken.id, taken.epoch)
-            connection.execute(task.update().where(task.c.id == taken.id).values(**values))
+            connection.execute(_CHANGE, {"of_task": taken.id, **values})
             connection.execute(work_tree.delete().where(work_tree.c.task == taken.id))
 
     def release(self, worker: str) -> tuple[TaskId, ...]:
@@ -281,7 +294,9 @@ class Tasks:
             return frozenset((row.installation, row.repository) for row in rows)
 
     def find(self, task_id: TaskId) -> TaskView | None:
-        return next(iter(self._views(task.c.id == task_id)), None)
+        with self._database.read() as connection:
+            row = connection.execute(_FIND, {"of_task": task_id}).first()
+            return _view(row) if row is not None else None
 
     def newest(self, count: int) -> tuple[TaskView, ...]:
         """For people who watch: newest first."""
@@ -341,7 +356,7 @@ class Tasks:
     def _fenced(self, taken: Taken, **values: Any) -> None:
         with self._database.write() as connection:
             fence(connection, taken.id, taken.epoch)
-            connection.execute(task.update().where(task.c.id == taken.id).values(**values))
+            connection.execute(_CHANGE, {"of_task": taken.id, **values})
 
 
 def wake_task(connection: Connection, task_id: TaskId) -> bool:
@@ -364,11 +379,7 @@ def _has_row(connection: Connection, taken: Taken, kind: str) -> bool:
 
 def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
     """Hold the task's row and see that the epoch is still ours. Raises Superseded."""
-    # Whatever puts a running task back into the queue raises its epoch, so no run passes here with a queued one.
-    under_way = task.c.status.in_((_RUNNING, TaskStatus.QUEUED.value))
-    held = connection.execute(
-        task.update().where(task.c.id == task_id, task.c.epoch == epoch, under_way).values(epoch=task.c.epoch)
-    )
+    held = connection.execute(_HOLD, {"held_task": task_id, "held_epoch": epoch})
     if held.rowcount != 1:
         raise Superseded(f"{task_id} has a newer epoch than {epoch}, or is over")
 

@@ -1,5 +1,7 @@
 """The newest states of a task's work, so that another machine can go on with it. Content is the caller's business."""
 
+from typing import Final
+
 import sqlalchemy as sa
 
 from bot.domain.ids import TaskId, TreeSha
@@ -8,6 +10,14 @@ from bot.store.schema import work_tree
 from bot.store.tasks import fence
 
 _KEPT = 3  # the last recorded one is among them: at most one more was taken before a death
+
+
+_OF_TASK: Final = work_tree.c.task == sa.bindparam("of")
+_NEWEST: Final = sa.select(sa.func.max(work_tree.c.seq)).where(_OF_TASK)
+_REMOVE: Final = work_tree.delete().where(
+    _OF_TASK, (work_tree.c.tree == sa.bindparam("same")) | (work_tree.c.seq <= sa.bindparam("old"))
+)
+_INSERT: Final = work_tree.insert()
 
 
 class WorkTrees:
@@ -20,13 +30,9 @@ class WorkTrees:
         """As the newest one; older ones go. Raises Superseded."""
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            of_task = work_tree.c.task == task
-            newest = connection.execute(sa.select(sa.func.max(work_tree.c.seq)).where(of_task)).scalar() or 0
-            connection.execute(work_tree.delete().where(of_task, work_tree.c.tree == tree))
-            connection.execute(work_tree.delete().where(of_task, work_tree.c.seq <= newest + 1 - _KEPT))
-            connection.execute(
-                work_tree.insert().values(task=task, seq=newest + 1, tree=tree, content=content)
-            )
+            seq = (connection.execute(_NEWEST, {"of": task}).scalar() or 0) + 1
+            connection.execute(_REMOVE, {"of": task, "same": tree, "old": seq - _KEPT})
+            connection.execute(_INSERT, {"task": task, "seq": seq, "tree": tree, "content": content})
 
     def load(self, task: TaskId) -> dict[TreeSha, bytes]:
         """Oldest first."""

@@ -3,12 +3,18 @@
 Race: a worker that was declared dead beats again. Its row is gone, so its beat says False and it stops itself.
 """
 
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from bot.errors import Bug
 from bot.store.database import Database
 from bot.store.schema import worker
+
+# Built once: these are asked for as long as a worker lives.
+_BEAT: Final = worker.update().where(worker.c.id == sa.bindparam("of_worker"))
+_ALIVE: Final = sa.select(worker.c.id).where(worker.c.beat_at >= sa.bindparam("since"))
 
 
 class Workers:
@@ -29,8 +35,7 @@ class Workers:
     def beat(self, worker_id: str, now: float) -> bool:
         """False when the row is gone: somebody has declared us dead."""
         with self._database.write() as connection:
-            changed = connection.execute(worker.update().where(worker.c.id == worker_id).values(beat_at=now))
-            return changed.rowcount == 1
+            return connection.execute(_BEAT, {"of_worker": worker_id, "beat_at": now}).rowcount == 1
 
     def dead(self, before: float) -> tuple[str, ...]:
         """Those whose last beat is older than `before`."""
@@ -41,9 +46,7 @@ class Workers:
 
     def alive(self, since: float) -> tuple[str, ...]:
         with self._database.read() as connection:
-            return tuple(
-                connection.execute(sa.select(worker.c.id).where(worker.c.beat_at >= since)).scalars()
-            )
+            return tuple(connection.execute(_ALIVE, {"since": since}).scalars())
 
     def remove(self, worker_id: str) -> None:
         with self._database.write() as connection:
