@@ -135,7 +135,7 @@ class Stage:
         assert len(world.model.requests) - paid <= turns + self.deaths, "a recorded turn was paid again"
 
     # -- what is expected -----------------------------------------------------------------------------------
-    def _expect_one_of_everything(self, asked: int, task: TaskId) -> None:
+    def _expect_one_of_everything(self, asked: int | str, task: TaskId) -> None:
         world, told = self.world, self.story
         said = f"Fixes #{world.issue}\n" if told.begin is None else f"schedule `n{world.issue}`"
         pulls = [p for p in world.pulls() if said in p["issue"]["body"] + "\n"]

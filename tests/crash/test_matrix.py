@@ -7,6 +7,7 @@ each run unless it is given; the failure names it). PATIENCE_S: how long one ste
 import os
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,13 @@ SAMPLE = int(os.environ.get("SAMPLE") or 0)
 SEED = os.environ.get("SEED") or secrets.token_hex(4)
 
 
-@pytest.fixture(scope="module", params=STORIES, ids=lambda one: one.name.replace(" ", "_"))
+def each_story() -> list[Any]:
+    """A story's misfortunes stay together (`--dist loadgroup`): its world is made once."""
+    names = [(one, one.name.replace(" ", "_")) for one in STORIES]
+    return [pytest.param(one, id=name, marks=pytest.mark.xdist_group(name)) for one, name in names]
+
+
+@pytest.fixture(scope="module", params=each_story())
 def measured(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stage, Size]]:

@@ -76,7 +76,7 @@ class Worker:
     def _server(cls) -> ForkServerContext:
         if cls._context is None:
             cls._context = multiprocessing.get_context("forkserver")
-            cls._context.set_forkserver_preload([__name__])
+            cls._context.set_forkserver_preload([__name__, "tests.crash.libraries"])
         return cls._context
 
     @property
