@@ -8,10 +8,11 @@ import os
 import random
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, assert_never
@@ -23,6 +24,7 @@ from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
 from bot.store.schema import effect
+from bot.store.schema import worker as workers
 from bot.store.tasks import Tasks, TaskView
 from tests.crash.worker import PATIENCE_S, Worker
 from tests.stories.registry import Story
@@ -71,7 +73,11 @@ class Stage:
     story: Story
     worker: Worker
     frozen: Worker | None = None
+    frozen_rows: frozenset[str] = (
+        frozenset()
+    )  # what it was known by; its rival has no row yet when it is ready
     deaths: int = 0
+    freezing: threading.Lock = field(default_factory=threading.Lock)
 
     # -- telling --------------------------------------------------------------------------------------------
     def measure(self) -> Size:
@@ -186,7 +192,7 @@ class Stage:
                 self._replace()
             elif self.worker.is_frozen:
                 self._freeze()
-                self.frozen = self.worker
+                self.frozen, self.frozen_rows = self.worker, self._rows()
                 self._replace(host="another")
             elif self.frozen is not None and self._has_passed_on():
                 self._wake_the_frozen()
@@ -226,15 +232,19 @@ class Stage:
         os.kill(self.worker.pid, number)
 
     def _freeze(self) -> None:
-        """Not while another thread of it has the file locked: machines that share one file freeze together."""
-        for _ in range(500):
-            os.kill(self.worker.pid, signal.SIGSTOP)
-            while not (self.worker.is_frozen or self.worker.is_dead):
-                time.sleep(0.001)
-            if self.worker.is_dead or _can_be_written(self.world.data_dir / "pullwright.db"):
-                return
-            os.kill(self.worker.pid, signal.SIGCONT)
-            time.sleep(0.005)
+        """Not while another thread of it has the file locked: machines that share one file freeze together. The hub's
+        thread does it at a write and ours when it finds it frozen: one after the other, or one wakes what the other
+        froze."""
+        with self.freezing:
+            worker = self.worker
+            for _ in range(500):
+                os.kill(worker.pid, signal.SIGSTOP)
+                while not (worker.is_frozen or worker.is_dead):
+                    time.sleep(0.001)
+                if worker.is_dead or _can_be_written(self.world.data_dir / "pullwright.db"):
+                    return
+                os.kill(worker.pid, signal.SIGCONT)
+                time.sleep(0.005)
         raise AssertionError("the file stays locked")
 
     def _replace(self, host: str = "") -> None:
@@ -253,9 +263,11 @@ class Stage:
 
     def _has_passed_on(self) -> bool:
         """Whether the frozen one was declared dead."""
+        return not self.frozen_rows & self._rows()
+
+    def _rows(self) -> frozenset[str]:
         with self.world.database.read() as connection:
-            living = connection.execute(sa.text("select count(*) from worker")).scalar()
-        return living == 1
+            return frozenset(connection.execute(sa.select(workers.c.id)).scalars())
 
     def _wake_the_frozen(self) -> None:
         if self.frozen is not None and self.frozen.is_frozen:

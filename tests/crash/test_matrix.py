@@ -26,7 +26,7 @@ def each_story() -> list[Any]:
     return [pytest.param(one, id=name, marks=pytest.mark.xdist_group(name)) for one, name in names]
 
 
-@pytest.fixture(scope="module", params=each_story())
+@pytest.fixture(scope="module")
 def measured(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Stage, Size]]:
@@ -38,12 +38,15 @@ def measured(
 
 
 @pytest.mark.parametrize("misfortune", Misfortune, ids=lambda one: one.name.lower())
+@pytest.mark.parametrize("measured", each_story(), indirect=True)
 def test_exactly_one_of_everything(measured: tuple[Stage, Size], misfortune: Misfortune) -> None:
     on, size = measured
     points = size.points(misfortune)
     assert points, "nothing happens in this story"
     failures: list[str] = []
-    for n in chosen(points, SAMPLE, f"{SEED}/{on.story.name}/{misfortune}"):
+    played = chosen(points, SAMPLE, f"{SEED}/{on.story.name}/{misfortune}")
+    print(f"{on.story.name}, {misfortune}: {len(played)} of {len(points)} points")  # shown by `-rP`
+    for n in played:
         try:
             on.tell_with(misfortune, n)
         except AssertionError as error:
