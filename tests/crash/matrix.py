@@ -24,6 +24,7 @@ from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
 from bot.store.schema import effect
+from bot.store.schema import task as tasks
 from bot.store.schema import worker as workers
 from bot.store.tasks import Tasks, TaskView
 from tests.crash.worker import PATIENCE_S, Worker
@@ -208,8 +209,11 @@ class Stage:
         return view if view is not None and view.status is TaskStatus.FINISHED else None
 
     def _rests(self, task: TaskId) -> bool:
-        view = Tasks(self.world.database).find(task)
-        return view is not None and (view.status, view.phase) == (TaskStatus.WAITING, Phase.ASK)
+        """It has asked, and waits for a person: one that GitHub put off while it was about to ask has a time."""
+        asked = (tasks.c.status == TaskStatus.WAITING.value, tasks.c.phase == Phase.ASK.value)
+        with self.world.database.read() as connection:
+            query = sa.select(tasks.c.id).where(tasks.c.id == task, *asked, tasks.c.next_at.is_(None))
+            return connection.execute(query).first() is not None
 
     def _all_decided(self) -> bool:
         deliveries = Deliveries(self.world.database)
