@@ -174,7 +174,8 @@ class Stage:
         assert "**Mended since" in shown["reviews"][-1]["body"], (
             "a death does not make it forget what it resolved"
         )
-        assert [run["status"] for run in shown["check_runs"]] == ["completed"], "check runs"
+        runs = shown["check_runs"]
+        assert [run["status"] for run in runs] == ["completed"], f"check runs {runs}"
 
     # -- seeing ---------------------------------------------------------------------------------------------
     def _holds(self, task: TaskId) -> bool:

@@ -81,7 +81,8 @@ def _reviewed_before(world: World) -> None:
     """A pull request with a finding of ours on it, pushed to since then. The request is made there."""
     seed, hub = world.hub.seed, world.hub.hub
     branch = f"mean-{world.issue}"
-    seed.commit(world.name, {"app.py": _HEAD.encode()}, "Mean", branch)
+    own = f"Of {world.issue}.\n".encode()  # or it were the same commit as the one of another telling
+    seed.commit(world.name, {"app.py": _HEAD.encode(), "NOTES.md": own}, "Mean", branch)
     world.issue = seed.open_pull(world.name, "eve", "Add mean", "A mean.", branch)
     with hub.lock:
         record = hub.repository(world.name)
