@@ -47,7 +47,8 @@ def run_tasks(world: World, count: int, most_s: float) -> float:
         world.supervisor.check()
         if time.monotonic() - begun > most_s:
             raise SystemExit(f"{len(left)} of {count} did not end\n{world.log()}")
-        views = tasks.newest(count)  # one query, and few of them: who watches shares the processors with the worker
+        # One query, and few of them: who watches shares the processors with the worker.
+        views = tasks.newest(count)
         over = [one for one in views if one.status is TaskStatus.FINISHED and one.id in left]
         assert all(one.outcome == "no_change_needed" for one in over), [one.detail for one in over]
         left -= {one.id for one in over}
