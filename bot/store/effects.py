@@ -18,14 +18,20 @@ from bot.store.schema import effect
 from bot.store.schema import task as tasks
 from bot.store.tasks import fence, parse_request
 
-_FIND: Final = sa.select(effect).where(effect.c.key == sa.bindparam("of_key"))
-_INSERT: Final = effect.insert()
-
 
 class EffectState(StrEnum):
     PLANNED = "planned"
     SENDING = "sending"
     DONE = "done"
+
+
+_FIND: Final = sa.select(effect).where(effect.c.key == sa.bindparam("of_key"))
+_INSERT: Final = effect.insert()
+_CHANGE: Final = effect.update().where(
+    effect.c.key == sa.bindparam("of_key"),
+    effect.c.task == sa.bindparam("of_task"),
+    effect.c.state != EffectState.DONE.value,
+)
 
 
 @dataclass(frozen=True)
@@ -128,13 +134,6 @@ class Effects:
             changed = connection.execute(_CHANGE, {"of_key": key, "of_task": task, **values})
             if changed.rowcount != 1:
                 raise Bug(f"the effect {key} of {task} is done, or was never planned")
-
-
-_CHANGE: Final = effect.update().where(
-    effect.c.key == sa.bindparam("of_key"),
-    effect.c.task == sa.bindparam("of_task"),
-    effect.c.state != EffectState.DONE.value,
-)
 
 
 def _effect(row: Any) -> Effect:

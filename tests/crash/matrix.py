@@ -74,9 +74,8 @@ class Stage:
     story: Story
     worker: Worker
     frozen: Worker | None = None
-    frozen_rows: frozenset[str] = (
-        frozenset()
-    )  # what it was known by; its rival has no row yet when it is ready
+    # What the frozen one was known by: counting rows is not enough, its rival has none yet when it is ready.
+    frozen_rows: frozenset[str] = frozenset()
     deaths: int = 0
     freezing: threading.Lock = field(default_factory=threading.Lock)
 
