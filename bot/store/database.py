@@ -26,6 +26,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import Bug, PullwrightError, RetryLater, SettingsFault, StoreFault
 
@@ -130,7 +131,18 @@ class Database:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        self.engine.dispose()
+        close_engine(self.engine)
+
+
+def close_engine(engine: Engine) -> None:
+    """Closes what lies in the pool, and what a thread that is still at work has out as soon as it gives it back: the
+    library forgets those, and they stay open until the garbage collector finds them."""
+    event.listen(engine, "checkin", _close_late)
+    engine.dispose()
+
+
+def _close_late(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def _translated(error: SQLAlchemyError) -> PullwrightError:

@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.ids import TaskId
 from bot.errors import Bug, RetryLater
-from bot.store.database import open_engine
+from bot.store.database import close_engine, open_engine
 from bot.tasks.engine import Execution, Run, RunId, RunStatus
 
 APPLICATION_VERSION: Final = "1"
@@ -170,7 +170,7 @@ class DbosEngine:
         """Let go of the database. For an engine that was never launched; `hand_over` does it too."""
         if self._client is not None:
             self._client.destroy()
-        self._database.dispose()
+        close_engine(self._database)
 
     # -- asking and telling ---------------------------------------------------------------------------------
     def enqueue(self, run: RunId) -> None:
