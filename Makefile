@@ -44,7 +44,7 @@ stories: $(VENV)/.dev-stamp  ## the longer stories: commands, reviews, second at
 	@$(PY) -m pytest -n 2 -m stories $(SAMPLED) $(ARGS)
 
 crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=)
-	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 --dist loadgroup -m crash $(ARGS)
+	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 --dist loadscope -m crash tests/crash $(ARGS)
 
 # What speaks to the database, on PostgreSQL; a server of its own is made from installed binaries and goes again.
 test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreSQL (its own server, or TEST_POSTGRES_URL)

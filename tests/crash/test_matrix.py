@@ -21,9 +21,7 @@ SEED = os.environ.get("SEED") or secrets.token_hex(4)
 
 
 def each_story() -> list[Any]:
-    """A story's misfortunes stay together (`--dist loadgroup`): its world is made once."""
-    names = [(one, one.name.replace(" ", "_")) for one in STORIES]
-    return [pytest.param(one, id=name, marks=pytest.mark.xdist_group(name)) for one, name in names]
+    return [pytest.param(one, id=one.name.replace(" ", "_")) for one in STORIES]
 
 
 @pytest.fixture(scope="module")
