@@ -129,11 +129,12 @@ async def test_a_signal_of_its_own_is_named(workspace: Workspace) -> None:
 
 
 async def test_no_descriptor_is_left_behind(workspace: Workspace) -> None:
+    """The launcher of the next command has some as well, and is there sooner or later after the last one."""
     await workspace.run(Command("true"))
     before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(3):
+    for _ in range(20):
         await workspace.run(Command("true"))
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
 
 
 async def test_the_environment_is_a_read_only_layer(
