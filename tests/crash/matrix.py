@@ -198,7 +198,7 @@ class Stage:
             elif self.frozen is not None and self._has_passed_on():
                 self._wake_the_frozen()
             assert time.monotonic() < deadline, f"{what} did not come\n{self.log()}"
-            time.sleep(0.03)
+            time.sleep(0.1)
         return found
 
     def log(self) -> str:

@@ -70,16 +70,16 @@ class Description:
         problems = [f"?{name}: unknown" for name in query if name not in known]
         for name, text in query.items():
             if name in known:
-                schema = self._closed(known[name])
-                value = int(text) if schema.get("type") == "integer" and text.isdigit() else text
-                problems += self._problems(f"query {operation.name} {name}", schema, value, f"?{name}")
+                value = int(text) if known[name].get("type") == "integer" and text.isdigit() else text
+                problems += self._problems(f"query {operation.name} {name}", known[name], value, f"?{name}")
         content = self._resolved(operation.body.get("requestBody", {})).get("content", {})
         if not content:
             return problems + (
                 [f"a body where none is: {raw[:60]!r}"] if raw.strip() not in (b"", b"{}") else []
             )
-        schema = self._closed(content["application/json"]["schema"], close=True)
-        return problems + self._problems(f"request {operation.name}", schema, json.loads(raw or b"{}"), "")
+        schema = content["application/json"]["schema"]
+        body = json.loads(raw or b"{}")
+        return problems + self._problems(f"request {operation.name}", schema, body, "", close=True)
 
     def response_problems(self, operation: Operation, status: int, raw: bytes) -> list[str]:
         """What GitHub's clients would stumble over in an answer."""
@@ -98,11 +98,14 @@ class Description:
         if schema is None:
             return [f"a body with {status}"] if raw and status in (204, 205, 304) else []
         where = f"response {operation.name} {status}"
-        return self._problems(where, self._closed(schema), json.loads(raw), "")
+        return self._problems(where, schema, json.loads(raw), "")
 
-    def _problems(self, where: str, schema: Json, value: Any, prefix: str) -> list[str]:
+    def _problems(
+        self, where: str, described: Json, value: Any, prefix: str, *, close: bool = False
+    ) -> list[str]:
         validator = self._kept.get(where)
         if validator is None:
+            schema = json_schema(described, close=close)
             whole = {**schema, "components": {"schemas": self._closure(schema)}}
             validator = self._kept[where] = jsonschema_rs.Draft7Validator(whole, validate_formats=True)
         return [describe(error, prefix) for error in validator.iter_errors(value)]
@@ -112,9 +115,6 @@ class Description:
             return item
         _, _, kind, name = item["$ref"].split("/")
         return dict(self._api["components"][kind][name])
-
-    def _closed(self, schema: Json, *, close: bool = False) -> Json:
-        return dict(json_schema(schema, close=close))
 
     def _closure(self, schema: Json) -> Json:
         """Every schema that this one leads to: all of them in each validator would take the memory of the host."""
