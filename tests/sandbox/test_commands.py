@@ -8,7 +8,7 @@ import pytest
 from bot.sandbox.backend import BubblewrapSandbox
 from bot.sandbox.contract import Command, EndedBy, Environment, FileKind, Workspace
 from bot.sandbox.output import HeadTail
-from tests.sandbox.processes import host_processes, nap
+from tests.sandbox.processes import descriptors, descriptors_fall_to, host_processes, made_ahead, nap
 
 
 async def test_a_command_says_what_it_wrote_and_how_it_ended(workspace: Workspace) -> None:
@@ -129,12 +129,14 @@ async def test_a_signal_of_its_own_is_named(workspace: Workspace) -> None:
 
 
 async def test_no_descriptor_is_left_behind(workspace: Workspace) -> None:
-    """The launcher of the next command has some as well, and is there sooner or later after the last one."""
+    """Counted while the launcher of the next command stands: it has some as well."""
     await workspace.run(Command("true"))
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(20):
+    await made_ahead(workspace)
+    before = descriptors()
+    for _ in range(3):
         await workspace.run(Command("true"))
-    assert len(list(Path("/proc/self/fd").iterdir())) < before + 10
+    await made_ahead(workspace)
+    await descriptors_fall_to(before)
 
 
 async def test_the_environment_is_a_read_only_layer(

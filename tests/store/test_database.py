@@ -14,7 +14,9 @@ def is_open(driver_connection: Any) -> bool:
     try:
         driver_connection.cursor().execute("select 1")
     except (sqlite3.ProgrammingError, psycopg.OperationalError) as error:
-        return "closed" not in str(error)
+        if "closed" not in str(error):
+            raise
+        return False
     return True
 
 
