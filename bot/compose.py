@@ -34,7 +34,7 @@ from bot.domain.budget import decide_budget
 from bot.domain.ci import Waits
 from bot.domain.effective import OperatorSays
 from bot.domain.ids import InstallationId, RepositoryId
-from bot.errors import StoreFault
+from bot.errors import RetryLater, StoreFault
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
@@ -44,6 +44,7 @@ from bot.repos.contract import RepoKey
 from bot.repos.housekeeping import Gone, clear
 from bot.sandbox.contract import Sandbox
 from bot.settings import Settings, vault_place
+from bot.store.clock import FleetClock
 from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.events import Events
@@ -112,11 +113,24 @@ def open_database(settings: Settings) -> Database:
     return database
 
 
+def open_clock(database: Database) -> FleetClock:
+    """What time it is for everybody who works on this database. Raises StoreFault."""
+    clock = FleetClock(database)
+    try:
+        clock.look()
+    except RetryLater as error:  # at the start nobody waits: whoever supervises us starts us again
+        raise StoreFault(f"The database can't be used: {error}", "Check that it runs.") from error
+    return clock
+
+
 def build_webhook(settings: Settings) -> FastAPI:
     """The receiver's application."""
     keys = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
     public_key = functools.partial(read_public_key, settings.data_dir / "keys")
-    return build_receiver(Inbox(open_database(settings)), keys, time.time, public_key=public_key)
+    database = open_database(settings)
+    clock = open_clock(database)
+    inbox = Inbox(database, look_at_clock=clock.look)
+    return build_receiver(inbox, keys, clock, public_key=public_key)
 
 
 @asynccontextmanager
@@ -130,7 +144,8 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         stack.callback(database.close)
         forge = open_forge(settings)
         stack.callback(forge.close)
-        metrics = WorkerMetrics(database, time.time, forge.quota.least)
+        clock = open_clock(database)
+        metrics = WorkerMetrics(database, clock, forge.quota.least)
         if settings.metrics_port:
             stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
         executor = ThreadPoolExecutor(_THREADS, "blocking")
@@ -141,7 +156,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             other = settings.model_copy(update={"model": name})
             named[name] = await stack.enter_async_context(open_model(other))
         watched = {name: MeasuredModel(model, metrics.observe_model) for name, model in named.items()}
-        ledger = Ledger(Effects(database), executor, time.time, times.ledger)
+        ledger = Ledger(Effects(database), executor, clock, times.ledger)
         ledger.observe_retry = metrics.observe_retry
         services = Services(
             settings=_change_settings(settings),
@@ -149,7 +164,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             sandbox=MeasuredSandbox(sandbox, metrics.observe_command),
             forge=forge,
             models=tuple(MeasuredModel(model, metrics.observe_model) for model in models),
-            clock=SystemClock(),
+            clock=SystemClock(clock),
             tasks=Tasks(database),
             events=Events(database),
             ledger=ledger,
@@ -184,14 +199,15 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 refuser=github,
                 answerer=github,
                 executor=executor,
-                now=time.time,
-                tell_queue=QueueNotices(services, time.time).tell,
+                now=clock,
+                look_at_clock=clock.look,
+                tell_queue=QueueNotices(services, clock).tell,
                 clear_disk=functools.partial(clear_repositories, settings),
-                ticker=Ticker(forge, schedules, services.tasks, Received(database), time.time),
+                ticker=Ticker(forge, schedules, services.tasks, Received(database), clock),
                 dashboards=Dashboards(
                     forge, schedules, settings.web_url.rstrip("/"), settings.literal_secrets
                 ),
-                sweep=Sweep(forge, Received(database), settings.handle, time.time),
+                sweep=Sweep(forge, Received(database), settings.handle, clock),
                 observe_phase=metrics.observe_phase,
                 observe_wait=metrics.observe_wait,
                 operator=_operator_says(settings, tuple(named)),

@@ -8,7 +8,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -33,10 +33,13 @@ if TYPE_CHECKING:
 
 
 class SystemClock:
-    """The agent's `Clock`."""
+    """The agent's `Clock`: this host's, or `seconds` since the epoch from wherever they are told."""
+
+    def __init__(self, seconds: Callable[[], float] = time.time) -> None:
+        self._seconds = seconds
 
     def now(self) -> float:
-        return time.time()
+        return self._seconds()
 
 
 def build_sandbox(settings: HostSettings, *, sweeps: bool = True) -> ChosenSandbox:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bot.cli.doctor_findings import Finding, Health
-from bot.compose import open_forge
+from bot.compose import open_clock, open_forge
 from bot.compose_host import repository_shelf
 from bot.domain import limits
 from bot.errors import Bug, ForPerson, RetryLater
@@ -110,7 +110,7 @@ def _rows(settings: Settings) -> Iterator[list[Orphans]]:
 def _dead_workers(database: Database, locks: HostLocks) -> Orphans:
     """Their tasks are released; a worker that runs takes them up, and so does the next one that starts."""
     workers, tasks = Workers(database), Tasks(database)
-    before = time.time() - limits.WORKER_DEAD_S
+    before = open_clock(database)() - limits.WORKER_DEAD_S
 
     def end() -> tuple[str, ...]:
         said = []
@@ -147,7 +147,7 @@ def _half_sent(settings: Settings, database: Database) -> Orphans:
     def end() -> tuple[str, ...]:
         said = []
         with contextlib.closing(open_forge(settings)) as forge:
-            desk = HalfSentDesk(effects, forge)
+            desk = HalfSentDesk(effects, forge, open_clock(database))
             for half in found:
                 try:
                     said.append(f"{half.key}: {desk.settle(half)}")

@@ -7,8 +7,7 @@ has let go of its lock. Looks only; must never start, repair or wait for anythin
 """
 
 import socket
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
@@ -16,6 +15,7 @@ from bot.cli.main import Part
 from bot.domain import limits
 from bot.errors import Bug, ForPerson, RetryLater
 from bot.settings import Settings, load_settings
+from bot.store.clock import FleetClock
 from bot.store.database import Database
 from bot.store.workers import Workers
 from bot.tasks.workers import HostLocks, runs_on
@@ -38,7 +38,7 @@ def find_faults(part: Part, settings: Settings) -> list[str]:
     if part is not Part.WORKER:
         faults.append(_fault_of_receiver(settings))
     if part is not Part.RECEIVER:
-        faults.append(_fault_of_worker(settings, socket.gethostname(), time.time))
+        faults.append(_fault_of_worker(settings, socket.gethostname()))
     return [fault for fault in faults if fault]
 
 
@@ -53,11 +53,13 @@ def _fault_of_receiver(settings: Settings) -> str:
         return f"the receiver is not ready: {error}"
 
 
-def _fault_of_worker(settings: Settings, host: str, now: Callable[[], float]) -> str:
+def _fault_of_worker(settings: Settings, host: str) -> str:
     try:
         database = Database(settings.store_url)
         try:
-            beating = Workers(database).alive(now() - limits.WORKER_DEAD_S)
+            clock = FleetClock(database)
+            clock.look()
+            beating = Workers(database).alive(clock() - limits.WORKER_DEAD_S)
         finally:
             database.close()
     except (ForPerson, RetryLater, Bug) as fault:

@@ -254,6 +254,7 @@ RETENTION_S: Final = 3_600.0  # between two passes
 RETENTION_ROWS: Final = 500  # deliveries, or the engine's runs, in one transaction
 RETENTION_TASKS: Final = 50  # a task has some hundred rows
 CARRY_BYTES: Final = 8 * MIB  # of one packed state of the work, in the database: a change has kilobytes
+CLOCK_LOOK_S: Final = 60.0  # a quartz that is 1 % off, which none is, gains 0.6 s: far below WORKER_DEAD_S
 HEARTBEAT_S: Final = 5.0  # one small write; five of them may be lost before WORKER_DEAD_S
 WORKER_DEAD_S: Final = 30.0  # six heartbeats
 SELF_FENCE_S: Final = 20.0  # a worker that could not renew for so long stops itself before others take over

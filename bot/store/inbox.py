@@ -60,19 +60,23 @@ class Inbox:
     database: Database
     most_undecided: int = limits.INBOX_UNDECIDED
     ticks: Callable[[], float] = time.monotonic
+    look_at_clock: Callable[[], None] = lambda: None  # once a minute, in a thread; may raise RetryLater
     _undecided: int = field(default=0, init=False)
     _counted_at: float = field(default=float("-inf"), init=False)
     _waiting: list[tuple[Delivery, "asyncio.Future[Stored]"]] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _writer: "asyncio.Task[None] | None" = field(default=None, init=False)
-    _keeper: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _keepers: "tuple[asyncio.Task[None], ...]" = field(default=(), init=False)
     _is_written: bool = field(default=False, init=False)  # since the log was last taken into the file
     _closing: bool = field(default=False, init=False)
 
     async def __aenter__(self) -> "Inbox":
         self._closing = False
         self._writer = asyncio.create_task(self._write_batches())
-        self._keeper = asyncio.create_task(self._keep_log_short())
+        self._keepers = (
+            asyncio.create_task(self._keep_log_short()),
+            asyncio.create_task(self._keep_clock()),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -82,10 +86,10 @@ class Inbox:
         if self._writer is not None:
             await self._writer
             self._writer = None
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        self._keepers = ()
 
     async def store(self, received: Delivery) -> Stored:
         """Durable when it returns. A caller that is cancelled may still have been stored: GitHub's redelivery
@@ -139,6 +143,12 @@ class Inbox:
                 self._is_written = False
                 with contextlib.suppress(RetryLater):
                     await asyncio.to_thread(self.database.checkpoint)
+
+    async def _keep_clock(self) -> None:
+        while True:
+            await asyncio.sleep(limits.CLOCK_LOOK_S)
+            with contextlib.suppress(RetryLater):
+                await asyncio.to_thread(self.look_at_clock)
 
     async def _write(self, batch: list[tuple[Delivery, "asyncio.Future[Stored]"]]) -> None:
         try:

@@ -2,7 +2,6 @@
 they are looked for on GitHub as the task would have done. Sends nothing. Blocking.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ class HalfSentDesk:
 
     effects: Effects
     forge: Forge
-    now: Callable[[], float] = time.time
+    now: Callable[[], float]
 
     def settle(self, half: HalfSent) -> str:
         """What was found and done, in words. Raises GitHubFault, RetryLater."""

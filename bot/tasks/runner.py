@@ -99,6 +99,7 @@ class WorkerParts:
     answerer: Answerer
     executor: Executor
     now: Callable[[], float]
+    look_at_clock: Callable[[], None] = lambda: None  # blocking; keeps `now` right, about once a minute
     clear_disk: Callable[[frozenset[tuple[int, int]]], object] | None = None  # given the busy repositories
     sweep: Sweep | None = None
     ticker: Ticker | None = None
@@ -203,6 +204,7 @@ class Worker:
             ("dashboards", self._write_dashboards, intervals.dashboard_s, None),
             ("retention", self._clear_old, limits.RETENTION_S, None),
             ("disk", self._clear_disk, limits.RETENTION_S, None),
+            ("clock", self._look_at_clock, limits.CLOCK_LOOK_S, None),
         )
         return [asyncio.create_task(_repeat(*one), name=one[0]) for one in passes]
 
@@ -244,6 +246,9 @@ class Worker:
         if self._parts.clear_disk is not None:
             busy = await self._call(self._tasks.busy_repositories)
             await self._call(self._parts.clear_disk, busy)
+
+    async def _look_at_clock(self) -> None:
+        await self._call(self._parts.look_at_clock)
 
     async def _redeliver(self) -> None:
         if self._parts.sweep is not None:

@@ -6,6 +6,7 @@ Races, and how each is closed:
   WORKER_DEAD_S.
 - A worker starts and claims a run while the reaper looks: runs are read before the list of the living.
 - Two reapers: everything they do may be done twice. Only the leader reaps, so that they rarely meet.
+- Hosts whose clocks differ: `now` is the same for all of them (`store/clock.py`).
 - Death in the middle of reaping: the dead worker's row goes last, so the next pass does it all again.
 
 A worker of this host is known to be dead at once: it held a lock on a file, and the kernel let go of it.
