@@ -55,6 +55,7 @@ from bot.store.schedules import Schedules
 from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.answer import AnswerSteps
+from bot.tasks.change.baselines import clear_baselines
 from bot.tasks.change.desk import ChangeSettings, Services
 from bot.tasks.change.ground import Named
 from bot.tasks.change.steps import ChangeSteps
@@ -184,10 +185,13 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 settings.allowances,
                 times=times.life,
                 intervals=times.intervals,
+                drain_s=settings.drain_s,
             ),
             WorkerParts(
                 database=database,
-                engine=DbosEngine(settings.store_url, worker_id, settings.fleet_tasks),
+                engine=DbosEngine(
+                    settings.store_url, worker_id, settings.worker_tasks or settings.fleet_tasks
+                ),
                 steps=KindSteps(
                     ChangeSteps(services),
                     AnswerSteps(services),
@@ -239,9 +243,11 @@ async def _check_sandbox(sandbox: Sandbox) -> None:
 
 
 def clear_repositories(settings: HostSettings, busy: frozenset[tuple[int, int]]) -> Gone:
-    """Caches and plain files of repositories that are over the operator's bounds. Raises OSError."""
+    """Caches, plain files and baselines of repositories that are over the operator's bounds. Raises OSError."""
     keys = frozenset(RepoKey(InstallationId(one), RepositoryId(other)) for one, other in busy)
-    return clear(repository_shelf(settings), keys, time.time())
+    now = time.time()  # this host's, as the times of its files are
+    clear_baselines(settings.data_dir / "baselines", now - settings.cache_days * 86_400)
+    return clear(repository_shelf(settings), keys, now)
 
 
 def _change_settings(settings: Settings) -> ChangeSettings:

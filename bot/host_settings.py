@@ -137,7 +137,7 @@ class HostSettings(BaseSettings):
     )
     cache_days: float = Field(
         limits.CACHE_DAYS,
-        description="Days until the cache of a repository that no task used is removed.",
+        description="Days until the cache of a repository, or a measured baseline, that no task used is removed.",
         gt=0,
     )
     cache_gib: float = Field(

@@ -77,6 +77,18 @@ class Settings(HostSettings):
     fleet_tasks: int = Field(
         limits.FLEET_TASKS, description="Tasks that run at once on all workers together.", ge=1
     )
+    worker_tasks: int | None = Field(
+        None,
+        description="Tasks that run at once on one worker, the same on all of them; empty: as many as on all together.",
+        ge=1,
+    )
+    drain_s: float = Field(
+        0,
+        description="Seconds for which a worker that is told to stop lets its tasks come to their end, and takes no "
+        "new ones; what is left is handed to other workers. A second signal ends it at once. Whoever stops it has to "
+        "wait for 20 s longer.",
+        ge=0,
+    )
     repository_tasks: int = Field(
         limits.REPOSITORY_TASKS, description="Tasks that run at once for one repository.", ge=1
     )

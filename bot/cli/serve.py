@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from bot.cli.supervise import Supervisor
+from bot.cli.supervise import STOP_WITHIN_S, Supervisor
 from bot.compose import build_webhook, ensure_data_dir
 from bot.log import configure_log
 from bot.settings import Settings, host_environment, load_settings
@@ -20,7 +20,7 @@ def run_serve(with_worker: bool) -> int:
     configure_log()
     settings = load_settings()
     if with_worker:
-        return _serve_both()
+        return _serve_both(settings.drain_s)
     data_dir = ensure_data_dir(settings)
     listener = open_listener(settings.host, settings.port)
     write_whole(data_dir / "receiver.json", json.dumps({"url": _url(settings, listener)}))
@@ -51,12 +51,13 @@ def write_whole(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def _serve_both() -> int:
+def _serve_both(drain_s: float) -> int:
     """Two processes on one database; when one ends, both end, and whoever supervises us starts us again."""
     environment = host_environment(None)
-    with Supervisor() as supervisor:
-        supervisor.start("worker", ["worker"], environment)
+    with Supervisor(stop_within_s=STOP_WITHIN_S + drain_s) as supervisor:
+        # Stopped the other way round: while a worker ends its tasks, what GitHub sends is still stored.
         supervisor.start("receiver", ["serve"], environment)
+        supervisor.start("worker", ["worker"], environment)
         return supervisor.run_until_signal()
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from bot.errors import ForPerson
 
 _PR_SET_PDEATHSIG = 1
-_STOP_WITHIN_S = 15.0  # a worker hands its tasks over in under 10
+STOP_WITHIN_S = 15.0  # a worker hands its tasks over in under 10
 
 
 @dataclass
@@ -38,10 +38,11 @@ class Child:
 class Supervisor:
     """A set of child processes that live and end together. Use as a context manager.
 
-    `cwd`: where they run, so that a `.env` of ours is not theirs; None: where we are.
+    `cwd`: where they run, so that a `.env` of ours is not theirs; None: where we are. `stop_within_s`: for each.
     """
 
     cwd: Path | None = None
+    stop_within_s: float = STOP_WITHIN_S
 
     children: list[Child] = field(default_factory=list)
 
@@ -86,21 +87,30 @@ class Supervisor:
 
     def stop(self, child: Child) -> int:
         """SIGTERM, then SIGKILL if it takes too long; returns its exit code. Idempotent."""
-        if child in self.children:
-            self.children.remove(child)
         if child.process.poll() is None:
             child.process.send_signal(signal.SIGTERM)
         try:
-            return child.process.wait(_STOP_WITHIN_S)
+            return child.process.wait(self.stop_within_s)
         except subprocess.TimeoutExpired:
             child.process.kill()
             return child.process.wait()
+        finally:
+            if child in self.children:
+                self.children.remove(child)
 
     def run_until_signal(self) -> int:
-        """Wait until SIGTERM or SIGINT, or until a child ends by itself (exit code 1)."""
+        """Wait until SIGTERM or SIGINT, or until a child ends by itself (exit code 1). A further signal, while children
+        are stopped, is handed on to those that are left."""
         stopping: list[int] = []
+
+        def note(received: int, _frame: object) -> None:
+            for child in self.children if stopping else ():
+                if child.process.poll() is None:
+                    child.process.send_signal(signal.SIGTERM)
+            stopping.append(received)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda received, _frame: stopping.append(received))
+            signal.signal(number, note)
         while not stopping:
             if any(child.process.poll() is not None for child in self.children):
                 return 1

@@ -11,7 +11,7 @@ from bot.cli.serve import write_whole
 from bot.compose import open_worker
 from bot.log import configure_log
 from bot.settings import load_settings
-from bot.tasks.runner import WorkerEnd, stop_on_signals
+from bot.tasks.runner import Stop, WorkerEnd, stop_on_signals
 
 
 def run_worker() -> int:
@@ -25,7 +25,7 @@ def run_worker() -> int:
 
 async def _run() -> WorkerEnd:
     settings = load_settings()
-    stop = asyncio.Event()
+    stop = Stop()
     stop_on_signals(stop)
     async with open_worker(settings) as worker:
         write_whole(settings.data_dir / "worker.json", json.dumps({"ready": True}))

@@ -30,6 +30,16 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import Bug, PullwrightError, RetryLater, SettingsFault, StoreFault
 
+_PATIENCE: Final = {
+    "connect_timeout": 10,  # s; less than a worker may be silent
+    "keepalives_idle": 10,  # s; an idle connection is asked after so long,
+    "keepalives_interval": 5,  # s; again so often,
+    "keepalives_count": 2,  # and so often in vain
+    "tcp_user_timeout": 20_000,  # ms; what was sent is confirmed by then, or the server is gone: as SELF_FENCE_S
+}
+"""For PostgreSQL: a server that vanishes without a word is noticed within 20 s, where TCP itself takes 15 minutes. The
+URL's own parameters go before these."""
+_READ_ONLY: Final = "25006"  # SQLSTATE of a server that became a standby: a fail-over is under way
 _BUSY_MS: Final = 30_000  # longer than any transaction of ours or the engine's
 _CHECKPOINT_PAGES: Final = (
     8_000  # 32 MB: by a commit only when nobody else has done it (`Database.checkpoint`)
@@ -48,7 +58,15 @@ _MEND: Final = (
 def open_engine(url: str) -> Engine:
     """An engine with the settings above. The folder of a SQLite file is made."""
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
+        server = sa.make_url(url)
+        return sa.create_engine(
+            server,
+            pool_size=5,
+            max_overflow=5,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={name: value for name, value in _PATIENCE.items() if name not in server.query},
+        )
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +168,7 @@ def _translated(error: SQLAlchemyError) -> PullwrightError:
     words = str(getattr(error, "orig", None) or error)
     if any(sign in words for sign in _DAMAGE):
         return StoreFault(f"The database is damaged: {words}.", _MEND)
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    passes = getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
+    if passes or isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return RetryLater(f"the database did not answer: {words}", 1.0)
     return Bug(f"the database refused a statement: {error}")

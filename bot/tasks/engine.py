@@ -104,6 +104,11 @@ class Engine(Protocol):
         """Drop what it knows of at most so many runs that ended before then (seconds since the epoch); how many."""
         ...
 
+    async def drain(self, within_s: float) -> None:
+        """Take no more runs, and return when those that run here have ended by themselves, at the latest after
+        `within_s` seconds. What others enqueue, or we, is left to other workers. `hand_over` follows."""
+        ...
+
     async def hand_over(self, within_s: float) -> None:
         """Stop for good: take no more runs, ask those that run here to hand over, cancel those that have not
         after `within_s` seconds, and queue them for others. Afterwards the engine does nothing more."""

@@ -73,6 +73,7 @@ class DbosEngine:
         self._loop: asyncio.AbstractEventLoop | None = None  # None: nothing is executed here
         self._change: Callable[[str], Coroutine[Any, Any, str]] | None = None
         self._closing = False
+        self._draining = False
 
     # -- executing ------------------------------------------------------------------------------------------
     async def launch(self, open_execution: Callable[[RunId], Execution]) -> None:
@@ -128,6 +129,9 @@ class DbosEngine:
                 current.add_done_callback(self._runs.discard)
             if self._closing:
                 raise asyncio.CancelledError  # recorded by nobody: the run stays for another worker
+            if self._draining:
+                self._give_back(RunId.parse(run), current)
+                raise asyncio.CancelledError
             execution = open_execution(RunId.parse(run))
             self._executions.append(execution)
             try:
@@ -139,6 +143,26 @@ class DbosEngine:
                 self._executions.remove(execution)
 
         self._change = change
+
+    async def drain(self, within_s: float) -> None:
+        """See `Engine`. The library has no way to poll no more: what our poll gets is queued again."""
+        self._draining = True
+        if self._runs:
+            await asyncio.wait(tuple(self._runs), timeout=within_s)
+
+    def _give_back(self, run: RunId, current: "asyncio.Task[Any] | None") -> None:
+        """Once our part of it is over; `hand_over` does it for one that the database did not take back."""
+
+        def take_back() -> None:
+            try:
+                self.take_over((run,))
+            except RetryLater as error:
+                log.warning("a run was not given back yet", run=str(run), why=str(error))
+            else:
+                log.debug("a run was given back", run=str(run))
+
+        if current is not None:
+            current.add_done_callback(lambda _: threading.Thread(target=take_back, daemon=True).start())
 
     async def hand_over(self, within_s: float) -> None:
         """See `Engine`. A cancelled run is recorded by nobody, so it is still ours when we look for it."""
@@ -177,7 +201,7 @@ class DbosEngine:
         """See `Engine`. A worker that is not half full begins it at once, so that whoever asked need not wait for a
         poll as well; the rest is for whichever worker polls first."""
         loop, is_busy = self._loop, 2 * len(self._executions) >= max(2, self._slots)
-        if loop is None or is_busy or self._closing or _runs_here(loop):
+        if loop is None or is_busy or self._closing or self._draining or _runs_here(loop):
             self._queue(run)
             return
         try:

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from bot.domain import limits
 from bot.domain.tasks import Phase
-from bot.errors import Bug, RetryLater
+from bot.errors import Bug, RetryLater, StoreFault
 from bot.store.database import Database
 from bot.store.measures import Measures, fetch_measures
 from bot.tasks.measured import ModelEnd
@@ -143,7 +143,7 @@ class _Tables(Collector):
         now = self._now()
         try:
             found = fetch_measures(self._database, now, now - limits.WORKER_DEAD_S)
-        except (RetryLater, Bug) as fault:
+        except (RetryLater, StoreFault, Bug) as fault:
             log.warning("metrics without the database", why=str(fault))
             yield _gauge("pullwright_database_up", "Whether the database answered.", 0.0)
             return

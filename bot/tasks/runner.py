@@ -1,8 +1,9 @@
 """The worker: everything durable joined into one process, from its start to its end.
 
 Start: lock file, heartbeat's row, engine, then the loops. Loops survive their faults: a pass that fails is
-logged and tried again. End by SIGTERM: the loops stop, runs hand their tasks over, the row goes. End by
-fencing: runs are cancelled, nothing is written, the caller ends the process with an error.
+logged and tried again. End by SIGTERM: no run is taken any more, those that run may come to their end within
+`drain_s` while the loops go on (or by a second signal: at once), then the loops stop, runs hand their tasks over,
+the row goes. End by fencing: runs are cancelled, nothing is written, the caller ends the process with an error.
 
 Only the leading worker (the first of the living by name) decides deliveries, sweeps up lost ones,
 reaps and reconciles. All admit.
@@ -84,6 +85,21 @@ class WorkerSettings:
     attempts: int = limits.TASK_ATTEMPTS
     times: LifeTimes = field(default_factory=LifeTimes)
     intervals: Intervals = field(default_factory=Intervals)
+    drain_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """`asked`: come to an end; `at_once`: without waiting for tasks that run."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    at_once: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self) -> None:
+        """The first signal asks, a further one hurries."""
+        if self.asked.is_set():
+            self.at_once.set()
+        self.asked.set()
 
 
 @dataclass(frozen=True)
@@ -162,9 +178,9 @@ class Worker:
         self._seen = Lookout()  # by the last intake's pass
         self._told_places = False  # whether the last pass over the queue may have told somebody of a place
 
-    async def run(self, stop: asyncio.Event) -> WorkerEnd:
-        """Work until `stop` is set, then hand everything over; or until fenced. Raises RetryLater when the
-        database is away at the start."""
+    async def run(self, stop: Stop) -> WorkerEnd:
+        """Work until `stop` is asked for, then drain and hand everything over; or until fenced. Raises RetryLater
+        when the database is away at the start."""
         settings = self._settings
         self._locks.hold(settings.id)
         await self._call(self._workers.register, settings.id, self._parts.now())
@@ -177,9 +193,11 @@ class Worker:
             raise
         log.info("worker started", worker=settings.id)
         loops = self._start_loops()
-        stopped = asyncio.create_task(stop.wait())
+        stopped = asyncio.create_task(stop.asked.wait())
         try:
             await asyncio.wait({heart, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not heart.done() and settings.drain_s:
+                await self._drain(heart, stop)
         finally:
             await _cancel(stopped, *loops)
         if heart.done():
@@ -295,6 +313,14 @@ class Worker:
         self._seen = replace(self._seen, queued=True)
         self._arrived.set()
 
+    async def _drain(self, heart: asyncio.Task[str], stop: Stop) -> None:
+        """Whatever leads goes on leading meanwhile: nobody else would before this worker's row is gone."""
+        log.info("worker drains", worker=self._settings.id, within_s=self._settings.drain_s)
+        drained = asyncio.create_task(self._parts.engine.drain(self._settings.drain_s))
+        hurried = asyncio.create_task(stop.at_once.wait())
+        await asyncio.wait({heart, drained, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        await _cancel(drained, hurried)
+
     async def _hand_over(self, heart: asyncio.Task[str]) -> None:
         """The heart beats until the runs have cleaned up: nobody else may begin before."""
         await self._parts.engine.hand_over(self._settings.intervals.hand_over_s)
@@ -310,11 +336,11 @@ class Worker:
         return await loop.run_in_executor(self._parts.executor, function, *arguments)
 
 
-def stop_on_signals(stop: asyncio.Event) -> None:
-    """SIGTERM and SIGINT set `stop`. From the main thread, in the running loop."""
+def stop_on_signals(stop: Stop) -> None:
+    """SIGTERM and SIGINT ask for it. From the main thread, in the running loop."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.note)
 
 
 async def _repeat(

@@ -9,7 +9,7 @@
 | headers missing, body cut short | 400 |
 | body over WEBHOOK_BODY_BYTES | 413 before it is read to the end |
 | body slower than WEBHOOK_READ_S | 408 |
-| database busy, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
+| database busy or damaged, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
 | GET /healthz, /health | 200 while the process answers |
 | GET /evidence.pub.pem | 200 with the key that evidence is checked with, 404 before any was signed here |
 | GET /readyz, /ready | 200 when the inbox could store, else 503 |
@@ -25,7 +25,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
-from bot.errors import Bug, RetryLater
+from bot.errors import Bug, RetryLater, StoreFault
 from bot.store.inbox import Inbox, Stored
 from bot.webhook.body import Bodies, BodyRefused
 from bot.webhook.payload import read_delivery
@@ -75,7 +75,7 @@ def build_receiver(
     async def ready(_request: Request) -> Response:
         try:
             await asyncio.to_thread(inbox.check)
-        except (RetryLater, Bug) as fault:
+        except (RetryLater, StoreFault, Bug) as fault:
             log.warning("webhook.not_ready", reason=str(fault))
             return _answer(503, "The database does not answer.")
         return JSONResponse({"ready": True})
@@ -99,7 +99,7 @@ async def _store(inbox: Inbox, request: Request, body: bytes, now: float) -> Res
         return _answer(400, "X-GitHub-Delivery and X-GitHub-Event are needed.")
     try:
         stored = await inbox.store(delivery)
-    except RetryLater as fault:
+    except (RetryLater, StoreFault) as fault:
         log.warning("webhook.not_stored", delivery=delivery.id, reason=str(fault))
         return _answer(503, "Not stored. Redeliver it.")
     known = stored is Stored.KNOWN

@@ -31,7 +31,7 @@ from bot.compose import WorkerTimes, open_worker
 from bot.log import configure_log
 from bot.settings import load_settings
 from bot.tasks.ledger import LedgerTimes
-from bot.tasks.runner import Intervals, WorkerEnd, stop_on_signals
+from bot.tasks.runner import Intervals, Stop, WorkerEnd, stop_on_signals
 from bot.tasks.workers import LifeTimes
 
 _LASTING = re.compile(
@@ -133,7 +133,7 @@ def _live(environment: dict[str, str], log: str, cells: Any) -> None:
 
 async def _work() -> int:
     settings = load_settings()
-    stop = asyncio.Event()
+    stop = Stop()
     stop_on_signals(stop)
     async with open_worker(settings, _TIMES) as worker:
         write_whole(settings.data_dir / "worker.json", "{}")

@@ -98,6 +98,33 @@ def test_pods_get_no_more_than_containers(part: str) -> None:
     assert all("hostPath" not in volume for volume in spec["volumes"])
     assert container["args"][0] in get_command(app).commands  # type: ignore[attr-defined]
     assert spec["terminationGracePeriodSeconds"] > limits.HAND_OVER_S
+    assert "livenessProbe" in container
+    patience = container["startupProbe"]["failureThreshold"] * container["startupProbe"]["periodSeconds"]
+    assert patience >= 300, "a migration, or the wait for another pod's, is no reason to be killed"
+
+
+def test_a_rolled_worker_has_time_to_drain_and_to_hand_over() -> None:
+    (config,) = objects("ConfigMap").values()
+    drain = float(config["data"]["PULLWRIGHT_DRAIN_S"])
+    assert drain > 0
+    assert pod("worker")["terminationGracePeriodSeconds"] >= drain + 2 * limits.HAND_OVER_S
+
+
+def test_a_receiver_goes_on_until_nobody_is_sent_to_it() -> None:
+    (container,) = pod("receiver")["containers"]
+    assert container["lifecycle"]["preStop"]["exec"]["command"] == ["sleep", "5"]
+
+
+def test_what_runs_at_once_can_be_said_in_the_operators_own_file() -> None:
+    """`environment` would go before it."""
+    worker = many()["services"]["worker"]
+    own, given = (DEPLOY / one["path"] for one in worker["env_file"])
+    assert given == DEPLOY / "../.env"
+    named = dict(line.split("=") for line in own.read_text().splitlines() if not line.startswith("#"))
+    assert set(named) == {"PULLWRIGHT_FLEET_TASKS", "PULLWRIGHT_WORKER_TASKS"} <= KNOWN
+    assert not set(named) & set(worker["environment"])
+    replicas = worker["deploy"]["replicas"]
+    assert int(named["PULLWRIGHT_WORKER_TASKS"]) * replicas == int(named["PULLWRIGHT_FLEET_TASKS"])
 
 
 def test_only_the_workers_pod_is_loosened() -> None:

@@ -43,6 +43,9 @@ class QuietEngine:
     def forget(self, ended_before: float, most: int) -> int:
         return 0
 
+    async def drain(self, within_s: float) -> None:
+        """Nothing runs."""
+
     async def hand_over(self, within_s: float) -> None:
         """Nothing runs."""
 

@@ -100,6 +100,40 @@ def test_sigterm_cleans_up_and_hands_running_tasks_to_another_worker(lab: Lab) -
     assert lab.elsewhere.noted("t-1", Phase.WORK, "ended") == ["w2"]
 
 
+def test_a_worker_that_drains_ends_its_tasks_itself_and_leaves_new_ones_to_the_other(lab: Lab) -> None:
+    lab.queue(1)
+    old = lab.start("w1", hang=["work"], drain_s=120.0)
+    lab.wait(lambda: lab.elsewhere.noted("t-1", Phase.WORK, "begun"))
+    old.send_signal(signal.SIGTERM)
+    lab.wait(lambda: "worker drains" in lab.log())
+    lab.start("w2")
+    lab.queue(2)
+    lab.wait_finished(2)
+    assert lab.elsewhere.noted("t-2", Phase.ACCEPT, "begun") == ["w2"]
+    assert old.poll() is None, "its own task is still at work"
+    (lab.folder / "go").touch()
+    lab.wait_finished(1)
+    lab.wait(lambda: old.poll() is not None)
+    assert old.returncode == 0, lab.log()
+    assert {name for phase in PHASES for name in lab.elsewhere.noted("t-1", phase, "begun")} == {"w1"}
+
+
+@pytest.mark.parametrize("hurry", [True, False], ids=["second signal", "time is up"])
+def test_a_drain_that_is_cut_short_is_a_hand_over(lab: Lab, hurry: bool) -> None:
+    lab.queue(1)
+    old = lab.start("w1", hang=["work"], drain_s=600.0 if hurry else 1.0)
+    lab.wait(lambda: lab.elsewhere.noted("t-1", Phase.WORK, "begun"))
+    old.send_signal(signal.SIGTERM)
+    lab.wait(lambda: "worker drains" in lab.log())
+    if hurry:
+        old.send_signal(signal.SIGTERM)
+    lab.wait(lambda: old.poll() is not None)
+    assert old.returncode == 0, lab.log()
+    lab.start("w2")
+    lab.wait_finished(1)
+    assert lab.elsewhere.noted("t-1", Phase.WORK, "ended") == ["w2"]
+
+
 def test_the_engine_forgets_runs_that_ended_long_ago_and_no_others(lab: Lab) -> None:
     lab.queue(1)
     lab.start("w1")

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.ids import TaskId
 from bot.store.database import Database
@@ -71,3 +72,27 @@ async def test_an_engine_that_executes_nothing_queues(database: Database) -> Non
     finally:
         engine.close()
         await launched.hand_over(1.0)
+
+
+@pytest.mark.timeout(60)
+async def test_a_draining_engine_gives_back_what_its_poll_brings(database: Database) -> None:
+    held, draining = Held(), DbosEngine(database.url, "worker-here-3", slots=2, poll_s=0.1)
+    await draining.launch(held.open)
+    try:
+        await asyncio.to_thread(draining.enqueue, FIRST)
+        await held.has_begun.wait()
+        drained = asyncio.create_task(draining.drain(3600.0))
+        await asyncio.sleep(0)
+        with capture_logs() as log:
+            await asyncio.to_thread(draining.enqueue, SECOND)
+            while not any(one["event"] == "a run was given back" for one in log):
+                await asyncio.sleep(0.02)
+        assert held.begun == [FIRST], "nothing new"
+        assert not drained.done(), "the one that runs is waited for"
+        held.may_end.set()
+        await drained
+        (left,) = await asyncio.to_thread(draining.unfinished)
+        assert left.id == SECOND
+    finally:
+        await draining.hand_over(1.0)
+    assert held.begun == [FIRST]

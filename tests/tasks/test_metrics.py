@@ -1,6 +1,8 @@
 """What an operator's Prometheus sees: numbers of the tables, and this worker's phases."""
 
 import time
+from contextlib import closing
+from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
@@ -118,3 +120,11 @@ def test_what_this_worker_alone_knows_is_told_with_words_of_closed_sets(database
 def test_what_github_grants_is_not_told_before_it_has_said(database: Database) -> None:
     told = generate_latest(WorkerMetrics(database, time.time).registry).decode()
     assert "pullwright_github_requests_left" not in told
+
+
+def test_a_damaged_database_is_told_as_one_that_is_not_up(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db"
+    path.write_bytes(b"x" * 5_000)
+    with closing(Database(f"sqlite:///{path}")) as damaged:
+        told = generate_latest(WorkerMetrics(damaged, lambda: NOW).registry).decode()
+    assert "pullwright_database_up 0.0" in told.splitlines()

@@ -27,7 +27,7 @@ from bot.store.migrations import migrate
 from bot.store.tasks import Taken
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.ledger import Ledger, LedgerTimes
-from bot.tasks.runner import Intervals, Worker, WorkerEnd, WorkerParts, WorkerSettings, stop_on_signals
+from bot.tasks.runner import Intervals, Stop, Worker, WorkerEnd, WorkerParts, WorkerSettings, stop_on_signals
 from bot.tasks.workers import LifeTimes
 from bot.tasks.workflow import Finished, Next, PhaseEnd
 from tests.tasks.world import PHASES, Elsewhere
@@ -130,6 +130,7 @@ async def work(script: dict[str, Any]) -> WorkerEnd:
         attempts=script.get("attempts", 5),
         times=LifeTimes(beat_s=0.2, fence_s=8.0, dead_s=12.0),
         intervals=Intervals(intake_s=0.05, admission_s=0.05, care_s=0.1, hand_over_s=3.0),
+        drain_s=script.get("drain_s", 0.0),
     )
     parts = WorkerParts(
         database,
@@ -141,7 +142,7 @@ async def work(script: dict[str, Any]) -> WorkerEnd:
         executor,
         time.time,
     )
-    stop = asyncio.Event()
+    stop = Stop()
     stop_on_signals(stop)
     return await Worker(settings, parts).run(stop)
 

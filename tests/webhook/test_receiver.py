@@ -10,6 +10,7 @@ from bot.domain import limits
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.inbox import Inbox
+from bot.store.migrations import migrate
 from bot.webhook.body import Bodies
 from bot.webhook.receiver import build_receiver
 from bot.webhook.signature import sign
@@ -148,6 +149,21 @@ def test_it_is_not_ready_while_the_database_has_no_tables(tmp_path: Path) -> Non
         assert client.get("/readyz").status_code == 503
         assert client.post("/webhook", content=BODY, headers=headers()).status_code == 503
     empty.close()
+
+
+def test_a_file_that_is_damaged_while_it_runs_refuses_instead_of_breaking(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.db"
+    before = Database(f"sqlite:///{path}")
+    migrate(before)
+    before.close()
+    whole = bytearray(path.read_bytes())
+    whole[4_096:] = b"\xff" * (len(whole) - 4_096)
+    path.write_bytes(whole)
+    damaged = Database(f"sqlite:///{path}")
+    with TestClient(build_receiver(Inbox(damaged), (SECRET,), lambda: 5.0)) as client:
+        assert client.get("/readyz").status_code == 503
+        assert client.post("/webhook", content=BODY, headers=headers()).status_code == 503
+    damaged.close()
 
 
 def test_health_and_nothing_else(client: TestClient) -> None:

@@ -10,17 +10,17 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.domain.devcontainer import DEVCONTAINER_PATHS, parse_devcontainer_image
-from bot.domain.evidence import RunPurpose, RunRecord
 from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, GateRule, RepoConfig, parse_repo_config
 from bot.errors import Bug, RepositoryFault, SetupFailed
 from bot.repos.contract import Conflict, FileMode, RepoKey, Repos
 from bot.sandbox.contract import NO_SETUP, EgressPolicy, Environment, Sandbox, SetupSpec
 from bot.sandbox.registries import Preset
+from bot.tasks.change.baselines import keep_baseline, load_baseline
 from bot.tasks.change.facts import Chosen, CommandFacts, SetupFacts
 from bot.tasks.change.history import name_base, with_history
 from bot.tasks.change.prepare import (
@@ -31,7 +31,6 @@ from bot.tasks.change.prepare import (
     named_test_command,
 )
 from bot.tasks.worktree import Keep, WorkTree, keep_nowhere
-from bot.verify.baseline import Baseline
 from bot.verify.choose import choose_test_command
 from bot.verify.command import NO_TESTS, Runner, TestCommand
 from bot.verify.detect_commands import detect_test_commands, manifest_paths
@@ -361,9 +360,6 @@ async def open_work_tree(ground: Ground, keep: Keep = keep_nowhere) -> AsyncIter
         await work.close()
 
 
-# -- the baseline's cache ---------------------------------------------------------------------------------------
-
-
 def _baseline_path(place: Place, subject: Subject) -> Path:
     """By base, environment and command: whatever task measures the same finds it."""
     environment, test = subject.environment, subject.test
@@ -379,39 +375,3 @@ def _baseline_path(place: Place, subject: Subject) -> Path:
     )
     name = hashlib.sha256(f"{place.key}{key}".encode()).hexdigest()
     return place.baselines / f"{name}.json"
-
-
-def load_baseline(path: Path) -> Baseline | None:
-    """None when there is none, or when it can't be read: then it is measured again."""
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        runs = tuple(RunRecord(**{**run, "purpose": RunPurpose(run["purpose"])}) for run in body["runs"])
-        return Baseline(
-            passing=frozenset(body["passing"]),
-            failing=frozenset(body["failing"]),
-            skipped=frozenset(body["skipped"]),
-            flaky=frozenset(body["flaky"]),
-            seconds=float(body["seconds"]),
-            runs=runs,
-            messages=body["messages"],
-            only_exit_code=bool(body["only_exit_code"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def keep_baseline(path: Path, baseline: Baseline) -> None:
-    """One that could not be measured is not kept: the next task may be luckier."""
-    if baseline.problem:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    body = {
-        **{name: sorted(getattr(baseline, name)) for name in ("passing", "failing", "skipped", "flaky")},
-        "seconds": baseline.seconds,
-        "runs": [asdict(run) for run in baseline.runs],
-        "messages": dict(baseline.messages or {}),
-        "only_exit_code": baseline.only_exit_code,
-    }
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(body), encoding="utf-8")
-    part.replace(path)
