@@ -74,6 +74,7 @@ GITHUB_READ_TRIES: Final = 4  # reads only: 5xx and dropped connections are most
 REPOSITORY_NAME_S: Final = 60.0  # a looked-up name serves all jobs so long: phases follow one another
 WRITE_SPACING_S: Final = 1.0  # GitHub asks for one second between writes of one installation
 RETRY_AFTER_DEFAULT_S: Final = 60.0  # GitHub: wait at least a minute when a limit names no time
+RETRY_AFTER_MOST_S: Final = 86_400.0  # a longer wait may be a mistake: asked again after a day
 COMMENT_EDIT_SPACING_S: Final = 20.0  # progress edits: readable, and far below 80 content writes a minute
 JWT_LIFETIME_S: Final = 540  # GitHub allows 600; a minute for clock skew
 CLOCK_TOLERANCE_S: Final = 30  # half of the minute that a JWT is dated back: below it all is well

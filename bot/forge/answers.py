@@ -7,11 +7,11 @@ repository, and a proxy answers 200 with a page of its own.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
-from bot.domain.limits import EFFECT_SETTLE_S, RETRY_AFTER_DEFAULT_S
+from bot.domain import throttling
+from bot.domain.limits import EFFECT_SETTLE_S
 from bot.errors import GitHubFault, RetryLater
 
 Json = dict[str, Any]
@@ -132,37 +132,17 @@ def read_graphql(answer: Answer, now: float) -> Json:
 
 def is_limit(answer: Answer) -> bool:
     """Whether a primary or secondary limit refused the request: 429, or a 403 that says so."""
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return True
-    if answer.status != HTTPStatus.FORBIDDEN:
-        return False
-    words = answer.message.lower()
-    return (
-        "retry-after" in answer.headers
-        or answer.headers.get("x-ratelimit-remaining") == "0"
-        or "rate limit" in words
-        or "retry your request again later" in words
-        or "abuse detection" in words
-    )
+    return throttling.is_limit(answer.status, answer.headers, answer.message)
 
 
 def wait_for(answer: Answer, now: float) -> float:
     """Seconds that GitHub asks to wait: Retry-After, else until the reset, else a minute; at least 1."""
-    after = answer.headers.get("retry-after", "")
-    if after.strip().isdigit():
-        return max(1.0, float(after))
-    reset = answer.headers.get("x-ratelimit-reset", "")
-    if answer.headers.get("x-ratelimit-remaining") == "0" and reset.strip().isdigit():
-        return max(1.0, float(reset) - server_time(answer, now) + 1.0)
-    return RETRY_AFTER_DEFAULT_S
+    return throttling.wait_for(answer.headers, now)
 
 
 def server_time(answer: Answer, now: float) -> float:
     """GitHub's clock as the answer names it (whole seconds), so that a wrong clock of ours does not count."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return now
+    return throttling.server_time(answer.headers, now)
 
 
 def _reason(status: int) -> str:

@@ -6,10 +6,9 @@ rate limit does, and is final; an overlong prompt answers 400, 413, 429 or 500 b
 
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final
 
-from bot.domain import limits
+from bot.domain import limits, throttling
 from bot.errors import ModelFault, RetryLater
 from bot.llm.contract import ContextOverflow, Trouble
 
@@ -145,12 +144,12 @@ def parse_retry_after(headers: dict[str, str], now: float) -> float:
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        value = headers.get("retry-after", "")
-        if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
-            return float(value)
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now) if value else 0.0
-    except (ValueError, OverflowError):
+    except ValueError:
         return limits.MODEL_RETRY_WAIT_MAX_S
+    if not headers.get("retry-after"):
+        return 0.0
+    after = throttling.parse_retry_after(headers, now)
+    return limits.MODEL_RETRY_WAIT_MAX_S if after is None else after
 
 
 def _shorten(message: str) -> str:

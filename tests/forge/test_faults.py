@@ -9,7 +9,7 @@ from email.utils import formatdate
 import pytest
 
 from bot.domain.ids import InstallationId, RepositoryId
-from bot.domain.limits import EFFECT_SETTLE_S, GITHUB_READ_TRIES, RETRY_AFTER_DEFAULT_S
+from bot.domain.limits import EFFECT_SETTLE_S, GITHUB_READ_TRIES, RETRY_AFTER_DEFAULT_S, RETRY_AFTER_MOST_S
 from bot.errors import GitHubFault, RetryLater
 from bot.forge.answers import Answer, WriteUnclear, is_limit, wait_for
 from bot.forge.forge import Forge, ForgeSettings
@@ -66,6 +66,8 @@ def test_a_page_of_a_proxy_is_no_answer(world, github, issue):
         (429, {"Retry-After": "17"}, "slow down", 17.0),
         (429, {}, "slow down", RETRY_AFTER_DEFAULT_S),
         (403, {"Retry-After": "9"}, "Forbidden", 9.0),
+        (403, {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}, "Forbidden", RETRY_AFTER_MOST_S),
+        (429, {"Retry-After": "soon"}, "slow down", RETRY_AFTER_DEFAULT_S),
         (403, {}, "You have exceeded a secondary rate limit. Please wait", RETRY_AFTER_DEFAULT_S),
     ],
 )
