@@ -73,7 +73,7 @@ class Answer:
             return ""
         details = [_detail(item) for item in data.get("errors") or [] if isinstance(item, dict | str)]
         parts = (str(data.get("message") or ""), *details)
-        return "; ".join(" ".join(part.split()).rstrip(".") for part in parts)[:500]
+        return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part)[:500]
 
 
 def _detail(item: Json | str) -> str:
@@ -107,32 +107,45 @@ def refuse_unless_good(request: Request, answer: Answer, now: float) -> None:
     )
 
 
+_GRAPHQL_LIMIT: Final = "RATE_LIMIT"  # GitHub says RATE_LIMIT as well as RATE_LIMITED
 _GRAPHQL_STATUSES: Final[Mapping[str, int]] = {"NOT_FOUND": 404, "FORBIDDEN": 403}
 
 
 def read_graphql(answer: Answer, now: float) -> Json:
     """The `data` of a good answer. GitHub answers 200 to what it refuses as well, and says so inside.
 
-    Raises RetryLater for a limit, GitHubFault for every other error (with the status that REST would have given).
+    Raises RetryLater for a limit (which stands in an error's type, in the headers or in words), GitHubFault for every
+    other error (with the status that REST would have given).
     """
     body = answer.data
     if not isinstance(body, dict):
         raise RetryLater("GitHub's answer is no JSON object.", 1.0)
-    errors = [error for error in body.get("errors") or [] if isinstance(error, dict)]
+    kinds = _error_kinds(body)
     data = body.get("data")
-    if not errors and isinstance(data, dict):
+    if not kinds and isinstance(data, dict):
         return data
-    words = "; ".join(str(error.get("message") or "").rstrip(".") for error in errors)[:500] or "no data"
-    kinds = [str(error.get("type") or "") for error in errors]
-    if "RATE_LIMITED" in kinds:
+    words = answer.message or "no data"
+    if _is_limit_named(kinds) or throttling.speaks_of_limit(answer.headers, answer.message):
         raise RetryLater(f"GitHub limits requests: {words}.", wait_for(answer, now))
     status = next((_GRAPHQL_STATUSES[kind] for kind in kinds if kind in _GRAPHQL_STATUSES), 0)
     raise GitHubFault(f"GitHub refused a query: {words}.", "Check the App's permissions.", status=status)
 
 
+def _error_kinds(body: Any) -> list[str]:
+    """The type of each of a GraphQL answer's errors, empty where it has none."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    return [str(error.get("type") or "") for error in errors or [] if isinstance(error, dict)]
+
+
+def _is_limit_named(kinds: list[str]) -> bool:
+    return any(kind.startswith(_GRAPHQL_LIMIT) for kind in kinds)
+
+
 def is_limit(answer: Answer) -> bool:
     """Whether a primary or secondary limit refused the request: 429, or a 403 that says so."""
-    return throttling.is_limit(answer.status, answer.headers, answer.message)
+    if throttling.is_limit(answer.status, answer.headers, answer.message):
+        return True
+    return answer.status == HTTPStatus.FORBIDDEN and _is_limit_named(_error_kinds(answer.data))
 
 
 def wait_for(answer: Answer, now: float) -> float:

@@ -100,6 +100,69 @@ def test_the_primary_limit_waits_for_its_reset_by_githubs_clock():
     assert wait_for(Answer(403, {**headers, "date": "x"}, ""), now=1_790_000_000.0) == 101.0
 
 
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+SPENT = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "4000000000"}
+
+
+def refused(kind: str | None, message: str) -> dict[str, object]:
+    """GraphQL's own form."""
+    return {"errors": [{"message": message} if kind is None else {"type": kind, "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "after_s"),
+    [
+        (200, {}, refused("RATE_LIMITED", "API rate limit exceeded"), RETRY_AFTER_DEFAULT_S),
+        (200, {}, refused("RATE_LIMIT", "Too much"), RETRY_AFTER_DEFAULT_S),
+        (200, {"Retry-After": "17"}, refused("RATE_LIMIT", "Too much"), 17.0),
+        (200, {"Retry-After": "17"}, refused(None, "Something"), 17.0),
+        (200, {"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}, refused(None, "x"), RETRY_AFTER_MOST_S),
+        (200, SPENT, {"data": None, **refused(None, "Something")}, RETRY_AFTER_MOST_S),
+        (200, {}, refused(None, SECONDARY), RETRY_AFTER_DEFAULT_S),
+        (200, {}, {"message": SECONDARY, "documentation_url": "x"}, RETRY_AFTER_DEFAULT_S),
+        (403, {}, {"message": SECONDARY}, RETRY_AFTER_DEFAULT_S),
+        (403, {}, refused("RATE_LIMIT", "Too much"), RETRY_AFTER_DEFAULT_S),
+        (403, {}, {"message": "You have triggered an abuse detection mechanism."}, RETRY_AFTER_DEFAULT_S),
+        (403, {"Retry-After": "9"}, {"message": "Forbidden"}, 9.0),
+        (403, SPENT, {"message": "Forbidden"}, RETRY_AFTER_MOST_S),
+        (429, {}, {"message": "slow down"}, RETRY_AFTER_DEFAULT_S),
+    ],
+)
+def test_a_limit_of_the_other_api_is_one_in_whatever_form_it_comes(
+    world, github, issue, status, headers, body, after_s
+):
+    world.fault("POST", "/graphql$", status, headers=headers, body=body)
+    with pytest.raises(RetryLater) as caught:
+        github.review_threads.fetch_own(issue)
+    assert caught.value.after_s == after_s
+    assert world.pauses == []
+    assert world.requests("POST", "/graphql") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (refused("NOT_FOUND", "Could not resolve to a PullRequest"), 404),
+        (refused("FORBIDDEN", "Resource not accessible by integration"), 403),
+        (refused("MAX_NODE_LIMIT_EXCEEDED", "Too many nodes"), 0),
+        (refused(None, "Parse error"), 0),
+        ({"data": None}, 0),
+    ],
+)
+def test_what_the_other_api_refuses_for_good_stays_a_refusal(world, github, issue, body, status):
+    world.fault("POST", "/graphql$", 200, headers={"x-ratelimit-remaining": "10"}, body=body)
+    with pytest.raises(GitHubFault) as caught:
+        github.review_threads.fetch_own(issue)
+    assert caught.value.status == status
+
+
+def test_an_answer_with_the_last_request_of_the_hour_is_a_good_one(world, github, issue):
+    pull = {"reviewThreads": {"pageInfo": {"hasNextPage": False}, "nodes": []}}
+    body = {"data": {"repository": {"pullRequest": pull}}}
+    world.fault("POST", "/graphql$", 200, headers=SPENT, body=body)
+    assert github.review_threads.fetch_own(issue) == ()
+
+
 def test_a_plain_403_names_the_permission_that_is_missing(world, github, issue):
     headers = {"x-accepted-github-permissions": "issues=write"}
     world.fault("POST", "/comments$", 403, headers=headers, body={"message": "Resource not accessible"})
