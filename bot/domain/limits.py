@@ -242,6 +242,8 @@ FAILURE_TESTS: Final = 5  # failing tests shown with their text
 # -- durability -------------------------------------------------------------------------------------------
 TASK_ATTEMPTS: Final = 5  # a task that kills its worker five times is poison
 TASK_DEFERRALS: Final = 100  # waits for GitHub or a model: at a minute each, far over an hour of outage
+DEFERRAL_PAUSE_S: Final = 60.0  # grown to, when a fault comes again: TASK_DEFERRALS are an hour and a half
+DEFERRAL_QUIET_S: Final = 600.0  # without a wait: what comes then is a new fault, and its first pause short
 SANDBOX_WAITS_S: Final = (5.0, 20.0, 60.0)  # a task's, for a host that is too busy for its preflight
 SANDBOX_REFUSAL_S: Final = 3.0  # a failed preflight is believed; under the shortest wait, so it is tried anew
 EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either

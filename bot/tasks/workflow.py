@@ -130,6 +130,13 @@ def decide_outcome(error: Exception) -> tuple[Outcome, str]:
     return Outcome.CRASHED, f"An error of the agent itself: {type(error).__name__}."
 
 
+def decide_pause(asked_s: float, waited_until: tuple[float, ...], now: float) -> float:
+    """Seconds until the next try: as long as was asked, and ever longer while the task has just waited again and again.
+    `waited_until`: the ends of its waits so far; with `now` in seconds since the epoch."""
+    in_a_row = sum(until > now - limits.DEFERRAL_QUIET_S for until in waited_until)
+    return max(1.0, asked_s, min(2.0 ** min(in_a_row, 10), limits.DEFERRAL_PAUSE_S))
+
+
 # -- one execution -------------------------------------------------------------------------------------------
 
 
@@ -298,7 +305,7 @@ class TaskExecution:
 
     async def _defer(self, taken: Taken, error: RetryLater, sandbox: bool = False) -> StepAnswer:
         """Wait outside of the slot; too often is an end."""
-        until = self._books.now() + max(1.0, error.after_s)
+        until = await self._decide_until(taken, error.after_s)
         if not await self._append_deferral(taken, str(error), until, sandbox):
             why = f"Given up after {self._books.deferrals} waits: {error}"
             return await self._fail(taken, Outcome.CRASHED, why)
@@ -316,6 +323,11 @@ class TaskExecution:
         return await self._defer(
             taken, RetryLater(error.message, limits.SANDBOX_WAITS_S[tried]), sandbox=True
         )
+
+    async def _decide_until(self, taken: Taken, asked_s: float) -> float:
+        rows = await self._books.call(self._books.events.load, taken.id, 0, (RowKind.DEFERRED,))
+        now = self._books.now()
+        return now + decide_pause(asked_s, tuple(float(row.body["until"]) for row in rows), now)
 
     async def _append_deferral(self, taken: Taken, why: str, until: float, sandbox: bool = False) -> bool:
         rows = await self._books.call(self._books.events.load, taken.id, 0, (RowKind.DEFERRED,))
@@ -336,7 +348,7 @@ class TaskExecution:
             if taken.attempts <= 2 * self._books.attempts:  # else telling itself kills the worker
                 await self._cancellable(self._books.steps.run_failure(taken, outcome, detail))
         except RetryLater as error:
-            until = self._books.now() + max(1.0, error.after_s)
+            until = await self._decide_until(taken, error.after_s)
             if await self._append_deferral(taken, str(error), until):
                 await self._books.call(self._books.tasks.wait, taken, until)
                 return StepAnswer(False, "deferred")

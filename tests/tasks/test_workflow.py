@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -29,7 +29,7 @@ from bot.store.database import Database
 from bot.store.events import Events
 from bot.store.tasks import Taken, Tasks, TaskView, insert_task
 from bot.tasks.engine import RunId
-from bot.tasks.workflow import Bookkeeping, Finished, Next, PhaseEnd, Waiting, decide_outcome
+from bot.tasks.workflow import Bookkeeping, Finished, Next, PhaseEnd, Waiting, decide_outcome, decide_pause
 from tests.store.requests import request
 
 TASK = TaskId("t-1")
@@ -180,6 +180,54 @@ async def test_passing_faults_that_do_not_pass_are_an_end(room: Room) -> None:
     assert await run(books) == Outcome.CRASHED
     assert steps.told == [Outcome.CRASHED]
     assert "Given up after 2 waits: rate limit" in room.row.detail
+
+
+async def test_an_outage_of_an_hour_is_outlasted_by_whoever_is_told_to_come_again_soon(room: Room) -> None:
+    """As git does: its server says nothing of when it is back."""
+    begun = now = time.time()
+
+    async def phase(_task: Taken, _phase: Phase) -> PhaseEnd:
+        if now < begun + 3_600.0:
+            raise RetryLater("the git server answered with status 503", 5.0)
+        return Finished(Outcome.PROVEN)
+
+    books = replace(room.books(Fixed(phase)), now=lambda: now)
+    pauses = []
+    while await run(books) == "deferred":
+        until = float(room.events.load(TASK, 0, ("deferred",))[-1].body["until"])
+        assert room.tasks.admit(WIDE, until - 0.01) == ()
+        assert [one.task for one in room.tasks.admit(WIDE, until)] == [TASK]
+        pauses.append(until - now)
+        now = until
+    assert room.row.outcome == Outcome.PROVEN
+    assert [round(pause, 3) for pause in pauses[:8]] == [5.0, 5.0, 5.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("asked_s", "waits_ended_s_ago", "pause_s"),
+    [
+        (0.0, [], 1.0),
+        (5.0, [], 5.0),
+        (5.0, [0.0], 5.0),
+        (1.0, [0.0, 1.0, 3.0], 8.0),
+        (3_000.0, [0.0] * 99, 3_000.0),
+        (5.0, [0.0] * 2_000, limits.DEFERRAL_PAUSE_S),
+        (5.0, [limits.DEFERRAL_QUIET_S + 1] * 99, 5.0),
+    ],
+)
+def test_a_fault_that_comes_again_is_waited_for_longer(
+    asked_s: float, waits_ended_s_ago: list[float], pause_s: float
+) -> None:
+    now = 1_790_000_000.0
+    assert decide_pause(asked_s, tuple(now - ago for ago in waits_ended_s_ago), now) == pause_s
+
+
+def test_all_waits_of_a_task_outlast_an_hour_by_far() -> None:
+    now, ended = 0.0, []
+    for _ in range(limits.TASK_DEFERRALS):
+        now += decide_pause(1.0, tuple(ended), now)
+        ended.append(now)
+    assert now > 5_400.0
 
 
 async def test_a_host_without_a_sandbox_is_waited_for_and_then_it_is_an_end(room: Room) -> None:
