@@ -8,9 +8,12 @@ Races, and how each is closed:
   (`Tasks.wait`) sees it and queues the task again.
 - A person stops a task while it runs: the end is a row, and the epoch is raised in the same transaction, so a
   death right behind it leaves a task that nothing works on and that `reconcile` finds with its end written down.
+- Words come while a task ends: its end is a row, written while the task's row is held, and looked for here while it is
+  held too. What comes behind it waits until the task is over, and begins one of its own.
 - Two intakes decide one delivery: the verdict is written only where the row is still `stored`.
 """
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -18,16 +21,19 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from bot.domain import limits
 from bot.domain.allowance import Allowances, decide_allowance
+from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
+from bot.errors import RetryLater
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.inbox import Delivery
-from bot.store.schema import IS_WAITING, delivery, task
+from bot.store.schema import IS_WAITING, delivery, task, task_event
 from bot.store.spending import fetch_cost_before
-from bot.store.tasks import ENDING, STEERING, held_key, insert_task, wake_task
+from bot.store.tasks import ENDING, STEERING, held_key, insert_task, parse_request, wake_task
 
 
 class Verdict(StrEnum):
@@ -81,7 +87,7 @@ class Deliveries:
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
         """The task's row and the verdict in one transaction; a refusal when an allowance is used up. A held request
-        of the same comment becomes this task."""
+        of the same comment becomes this task. Raises RetryLater while the task before it on the issue only ends."""
         try:
             with self._database.write() as connection:
                 if not _is_waiting(connection, delivery_id):
@@ -105,6 +111,11 @@ class Deliveries:
             same = connection.execute(
                 sa.select(task.c.id).where(task.c.id == request.task_id, ~_HELD)
             ).first()
+            active = (
+                None if same else connection.execute(_active(request.active_key).with_for_update()).first()
+            )
+            if active is not None and not _takes_words(connection, active):
+                raise RetryLater("the task before it is not over yet", limits.AFTER_AN_END_S)
             handled = (
                 Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
                 if same
@@ -121,36 +132,35 @@ class Deliveries:
 
     def answer(self, delivery_id: DeliveryId, active_key: str, said: Said, now: float) -> Handled | None:
         """Hand the words to the task that waits for them and queue it, with the verdict, in one transaction.
-        None: no task waits for them (any more), and the delivery is as it was."""
+        None: no task waits for them (any more), or it ends, and the delivery is as it was."""
         with self._database.write() as connection:
             if not _is_waiting(connection, delivery_id):
                 return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
             row = connection.execute(_asking(active_key).with_for_update()).first()
             if row is None or row.id == f"t-{said.comment_id}":  # the request itself, delivered once more
                 return None
-            body = {"id": said.comment_id, "author": said.author, "text": storable(said.text)}
-            insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
-            wake_task(connection, TaskId(row.id))
-            handled = Handled(Verdict.REPLY, task=TaskId(row.id))
+            if not _takes_words(connection, row):
+                return None
+            handled = _hand_in(connection, row, said, now)
+            if handled.verdict is Verdict.REPLY:
+                wake_task(connection, TaskId(row.id))
             _close(connection, delivery_id, handled, "", now)
             return handled
 
     def steer(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled | None:
         """Hand a further request on an issue to the task of the same kind that is at work there. None: there is none
-        that can still hear it, and the delivery is as it was."""
+        that can still hear it (one that ends can't, nor one that only undoes), and the delivery is as it was."""
         with self._database.write() as connection:
             if not _is_waiting(connection, delivery_id):
                 return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
             hears = task.c.phase.in_(_HEARING), task.c.kind == request.kind.value
             row = connection.execute(_active(request.active_key).where(*hears).with_for_update()).first()
-            if row is None or row.id == request.task_id:
+            if row is None or row.id == request.task_id or not _takes_words(connection, row):
                 return None
-            text = storable(request.instruction) or "Go on."
-            body = {"id": request.comment_id, "author": request.requested_by, "text": text}
-            insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+            said = Said(request.comment_id, request.requested_by, request.instruction or "Go on.")
+            handled = _hand_in(connection, row, said, now)
             if row.phase == Phase.ACCEPT.value:  # it rests until checks are over: a person's word goes before
                 wake_task(connection, TaskId(row.id))
-            handled = Handled(Verdict.REPLY, task=TaskId(row.id))
             _close(connection, delivery_id, handled, "", now)
             return handled
 
@@ -240,8 +250,27 @@ _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Ph
 
 
 _UNFINISHED: Final = (TaskStatus.QUEUED.value, TaskStatus.RUNNING.value, TaskStatus.WAITING.value)
-_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase)
+_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase, task.c.request)
 """What `_end_row` needs to know of a task, and `steer`."""
+
+
+def _takes_words(connection: sa.Connection, row: "sa.Row[*tuple[Any, ...]]") -> bool:
+    """Whether the task, whose row is held, can still do something with what a person says. A statement of its own: one
+    that had to wait for the row sees other tables as they were before."""
+    ends = sa.select(task_event.c.seq).where(task_event.c.task == row.id, task_event.c.kind == ENDING)
+    if connection.execute(ends.limit(1)).first() is not None:
+        return False
+    return parse_request(row.request).word is not CommandWord.UNDO
+
+
+def _hand_in(connection: sa.Connection, row: "sa.Row[*tuple[Any, ...]]", said: Said, now: float) -> Handled:
+    """The words as a row of the task, whose row is held. A comment is one row however often it is delivered."""
+    handed_in = sa.select(task_event.c.body).where(task_event.c.task == row.id, task_event.c.kind == STEERING)
+    if any(json.loads(body)["id"] == said.comment_id for body in connection.execute(handed_in).scalars()):
+        return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+    body = {"id": said.comment_id, "author": said.author, "text": storable(said.text)}
+    insert_event(connection, TaskId(row.id), row.epoch, STEERING, body, now)
+    return Handled(Verdict.REPLY, task=TaskId(row.id))
 
 
 def _end_row(
@@ -259,17 +288,17 @@ def _end_row(
     return EndedTask(TaskId(row.id), segment)
 
 
-def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str]]:
+def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str, str]]:
     """The one unfinished task of the issue."""
     return sa.select(*_ENDED_BY).where(
         task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value
     )
 
 
-def _asking(active_key: str) -> sa.Select[tuple[str, int]]:
+def _asking(active_key: str) -> sa.Select[tuple[str, int, str]]:
     """The one unfinished task of the issue, if it asked. It need not rest yet: it posts its questions before it
     says so (`Tasks.wait` looks whether the answer was faster)."""
-    return sa.select(task.c.id, task.c.epoch).where(
+    return sa.select(task.c.id, task.c.epoch, task.c.request).where(
         task.c.active_key == active_key,
         task.c.status != TaskStatus.FINISHED.value,
         task.c.phase == Phase.ASK.value,

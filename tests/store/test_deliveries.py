@@ -5,7 +5,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +16,19 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import limits
+from bot.domain.admission import AdmissionLimits
+from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId
-from bot.domain.outcomes import Ignored, Refusal
+from bot.domain.outcomes import Ignored, Outcome, Refusal
+from bot.domain.tasks import Phase
 from bot.errors import Bug, RetryLater
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Handled, Verdict
+from bot.store.deliveries import Deliveries, Handled, Said, Verdict
+from bot.store.events import Events, insert_event
 from bot.store.inbox import Delivery, Inbox, Stored, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import delivery, task
+from bot.store.tasks import ENDING, STEERING, Taken, Tasks, fence
 from tests.store.requests import request
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -220,3 +228,88 @@ async def test_sqlites_log_is_taken_into_the_file_beside_the_commits(database: D
         async with asyncio.timeout(20):
             while file.stat().st_size < before + 10 * 26_000:
                 await asyncio.sleep(0.02)
+
+
+# -- words to a task ----------------------------------------------------------------------------------------
+
+T1 = request(1).task_id
+STOPPED = {"outcome": "stopped", "detail": "Stopped by ada."}
+
+
+def working(database: Database, phase: Phase, word: CommandWord = CommandWord.FIX) -> Taken:
+    """A task of the first comment, in the middle of this phase. Deliveries d2 to d9 wait."""
+    store_batch(database, [received(f"d{n}", at=float(n)) for n in range(1, 10)])
+    Deliveries(database).accept(DeliveryId("d1"), replace(request(1), word=word), 1.0)
+    Tasks(database).admit(AdmissionLimits(9, 9, 9), 2.0)
+    taken = Tasks(database).take(T1, "w")
+    Tasks(database).move(taken, phase, {})
+    return taken
+
+
+def words_of(database: Database) -> list[int]:
+    return [row.body["id"] for row in Events(database).load(T1, 0, (STEERING,))]
+
+
+def test_a_comment_is_handed_to_the_task_once_however_often_it_comes(database: Database) -> None:
+    working(database, Phase.WORK)
+    deliveries = Deliveries(database)
+    assert deliveries.steer(DeliveryId("d2"), request(2), 5.0) == Handled(Verdict.REPLY, task=T1)
+    again = deliveries.steer(DeliveryId("d3"), request(2), 6.0)
+    assert again == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+    assert words_of(database) == [2]
+
+
+def fail(database: Database, taken: Taken) -> None:
+    Events(database).append(T1, taken.epoch, ENDING, STOPPED, 4.0)
+
+
+def stop(database: Database, _taken: Taken) -> None:
+    ending = (Outcome.STOPPED, "Stopped by ada.")
+    assert Deliveries(database).end_task(DeliveryId("d9"), request(1).active_key, ending, 4.0) is not None
+
+
+@pytest.mark.parametrize("end", [fail, stop])
+@pytest.mark.parametrize("phase", [Phase.WORK, Phase.ASK])
+def test_what_is_asked_for_while_a_task_ends_begins_one_of_its_own(
+    database: Database, phase: Phase, end: Callable[[Database, Taken], None]
+) -> None:
+    end(database, working(database, phase))
+    deliveries, key = Deliveries(database), request(1).active_key
+    assert deliveries.steer(DeliveryId("d2"), request(2), 5.0) is None
+    assert deliveries.answer(DeliveryId("d2"), key, Said(2, "ada", "Zero."), 5.0) is None
+    with pytest.raises(RetryLater):
+        deliveries.accept(DeliveryId("d2"), request(2), 5.0)
+    assert words_of(database) == []
+    tasks = Tasks(database)
+    tasks.finish(tasks.take(T1, "w"), Outcome.STOPPED, "", 6.0)
+    assert deliveries.accept(DeliveryId("d2"), request(2), 7.0) == Handled(
+        Verdict.TASK, task=request(2).task_id
+    )
+
+
+def test_an_undoing_hears_nothing_and_what_is_said_waits_for_its_end(database: Database) -> None:
+    working(database, Phase.ACCEPT, CommandWord.UNDO)
+    assert Deliveries(database).steer(DeliveryId("d2"), request(2), 5.0) is None
+    with pytest.raises(RetryLater):
+        Deliveries(database).accept(DeliveryId("d2"), request(2), 5.0)
+    assert words_of(database) == []
+
+
+def test_words_that_race_with_an_end_come_before_it_or_not_at_all(database: Database) -> None:
+    """Whoever waited for the task's row sees the end that was written by whoever held it."""
+    taken = working(database, Phase.WORK)
+    held, waits = threading.Event(), threading.Event()
+
+    def end_slowly() -> None:
+        with database.write() as connection:
+            fence(connection, T1, taken.epoch)
+            insert_event(connection, T1, taken.epoch, ENDING, STOPPED, 4.0)
+            held.set()
+            waits.wait(0.5)  # long enough for the other to come to the row; sooner only makes the race easier
+
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(end_slowly)
+        assert held.wait(20)
+        assert Deliveries(database).steer(DeliveryId("d2"), request(2), 5.0) is None
+        ending.result()
+    assert words_of(database) == []
