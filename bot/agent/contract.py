@@ -57,17 +57,32 @@ class EventLog(Protocol):
 
 @dataclass(frozen=True)
 class Steering:
-    """What a person with access said while the agent works. `id` grows from one to the next (comment id)."""
+    """What a person with access said while the agent works. `id`: of the comment. `seq`: grows from one to the next, in
+    the order in which they were taken in, which need not be that of the comments."""
 
     id: int
     author: str
     text: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How far people were heard: everything up to `seq`. `comments`: what older versions heard, whose rows know the
+    comment only."""
+
+    seq: int = 0
+    comments: frozenset[int] = frozenset()
+
+    def has(self, seq: int, comment: int) -> bool:
+        """Whether the words with this number, of this comment, were heard."""
+        return seq <= self.seq or comment in self.comments
 
 
 class Inbox(Protocol):
-    async def drain(self, after: int) -> tuple[Steering, ...]:
-        """What came in with an id above `after`, oldest first. The log remembers the last one taken, so
-        nothing is lost or taken twice when a run dies between."""
+    async def drain(self, heard: Heard) -> tuple[Steering, ...]:
+        """What came in and was not heard yet, oldest first. The log remembers how far it was taken, so nothing is
+        lost or taken twice when a run dies between."""
         ...
 
 

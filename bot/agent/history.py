@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import reduce
 from typing import Any, assert_never
 
-from bot.agent.contract import Event, EventKind, Settled, Submission, SubmitOutcome
+from bot.agent.contract import Event, EventKind, Heard, Settled, Submission, SubmitOutcome
 from bot.agent.loopguard import Circle, decide_circle
 from bot.agent.records import Records, note_output, note_plan
 from bot.domain import limits
@@ -104,7 +104,7 @@ class State:
     circle_told: bool = False  # it was one before that batch already, and the model was told
     still: int = 0  # replies in a row that changed nothing and read no new file
     feedback_round: int = 0
-    steering_id: int = 0
+    heard: Heard = field(default_factory=Heard)
 
 
 def fold(events: tuple[Event, ...]) -> State:
@@ -285,9 +285,17 @@ def _message(state: State, body: JsonObject) -> State:
             return replace(state, submission=None, streaks=Streaks(), prints=(), circle=Circle.NONE)
         case Source.STEERING:
             state = replace(state, records=replace(records, said=(*records.said, text)))
-            return replace(
-                state, steering_id=body["id"], streaks=Streaks(), prints=(), circle=Circle.NONE, questions=()
-            )
+            heard = hear(state.heard, body)
+            return replace(state, heard=heard, streaks=Streaks(), prints=(), circle=Circle.NONE, questions=())
+
+
+def hear(heard: Heard, message: JsonObject) -> Heard:
+    """One later message more, as its row holds it; only what a person said counts."""
+    if message["source"] != Source.STEERING:
+        return heard
+    if seq := message.get("seq", 0):
+        return replace(heard, seq=max(heard.seq, seq))
+    return replace(heard, comments=heard.comments | {message["id"]})  # rows of older versions
 
 
 def _compacted(state: State, body: JsonObject) -> State:

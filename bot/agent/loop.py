@@ -9,7 +9,7 @@ Races and deaths, and how each is closed:
 - Dies while a request is in flight: that request, and only that, is sent again.
 - Dies after the last row: the next run finds the submission and returns it.
 - Another worker has taken the task: the next append raises Superseded, and nothing more happens here.
-- A person writes between two turns: taken from the inbox by id, once, before the next request.
+- A person writes between two turns: taken from the inbox by its number there, once, before the next request.
 - Dies while it compacts: the stubs, the request for a note, the note and the rebuilt conversation are rows each.
 """
 
@@ -138,11 +138,13 @@ class _Loop:
 
     async def _hear(self) -> bool:
         """Take in what people wrote; whether there was anything."""
-        heard = await self.deps.inbox.drain(self.state.steering_id)
-        for steering in heard:
-            text = f"Message from {steering.author}, who has write access and may change the instruction:"
-            await self.say(Source.STEERING, f"{text}\n\n{render_steering(steering.text)}", steering.id)
-        return bool(heard)
+        said = await self.deps.inbox.drain(self.state.heard)
+        for steering in said:
+            first = f"Message from {steering.author}, who has write access and may change the instruction:"
+            text = clean_text(f"{first}\n\n{render_steering(steering.text)}")
+            body = {"source": Source.STEERING.value, "text": text, "id": steering.id, "seq": steering.seq}
+            await self.record(EventKind.MESSAGE, body)
+        return bool(said)
 
     async def _ask(self) -> End | None:
         if self.state.handover is Handover.NONE:  # else it is heard after the note

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, Final
 
-from bot.agent.contract import Event, EventKind, JsonObject, Steering
+from bot.agent.contract import Event, EventKind, Heard, JsonObject, Steering
 from bot.domain.ids import TaskId
 from bot.store.events import EventRow, Events
 from bot.store.tasks import STEERING
@@ -67,11 +67,12 @@ class TaskInbox:
     def __init__(self, events: Events, task: TaskId, executor: Executor) -> None:
         self._events, self._task, self._executor = events, task, executor
 
-    async def drain(self, after: int) -> tuple[Steering, ...]:
-        """What came in with an id above `after`, oldest first."""
+    async def drain(self, heard: Heard) -> tuple[Steering, ...]:
+        """What was not heard yet, in the order of its rows: a request that GitHub had to be asked about twice comes
+        behind a later comment."""
         rows = await _in_thread(self._executor, self._events.load, self._task, 0, (STEERING,))
-        said = {int(row.body["id"]): (row.body["author"], row.body["text"]) for row in rows}
-        return tuple(Steering(number, *said[number]) for number in sorted(said) if number > after)
+        said = (Steering(row.body["id"], row.body["author"], row.body["text"], row.seq) for row in rows)
+        return tuple(one for one in said if not heard.has(one.seq, one.id))
 
 
 async def _in_thread(executor: Executor, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -164,7 +164,7 @@ async def run_session(seed: int) -> Session:
     for _ in range(10 * TURNS):
         if chance.random() < 0.1:
             answers += 1
-            world.inbox.append(Steering(answers, "ada", "Use \u200bintegers. <!-- hidden -->"))
+            world.inbox.append(Steering(answers, "ada", "Use \u200bintegers. <!-- hidden -->", answers))
         try:
             end = await world.go(model)
         except Died:
@@ -176,7 +176,7 @@ async def run_session(seed: int) -> Session:
         assert isinstance(end, Waiting | Deferred)
         if isinstance(end, Waiting):
             answers += 1
-            world.inbox.append(Steering(answers, "ada", "Zero."))
+            world.inbox.append(Steering(answers, "ada", "Zero.", answers))
     raise AssertionError("the session did not come to an end")
 
 

@@ -115,7 +115,7 @@ async def test_overflow_for_ever_ends_within_three_requests_and_keeps_the_work()
 
 async def test_words_of_people_survive_verbatim() -> None:
     world = talkative()
-    world.inbox.append(Steering(5, "ada", "Use Decimal, not float."))
+    world.inbox.append(Steering(5, "ada", "Use Decimal, not float.", 1))
     model = ScriptedModel(prints(1), ContextOverflow("too long"), submits("blocked"))
     await world.go(model)
     assert "Use Decimal, not float." in model.requests[-1].messages[-1].text

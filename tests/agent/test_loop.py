@@ -1,5 +1,7 @@
 """The loop from the first message to its ends, with a scripted model and a work tree in memory."""
 
+import json
+
 import pytest
 
 from bot.agent.contract import (
@@ -162,7 +164,7 @@ async def test_a_person_steers_between_two_turns() -> None:
     world = World()
 
     def letter(request: object) -> object:
-        world.inbox.append(Steering(41, "ada", "Use integers.<!-- hidden -->"))
+        world.inbox.append(Steering(41, "ada", "Use integers.<!-- hidden -->", 1))
         return calls(call("shell", command="ls"))(request)  # type: ignore[arg-type]
 
     model = ScriptedModel(letter, calls(call("shell", command="pwd")), submits("blocked"))  # type: ignore[arg-type]
@@ -172,6 +174,32 @@ async def test_a_person_steers_between_two_turns() -> None:
     assert said.endswith("Use integers.")
     assert isinstance(model.requests[1].messages[-2], ToolOutput)
     assert model.requests[1].messages[-1] == UserMessage(said)
+
+
+async def test_words_that_come_behind_those_of_a_later_comment_are_heard_too() -> None:
+    world = World(inbox=[Steering(21, "ada", "Use integers.", 4)])
+
+    def earlier(request: object) -> object:
+        world.inbox.append(Steering(20, "ada", "Handle zero.", 9))
+        return calls(call("shell", command="ls"))(request)  # type: ignore[arg-type]
+
+    model = ScriptedModel(earlier, calls(call("shell", command="pwd")), submits("blocked"))  # type: ignore[arg-type]
+    await world.go(model)
+    assert [text.rpartition("\n")[2] for text in world.said()] == ["Use integers.", "Handle zero."]
+
+
+async def test_what_an_older_version_heard_is_not_heard_again_and_what_it_passed_over_is() -> None:
+    """Its rows know the comment, not its number in the task."""
+    world = World(inbox=[Steering(21, "ada", "Use integers.", 9)])
+    world.log.die_after = 3
+    with pytest.raises(Died):
+        await world.go(ScriptedModel(calls(call("shell", command="ls")), submits("blocked")))
+    (said,) = world.log.bodies(EventKind.MESSAGE)
+    del said["seq"]
+    world.log.rows[1] = (EventKind.MESSAGE, json.dumps(said))
+    world.inbox.insert(0, Steering(20, "ada", "Handle zero.", 4))
+    await world.go(ScriptedModel(submits("blocked")))
+    assert [text.rpartition("\n")[2] for text in world.said()] == ["Use integers.", "Handle zero."]
 
 
 # -- ends that are no submission ----------------------------------------------------------------------------
@@ -288,7 +316,7 @@ async def test_questions_end_the_segment_and_the_reply_starts_the_next() -> None
     assert end.questions == ("Zero or an error?",)
     assert b"a + b" in world.snapshots.trees[end.tree]["app.py"]
     assert isinstance(await world.go(ScriptedModel()), Waiting)  # nobody answered yet: no request is sent
-    world.inbox.append(Steering(12, "ada", "Zero."))
+    world.inbox.append(Steering(12, "ada", "Zero.", 1))
     model = ScriptedModel(submits())
     assert isinstance(await world.go(model), Finished)
     assert model.requests[0].messages[-1].text.endswith("Zero.")
@@ -298,7 +326,7 @@ async def test_people_are_asked_three_times_at_most() -> None:
     world = World()
     for number in range(3):
         assert isinstance(await world.go(ScriptedModel(ASK)), Waiting)
-        world.inbox.append(Steering(number + 1, "ada", f"Answer {number}."))
+        world.inbox.append(Steering(number + 1, "ada", f"Answer {number}.", number + 1))
     assert isinstance(await world.go(ScriptedModel(ASK, submits("blocked"))), Finished)
     assert "people were asked 3 times already" in world.outputs()[3]
 

@@ -14,6 +14,7 @@ from bot.agent.contract import (
     Event,
     EventKind,
     Feedback,
+    Heard,
     PlanStep,
     RepositoryFacts,
     Steering,
@@ -284,8 +285,8 @@ class World:
                 return world.gate_answers.pop(0) if world.gate_answers else ()
 
         class Letters:
-            async def drain(self, after: int) -> tuple[Steering, ...]:
-                return tuple(steering for steering in world.inbox if steering.id > after)
+            async def drain(self, heard: Heard) -> tuple[Steering, ...]:
+                return tuple(one for one in world.inbox if not heard.has(one.seq, one.id))
 
         if isinstance(model, ScriptedModel):
             model.watch(lambda: self.log.kinds().count(EventKind.COMPACTED))

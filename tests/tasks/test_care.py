@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.agent.contract import EventKind
+from bot.agent.contract import EventKind, Heard
 from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
@@ -246,16 +246,21 @@ async def test_the_agents_log_holds_its_own_rows_in_order_and_ends_with_the_epoc
         await log.append(EventKind.REPLY, {"n": 3})
 
 
-async def test_what_people_say_in_between_is_drained_after_the_last_one_taken(room: Room) -> None:
+async def test_what_people_say_in_between_is_drained_in_the_order_in_which_it_was_taken_in(
+    room: Room,
+) -> None:
     room.queue(1)
     room.admission().admit()
     taken, events = room.tasks.take(T1, "w1"), Events(room.database)
-    for number in (7, 5):
+    numbers = []
+    for number in (7, 5, 9):
         body = {"id": number, "author": "ada", "text": f"and {number}"}
-        events.append(T1, taken.epoch, STEERING, body, room.time)
+        numbers.append(events.append(T1, taken.epoch, STEERING, body, room.time))
     inbox = TaskInbox(events, T1, room.executor)
-    assert [said.id for said in await inbox.drain(0)] == [5, 7]
-    assert [said.text for said in await inbox.drain(5)] == ["and 7"]
+    assert [said.id for said in await inbox.drain(Heard())] == [7, 5, 9]
+    later = await inbox.drain(Heard(numbers[0]))
+    assert [(said.text, said.seq) for said in later] == [("and 5", numbers[1]), ("and 9", numbers[2])]
+    assert [said.id for said in await inbox.drain(Heard(0, frozenset({9})))] == [7, 5], "of an older version"
 
 
 def test_the_name_of_a_run_comes_back() -> None:

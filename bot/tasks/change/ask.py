@@ -9,9 +9,10 @@ Races, and how each is closed:
 """
 
 import hashlib
+from functools import reduce
 
-from bot.agent.contract import EventKind
-from bot.store.tasks import STEERING
+from bot.agent.contract import EventKind, Heard, Steering
+from bot.agent.history import hear
 from bot.tasks.change.accept import edit_tracking
 from bot.tasks.change.desk import Desk
 from bot.texts.markers import asking_marker, tracking_marker
@@ -49,10 +50,10 @@ async def _call_person(desk: Desk, questions: tuple[str, ...]) -> None:
 
 async def has_unheard(desk: Desk) -> bool:
     """Whether people said something that the agent has not heard yet."""
-    said = await desk.call(desk.services.events.load, desk.taken.id, 0, (STEERING,))
-    heard = [
-        int(row.body["id"])
-        for row in await desk.log.load()
-        if row.kind is EventKind.MESSAGE and row.body["source"] == "steering"
-    ]
-    return any(int(row.body["id"]) > max(heard, default=0) for row in said)
+    return bool(await find_unheard(desk))
+
+
+async def find_unheard(desk: Desk) -> tuple[Steering, ...]:
+    """What people said that the attempt under way has not heard yet, oldest first."""
+    messages = [row.body for row in await desk.log.load() if row.kind is EventKind.MESSAGE]
+    return await desk.inbox.drain(reduce(hear, messages, Heard()))

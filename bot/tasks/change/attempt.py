@@ -17,6 +17,7 @@ from bot.agent.contract import (
     Exhausted,
     Feedback,
     Finished,
+    Heard,
     Inbox,
     Observer,
     Steering,
@@ -81,7 +82,7 @@ class AttemptEnd:
 class NobodySpeaks(Inbox):
     """The agent's `Inbox` of a run that nobody steers."""
 
-    async def drain(self, after: int) -> tuple[Steering, ...]:  # noqa: ARG002 - the protocol's
+    async def drain(self, heard: Heard) -> tuple[Steering, ...]:  # noqa: ARG002 - the protocol's
         return ()
 
 

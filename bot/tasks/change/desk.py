@@ -39,7 +39,7 @@ from bot.tasks.change.facts import (
     render_facts,
 )
 from bot.tasks.change.ground import Ground, Named, Place, SetupMeans, Sides, list_files, read_texts
-from bot.tasks.events import TaskEventLog, TaskRows
+from bot.tasks.events import TaskEventLog, TaskInbox, TaskRows
 from bot.tasks.ledger import Ledger
 
 T = TypeVar("T")
@@ -130,6 +130,11 @@ class Desk:
         services, taken = self.services, self.taken
         rows = TaskRows(services.events, taken.id, taken.epoch, services.executor, services.clock.now)
         return TaskEventLog(rows, attempt)
+
+    @property
+    def inbox(self) -> TaskInbox:
+        """What people say to the task."""
+        return TaskInbox(self.services.events, self.taken.id, self.services.executor)
 
     @property
     def place(self) -> Place:

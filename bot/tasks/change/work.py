@@ -41,7 +41,6 @@ from bot.tasks.change.facts import SubmissionFacts
 from bot.tasks.change.joined import OUTCOME_OF, TreeGate, TreeTests, baseline_beside
 from bot.tasks.change.material import keep_material
 from bot.tasks.change.prepare import agents_paths, render_commands
-from bot.tasks.events import TaskInbox
 from bot.tasks.worktree import WorkTree
 from bot.verify.verifier import Verifier
 
@@ -56,12 +55,12 @@ async def run_agent(
     describe: Callable[[Desk], Awaitable[AgentTask]] | None = None,
 ) -> End:
     """Work until the agent ends. The baseline begins at once and is awaited by whoever needs it first."""
-    services, taken = desk.services, desk.taken
+    services = desk.services
     feedback = Feedback(desk.facts.round, desk.facts.feedback) if desk.facts.feedback else None
     deps = Deps(
         model=desk.model,
         events=desk.log,
-        inbox=TaskInbox(services.events, taken.id, services.executor),
+        inbox=desk.inbox,
         observer=observer,
         clock=services.clock,
         tests=TreeTests(work, verifier),
