@@ -18,15 +18,21 @@ WEBHOOK_READ_S: Final = 10  # one body: GitHub itself gives up after 10 s
 INBOX_UNDECIDED: Final = 20_000  # stored and not decided: hours of work; more is refused and swept up later
 SWEEP_S: Final = 180.0  # between two looks at what GitHub sent in vain
 SWEEP_BACK_S: Final = 3 * 86_400.0  # GitHub redelivers what is at most three days old
+SWEEP_PAGES: Final = 20  # of 100 entries in one look: 400 requests an hour, a tenth of the App's
+SWEEP_SETTLE_S: Final = 120.0  # so far back it is read twice: GitHub lists an attempt when its 10 s are over
+SWEEP_KEPT: Final = 20_000  # failed attempts remembered: 6 MB; older ones are read when some have arrived
 SWEEP_REDELIVERIES: Final = 100  # of one pass: GitHub sends them at once
-REDELIVERIES: Final = 8  # of one delivery: the last one two hours after the first
+SWEEP_PROBES: Final = 5  # of one pass while nothing arrives: 7,200 more entries in three days, not 144,000
 REDELIVERY_PAUSE_S: Final = 30.0  # after the first attempt, then twice as long each time
+REDELIVERY_LONGEST_S: Final = 3_600.0  # between two attempts of one delivery: 78 in three days at most
 SCAN_S: Final = 1_800.0  # between two looks at the newest comments: one request for each repository
 LISTED_TREES: Final = 4  # kept listed: as many bases as tasks run at once, as a rule
 LISTED_PATHS: Final = 20_000  # of each: some 5 MB
 KNOWN_ANSWERS: Final = 512  # of GitHub, kept to be asked for by name: a few for a polled repository
 KNOWN_ANSWER_CHARACTERS: Final = 65_536  # each; 32 MB together at the very most, usually a tenth
 SCAN_SETTLE_S: Final = 120.0  # younger comments are left to their webhooks
+SCAN_REQUESTS: Final = 200  # of one look into one installation: 400 an hour, below a tenth of its requests
+SCAN_PAGES: Final = 10  # of one repository in one look, 100 comments each: the others have their turn
 SCAN_REPOSITORIES: Final = 200  # of one installation: below a tenth of its requests in an hour
 
 # -- the repository's own file ----------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """What GitHub remembers of the webhooks it sent, and what it would have sent: for deliveries that never arrived.
 
 GitHub redelivers nothing by itself. Its list of deliveries reaches back three days; redelivering makes a new entry
-with the same delivery id. Comments are looked up where no entry can be expected: while the App's webhook was off
+with the same delivery id. The list is given page by page, with the cursor of the rest: how much of it is read at
+once is the sweep's question. Comments are looked up where no entry can be expected: while the App's webhook was off
 or pointed elsewhere.
 """
 
 import base64
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
@@ -15,12 +17,33 @@ from urllib.parse import parse_qsl, urlsplit
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.sweep import Attempt
 from bot.errors import GitHubFault
-from bot.forge.answers import Answer, Json, Request
+from bot.forge.answers import Answer, Json, Request, server_time
 from bot.forge.auth import AppChannel
 from bot.forge.client import PAGE_SIZE, as_object, quoted
 from bot.forge.wire import Wire
 
-_PAGES: Final = 10  # 1,000 entries a pass: what is older waits for the next one
+_PAGES: Final = 10  # of installations and repositories: 1,000
+_CURSOR: Final = "cursor"  # of the list of deliveries
+_OVERLAP_S: Final = 1.0  # GitHub's times are whole seconds: the last one of a page may go on in the next
+
+
+@dataclass(frozen=True)
+class FailedPage:
+    """`attempts`: newest first. `rest`: the cursor of what is older, "" at the end of the list. `at`: when GitHub
+    answered, by its own clock, in seconds since the epoch; 0.0 when it does not say."""
+
+    attempts: tuple[Attempt, ...]
+    rest: str
+    at: float
+
+
+@dataclass(frozen=True)
+class CommentPage:
+    """`comments`: as GitHub gives them, the one changed longest ago first. `rest`: since when the next page is to
+    be asked for, in seconds since the epoch; None: nothing was changed later."""
+
+    comments: tuple[Json, ...]
+    rest: float | None
 
 
 class HookDeliveries:
@@ -29,16 +52,20 @@ class HookDeliveries:
     def __init__(self, app: AppChannel) -> None:
         self._app = app
 
-    def fetch_failed(self, since: float) -> tuple[Attempt, ...]:
-        """Attempts that were not answered 2xx, newest first. `since`: seconds since the epoch."""
-        found: list[Attempt] = []
-        asked = Request("GET", "/app/hook/deliveries", {"status": "failure", "per_page": str(PAGE_SIZE)})
-        for item in _items(self._app.send, asked):
-            at = _seconds(item.get("delivered_at"))
-            if at < since:
-                break
-            found.append(Attempt(int(item["id"]), DeliveryId(str(item["guid"])), at))
-        return tuple(found)
+    def fetch_failed(self, cursor: str = "") -> FailedPage:
+        """Attempts that were not answered 2xx: the newest ones, or those from `cursor` on."""
+        query = {"status": "failure", "per_page": str(PAGE_SIZE)}
+        if cursor:
+            query[_CURSOR] = cursor
+        answer = self._app.send(Request("GET", "/app/hook/deliveries", query))
+        listed = answer.data if isinstance(answer.data, list) else []
+        found = (
+            Attempt(int(item["id"]), DeliveryId(str(item["guid"])), _seconds(item.get("delivered_at")))
+            for item in listed
+            if isinstance(item, dict)
+        )
+        rest = _next_query(answer.headers.get("link", "")).get(_CURSOR, "")
+        return FailedPage(tuple(one for one in found if one.at), rest, server_time(answer, 0.0))
 
     def redeliver(self, attempt: int) -> None:
         """Have it sent again. Twice does no harm: the delivery id stays the same. One that GitHub does not have
@@ -67,16 +94,23 @@ class Mentions:
         """Those that can get comments. Raises GitHubFault, RetryLater."""
         return list_repositories(self._wire)
 
-    def fetch_comments(self, full_name: str, since: float) -> Iterator[Json]:
-        """Comments on issues and pull requests that were written or edited since then, newest first. Raises
-        GitHubFault, RetryLater."""
+    def fetch_comments(self, full_name: str, since: float) -> CommentPage:
+        """Comments on issues and pull requests that were written or edited since then, one page. The next one is
+        asked for by time: numbered pages move when a comment is edited between them. Raises GitHubFault,
+        RetryLater."""
         query = {
             "since": datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "sort": "created",
-            "direction": "desc",
+            "sort": "updated",
+            "direction": "asc",
             "per_page": str(PAGE_SIZE),
         }
-        return _items(self._wire.send, Request("GET", f"/repos/{quoted(full_name)}/issues/comments", query))
+        asked = Request("GET", f"/repos/{quoted(full_name)}/issues/comments", query)
+        listed = self._wire.send(asked).data
+        found = tuple(item for item in listed or [] if isinstance(item, dict))
+        if len(found) < PAGE_SIZE:
+            return CommentPage(found, None)
+        last = _seconds(found[-1].get("updated_at"))
+        return CommentPage(found, max(last - _OVERLAP_S, since + _OVERLAP_S))
 
     def fetch_payload(self, repository: Json, comment: Json) -> Json:
         """The comment as a webhook would have brought it. Raises GitHubFault, RetryLater."""

@@ -5,7 +5,7 @@ was ever told of, whatever became of it.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -51,6 +51,19 @@ class Received:
         with self.database.write() as connection:
             connection.execute(mark.delete().where(mark.c.name == name))
             connection.execute(mark.insert().values(name=name, at=at))
+
+    def marks(self, prefix: str) -> dict[str, float]:
+        """All that are set under names that begin so."""
+        query = sa.select(mark.c.name, mark.c.at).where(mark.c.name.startswith(prefix, autoescape=True))
+        with self.database.read() as connection:
+            return {row.name: row.at for row in connection.execute(query)}
+
+    def replace_marks(self, prefix: str, marks: Mapping[str, float]) -> None:
+        """Those under names that begin so are these from now on, all at once."""
+        with self.database.write() as connection:
+            connection.execute(mark.delete().where(mark.c.name.startswith(prefix, autoescape=True)))
+            if marks:
+                connection.execute(mark.insert(), [{"name": name, "at": at} for name, at in marks.items()])
 
 
 def _comment_id(body: bytes) -> int:
