@@ -193,8 +193,7 @@ def test_a_file_that_can_not_be_used_is_said_in_the_dashboard(tmp_path: Path) ->
 
 def test_two_workers_begin_a_turn_once(tmp_path: Path) -> None:
     """Two schedulers at once."""
-    url = f"sqlite:///{tmp_path / 'data' / 'pullwright.db'}"
-    with story(tmp_path, each_time(GOOD), WITH_SCHEDULE, PULLWRIGHT_DATABASE_URL=url) as world:
+    with story(tmp_path, each_time(GOOD), WITH_SCHEDULE) as world:
         skip_preview(world)
         other = tmp_path / "other"
         other.mkdir()

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ from bot.localhub.server import HubServer
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled
 from bot.store.tasks import Tasks, TaskView
+from tests.databases import new_database
 from tests.model_server.seen import Seen
 from tests.official.judge import judged_hub
 from tests.stories.model import StoryModel, Turn
@@ -169,7 +170,12 @@ def story(
     private, public = make_key()
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    with judged_hub(tmp_path / "hub", clock) as hub, StoryModel(turns) as model:
+    named = settings.get("PULLWRIGHT_DATABASE_URL")
+    with (
+        judged_hub(tmp_path / "hub", clock) as hub,
+        StoryModel(turns) as model,
+        nullcontext(named) if named else new_database(data_dir / "pullwright.db") as url,
+    ):
         seed = hub.seed
         for login in ("ada", "eve"):
             seed.add_person(login)
@@ -187,6 +193,7 @@ def story(
             "PULLWRIGHT_API_URL": hub.api_url,
             "PULLWRIGHT_WEB_URL": hub.url,
             "PULLWRIGHT_DATA_DIR": str(data_dir),
+            "PULLWRIGHT_DATABASE_URL": url,
             "PULLWRIGHT_PORT": "0",
             "PULLWRIGHT_WRITE_SPACING_S": "0",
             "PULLWRIGHT_MODEL": "story",
@@ -194,9 +201,7 @@ def story(
             "OPENAI_BASE_URL": model.url,
             **settings,
         }
-        own = f"sqlite:///{data_dir / 'pullwright.db'}"
-        database = Database(settings.get("PULLWRIGHT_DATABASE_URL") or own)
-        with closing(database), Supervisor(cwd=tmp_path) as supervisor:
+        with closing(Database(url)) as database, Supervisor(cwd=tmp_path) as supervisor:
             world = World(hub, model, supervisor, data_dir, environment, issue, database)
             supervisor.start("receiver", ["serve"], environment, data_dir / "receiver.log")
             if worker:

@@ -6,14 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from bot.domain.ids import DeliveryId, TaskId
@@ -23,6 +21,7 @@ from bot.store.deliveries import Deliveries
 from bot.store.inbox import Delivery, store_batch
 from bot.store.migrations import migrate
 from bot.store.tasks import Tasks, TaskView
+from tests.databases import new_database
 from tests.store.requests import request
 from tests.tasks.payloads import comment_payload
 from tests.tasks.world import Elsewhere
@@ -33,24 +32,9 @@ DEADLINE_S = 90.0  # on a busy machine a worker needs many seconds to start
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """SQLite, or a new PostgreSQL database on the server that TEST_POSTGRES_URL names (`postgresql://u@h:p`)."""
-    server = os.environ.get("TEST_POSTGRES_URL")
-    if server is None:
-        with closing(_migrated(f"sqlite:///{tmp_path / 'pullwright.db'}")) as opened:
-            yield opened
-        return
-    name = f"t_{uuid.uuid4().hex}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name}".encode())
-        with closing(_migrated(f"{server}/{name}")) as opened:
-            yield opened
-        connection.execute(f"drop database {name} with (force)".encode())
-
-
-def _migrated(url: str) -> Database:
-    opened = Database(url)
-    migrate(opened)
-    return opened
+    with new_database(tmp_path / "pullwright.db") as url, closing(Database(url)) as opened:
+        migrate(opened)
+        yield opened
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The receiver over HTTP, with a real database behind it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bot.store.migrations import migrate
 from bot.webhook.body import Bodies
 from bot.webhook.receiver import build_receiver
 from bot.webhook.signature import sign
+from tests.databases import new_database
 
 SECRET = b"0123456789abcdef"
 BODY = b'{"action": "created"}'
@@ -143,12 +145,14 @@ def test_an_event_that_nobody_knows_is_stored_for_the_intake(client: TestClient,
 
 
 def test_it_is_not_ready_while_the_database_has_no_tables(tmp_path: Path) -> None:
-    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
-    with TestClient(build_receiver(Inbox(empty), (SECRET,), lambda: 5.0)) as client:
+    with (
+        new_database(tmp_path / "empty.db") as url,
+        closing(Database(url)) as empty,
+        TestClient(build_receiver(Inbox(empty), (SECRET,), lambda: 5.0)) as client,
+    ):
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 503
         assert client.post("/webhook", content=BODY, headers=headers()).status_code == 503
-    empty.close()
 
 
 def test_a_file_that_is_damaged_while_it_runs_refuses_instead_of_breaking(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from bot.tasks.change.ground import SetupMeans
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.ledger import Ledger
 from bot.tasks.workflow import PhaseEnd
+from tests.databases import new_database
 from tests.official.judge import judged_hub
 from tests.stories.own_pull import seed_pull
 from tests.stories.world import FILES, NAME, make_key
@@ -107,10 +108,13 @@ def open_room(tmp_path: Path, write_spacing_s: float = 0) -> Iterator[Room]:
                 seed.add_repository(NAME, {path: text.encode() for path, text in FILES.items()})
             seed.set_role(NAME, login, role)
         issue = seed.open_issue(NAME, "eve", "Sums are wrong", "`add(1, 2)` gives -1, I expected 3.")
-        database = Database(f"sqlite:///{tmp_path / 'pullwright.db'}")
-        migrate(database)
         settings = ForgeSettings(hub.api_url, app["app_id"], private, write_spacing_s)
-        with closing(database), closing(Forge(settings)) as forge:
+        with (
+            new_database(tmp_path / "pullwright.db") as url,
+            closing(Database(url)) as database,
+            closing(Forge(settings)) as forge,
+        ):
+            migrate(database)
             services = _services(tmp_path, hub, database, forge, executor, clock)
             yield Room(hub, database, services, clock, seed_pull(hub, database, issue))
 
