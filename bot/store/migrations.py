@@ -37,8 +37,9 @@ _LOCK: Final = 0x70756C6C  # any number that nobody else uses in this database
 
 
 def _first(connection: Connection) -> None:
-    """The tables of the first release. A later change of schema.py needs a step of its own here, and this one
-    then names its tables as they were."""
+    """The tables of the first release, with what has come to them since. Each change of schema.py needs a step of its
+    own here that first looks whether it is there (`_report`): a new database has it from the step that makes the table.
+    Steps only add: tests/store/test_migrations.py has the tables as they were, and compares."""
     metadata.create_all(connection, [delivery, task, task_event, effect, worker])
 
 

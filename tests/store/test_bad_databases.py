@@ -1,7 +1,7 @@
 """Databases as they should not be: a clear error that names the remedy, and what can wait waits."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -135,15 +135,17 @@ def test_rows_of_every_older_version_survive(
 
 
 @pytest.fixture
-def database_of_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Database]:
-    def make(version: int) -> Database:
-        database = at(tmp_path / "old.db")
-        with monkeypatch.context() as older:
-            older.setattr(migrations, "MIGRATIONS", MIGRATIONS[:version])
-            assert migrate(database) == version
-        return database
+def database_of_version(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Database]]:
+    """Of today's tables, as far as that version; as the versions were: `test_migrations.py`."""
+    with closing(Database(url)) as database:
 
-    return make
+        def make(version: int) -> Database:
+            with monkeypatch.context() as older:
+                older.setattr(migrations, "MIGRATIONS", MIGRATIONS[:version])
+                assert migrate(database) == version
+            return database
+
+        yield make
 
 
 def test_turns_of_before_there_were_reports_have_none(
@@ -171,11 +173,10 @@ def test_an_older_program_goes_on_beside_a_newer_one_until_it_starts_again(
     store_batch(older, [Delivery(DeliveryId("d-1"), "issue_comment", b"{}", 1.0)])
     with pytest.raises(SettingsFault, match="Start the newer version"):
         migrate(older)
-    older.close()
 
 
-def test_a_request_with_fields_of_a_future_version_can_be_read(good: Path) -> None:
-    with closing(at(good)) as database, database.write() as connection:
+def test_a_request_with_fields_of_a_future_version_can_be_read(database: Database) -> None:
+    with database.write() as connection:
         insert_task(connection, request(1), 0.0)
         text = connection.execute(sa.select(task.c.request)).scalar_one()
     assert parse_request(json.dumps({**json.loads(text), "from_the_future": 1})) == request(1)

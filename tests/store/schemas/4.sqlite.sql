@@ -1,0 +1,12 @@
+CREATE TABLE work_tree (
+  task TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  tree TEXT NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (task, seq)
+);
+
+INSERT INTO schema_version (version) VALUES (4);
+
+INSERT INTO work_tree (task, seq, tree, content)
+VALUES ('t-2', 1, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', X'00ff01');
