@@ -111,12 +111,12 @@ class Inbox:
         return self._undecided < self.most_undecided or self.ticks() - self._counted_at >= _COUNT_EVERY_S
 
     def check(self) -> None:
-        """Could a delivery be stored now? SQLite's write lock is had, and nothing written. Blocking. Raises RetryLater,
-        Bug (the table is not there)."""
+        """Could a delivery be stored now? SQLite's write lock is had, PostgreSQL is asked for a change (a server that
+        only reads refuses it), and nothing written. Blocking. Raises RetryLater."""
         if self._writer is None or self._closing:
             raise RetryLater("the inbox is not open", 1.0)
         with self.database.write() as connection:
-            connection.execute(sa.select(delivery.c.id).limit(1)).first()
+            connection.execute(delivery.delete().where(sa.false()))
 
     def _store_and_count(self, batch: list[Delivery]) -> set[DeliveryId]:
         known = store_batch(self.database, batch)
