@@ -24,6 +24,7 @@ from tests.stories.registry import GOOD
 from tests.stories.world import NAME, NEW_TEST, World, story
 
 SLEEP = "sleep 397"
+_SLOW_S = 3.0  # the write that ends the task waits for its turn behind it
 FIX = edit("app.py", "a - b", "a + b")
 _BEGINS = "    def test_sum(self):\n"
 SLOW_TEST = NEW_TEST.replace(_BEGINS, f"{_BEGINS}        __import__('os').system('{SLEEP}')\n")
@@ -36,13 +37,15 @@ def sleeping() -> bool:
 @dataclass(frozen=True)
 class State:
     """`turns`: the model's, of each task. `reached`: whether the newest task is in it. `hangs`: the model does not
-    answer. `crowded`: one place in all, and another task has it."""
+    answer. `crowded`: one place in all, and another task has it. `slow`: the path of a write for which the hub takes
+    _SLOW_S; the task is in the state when it has arrived."""
 
     name: str
     turns: Sequence[Turn]
     reached: Callable[[World, TaskId], bool]
     hangs: bool = False
     crowded: bool = False
+    slow: str = ""
     settings: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,6 +79,7 @@ STATES = (
         [Call("ask_person", {"questions": ["Floats too?"]})],
         has_status(TaskStatus.WAITING),
     ),
+    State("publishing", GOOD, lambda _w, _t: True, slow="/pulls$"),
 )
 
 
@@ -92,8 +96,14 @@ def measure(folder: Path, state: State) -> tuple[float, float]:
         if state.crowded:
             ask(world)
             world.wait_for("the first one at work", lambda: world.model.requests)
+        arrived = threading.Event()
+        if state.slow:
+            slow = {"method": "POST", "path": state.slow, "delay_s": _SLOW_S}
+            world.hub.seed.order_fault(**slow, arrives=arrived.set)
         task = ask(world)
         world.wait_for(state.name, lambda: state.reached(world, task))
+        if state.slow:
+            world.wait_for("the write", arrived.is_set)
         time.sleep(0.5)  # in the middle of it
         begun = time.monotonic()
         world.comment("ada", "@agent stop")

@@ -62,7 +62,9 @@ from bot.tasks.change.steps import ChangeSteps
 from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.follow_up.steps import FollowUpSteps
+from bot.tasks.half_sent import HalfSentDesk
 from bot.tasks.kinds import KindSteps
+from bot.tasks.late import LateEffects
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.maintenance.steps import MaintenanceSteps
 from bot.tasks.measured import MeasuredModel, MeasuredSandbox
@@ -173,6 +175,15 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             work_trees=WorkTrees(database),
             named=watched,
         )
+        steps = KindSteps(
+            ChangeSteps(services),
+            AnswerSteps(services),
+            ReviewSteps(services),
+            FollowUpSteps(services),
+            MaintenanceSteps(services),
+        )
+        half_sent = HalfSentDesk(Effects(database), forge, settle_s=times.ledger.settle_s)
+        late = LateEffects(half_sent, services.tasks, services.events, steps, executor, time.time)
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
         schedules = Schedules(database, settings.allowances)
@@ -192,13 +203,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 engine=DbosEngine(
                     settings.store_url, worker_id, settings.worker_tasks or settings.fleet_tasks
                 ),
-                steps=KindSteps(
-                    ChangeSteps(services),
-                    AnswerSteps(services),
-                    ReviewSteps(services),
-                    FollowUpSteps(services),
-                    MaintenanceSteps(services),
-                ),
+                steps=steps,
                 permissions=github,
                 refuser=github,
                 answerer=github,
@@ -206,6 +211,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 now=clock,
                 look_at_clock=clock.look,
                 tell_queue=QueueNotices(services, clock).tell,
+                tell_late=late.tell,
                 clear_disk=functools.partial(clear_repositories, settings),
                 ticker=Ticker(forge, schedules, services.tasks, Received(database), clock),
                 dashboards=Dashboards(

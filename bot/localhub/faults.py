@@ -36,6 +36,7 @@ class Fault:
     drop: bool = False  # the connection ends in the middle of the answer
     delay_s: float = 0.0
     passes: int = 0
+    arrives: Callable[[], None] = _nothing  # before the request is carried out, if it is
     happens: Callable[[], None] = _nothing  # after the request was carried out, if it is; before the answer
 
     @property
@@ -78,8 +79,10 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """The fault for this request, used up by one, after its delay; None when the request may go through."""
         found = self._find(method, path)
-        if found is not None and found.delay_s:
-            self._pause(found.delay_s)
+        if found is not None:
+            found.arrives()
+            if found.delay_s:
+                self._pause(found.delay_s)
         return found
 
     def _find(self, method: str, path: str) -> Fault | None:

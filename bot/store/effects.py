@@ -14,9 +14,11 @@ from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskRequest, TaskStatus
 from bot.errors import Bug
 from bot.store.database import Database
-from bot.store.schema import effect
+from bot.store.fence import fence
+from bot.store.schema import IS_OPEN, effect
 from bot.store.schema import task as tasks
-from bot.store.tasks import fence, parse_request
+from bot.store.tasks import parse_request
+from bot.store.work_trees import drop_work
 
 
 class EffectState(StrEnum):
@@ -34,6 +36,22 @@ _CHANGE: Final = effect.update().where(
 )
 
 
+_HALF_SENT: Final = (
+    sa.select(
+        effect.c.key,
+        effect.c.state,
+        effect.c.sent_at,
+        tasks.c.id,
+        tasks.c.request,
+        tasks.c.facts,
+        tasks.c.finished_at,
+    )
+    .join_from(effect, tasks, effect.c.task == tasks.c.id)
+    .where(IS_OPEN, tasks.c.status == TaskStatus.FINISHED.value, tasks.c.finished_at >= sa.bindparam("after"))
+    .order_by(effect.c.task, effect.c.key)
+)
+
+
 @dataclass(frozen=True)
 class Effect:
     key: str
@@ -45,7 +63,8 @@ class Effect:
 
 @dataclass(frozen=True)
 class HalfSent:
-    """An effect that was not read back, of a task that is over. `facts`: what the task knew."""
+    """An effect that was not read back, of a task that is over. `facts`: what the task knew. Times: seconds since the
+    epoch."""
 
     key: str
     state: EffectState
@@ -53,6 +72,7 @@ class HalfSent:
     task: TaskId
     request: TaskRequest
     facts: dict[str, Any]
+    ended_at: float
 
 
 class Effects:
@@ -91,16 +111,9 @@ class Effects:
             found = connection.execute(_FIND, {"of_key": key}).first()
             return _effect(found) if found is not None else None
 
-    def half_sent(self) -> tuple[HalfSent, ...]:
-        """Of tasks that are over, effects of which nobody knows whether they are there: nobody will look for them."""
-        query = (
-            sa.select(
-                effect.c.key, effect.c.state, effect.c.sent_at, tasks.c.id, tasks.c.request, tasks.c.facts
-            )
-            .join_from(effect, tasks, effect.c.task == tasks.c.id)
-            .where(tasks.c.status == TaskStatus.FINISHED.value, effect.c.state != EffectState.DONE.value)
-            .order_by(effect.c.key)
-        )
+    def half_sent(self, after: float = 0.0) -> tuple[HalfSent, ...]:
+        """Of tasks that ended after this (seconds since the epoch), effects of which nobody knows whether they are
+        there."""
         with self._database.read() as connection:
             return tuple(
                 HalfSent(
@@ -110,8 +123,9 @@ class Effects:
                     TaskId(row.id),
                     parse_request(row.request),
                     json.loads(row.facts),
+                    row.finished_at,
                 )
-                for row in connection.execute(query)
+                for row in connection.execute(_HALF_SENT, {"after": after})
             )
 
     def settle(self, half: HalfSent, result: Any) -> bool:
@@ -126,7 +140,10 @@ class Effects:
         values = {"state": EffectState.DONE.value, "result": json.dumps(result)}
         change = effect.delete() if result is None else effect.update().values(**values)
         with self._database.write() as connection:
-            return connection.execute(change.where(*as_it_was)).rowcount == 1
+            settled = connection.execute(change.where(*as_it_was)).rowcount == 1
+            if settled:
+                drop_work(connection, half.task)
+            return settled
 
     def _change(self, task: TaskId, epoch: int, key: str, values: dict[str, Any]) -> None:
         with self._database.write() as connection:

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from bot.domain.ids import TaskId
 from bot.store.database import Database
+from bot.store.fence import fence
 from bot.store.schema import task_event
-from bot.store.tasks import fence
 
 # Built once, as `tasks.py` builds what it holds a row with: a turn appends three rows.
 _LAST: Final = sa.select(sa.func.max(task_event.c.seq)).where(task_event.c.task == sa.bindparam("of"))

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store.database import Database
 from bot.store.schema import (
+    EFFECT_OPEN,
     dashboard,
     delivery,
     effect,
@@ -70,6 +71,11 @@ def _report(connection: Connection) -> None:
         connection.execute(sa.text("alter table schedule_run add column report text not null default ''"))
 
 
+def _open_effects(connection: Connection) -> None:
+    """Those that were not read back are looked for all the time. A database that is made now has the index already."""
+    EFFECT_OPEN.create(connection, checkfirst=True)
+
+
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _first,
     _spending,
@@ -77,6 +83,7 @@ MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _work_tree,
     _schedules,
     _report,
+    _open_effects,
 )
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.domain import limits
 from bot.domain.tasks import TaskStatus
 from bot.store.database import Database
-from bot.store.schema import delivery, effect, schedule_run, task, task_event
+from bot.store.schema import delivery, effect, schedule_run, task, task_event, work_tree
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,5 @@ def _clear_events(database: Database, now: float) -> int:
         names = list(connection.execute(old).scalars())
         connection.execute(task_event.delete().where(task_event.c.task.in_(names)))
         connection.execute(effect.delete().where(effect.c.task.in_(names)))
+        connection.execute(work_tree.delete().where(work_tree.c.task.in_(names)))
     return len(names)

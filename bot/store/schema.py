@@ -98,6 +98,14 @@ effect = Table(
     Column("result", Text, nullable=False, server_default=""),  # JSON
     CheckConstraint("state in ('planned', 'sending', 'done')", name="effect_state"),
 )
+IS_OPEN: Final = effect.c.state != literal_column("'done'")
+"""An effect that was not read back, in the words of its index."""
+EFFECT_OPEN: Final = Index(
+    "effect_open",
+    effect.c.task,
+    sqlite_where=text("state <> 'done'"),
+    postgresql_where=text("state <> 'done'"),
+)
 
 spending = Table(
     "spending",

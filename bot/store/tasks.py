@@ -8,6 +8,8 @@ Races, and how each is closed:
 - Two requests for one issue: the partial unique index on `active_key`.
 - A queued task's place is told while it is admitted: telling raises the epoch (`hold_queued`), so does taking, and
   whoever is older writes nothing more. A queued row's epoch is nobody's but the teller's.
+- A run that is late finds its task over: finishing raises the epoch too. With the new one only whoever tells the end
+  once more (`hold_ended`, `tasks/late.py`) writes to a task that is over.
 - A write that is still on its way while its run waits or hands over, and the task is admitted again: waiting and
   releasing raise the epoch, so it is Superseded and not taken for a write of the next run.
 """
@@ -29,8 +31,10 @@ from bot.domain.schedules import MaintenanceRef
 from bot.domain.tasks import Phase, RepositoryRef, TaskKind, TaskRequest, TaskStatus, WayIn
 from bot.errors import Bug, Superseded
 from bot.store.database import Database, storable
-from bot.store.schema import task, task_event, work_tree
+from bot.store.fence import fence, look_behind
+from bot.store.schema import task, task_event
 from bot.store.spending import charge
+from bot.store.work_trees import drop_work
 
 JsonObject = dict[str, Any]
 
@@ -40,18 +44,7 @@ ENDING: Final = "ending"
 """Kind of the event row by which a task is over whatever runs of it: {"outcome", "detail"}. People are told next."""
 _ADMISSION_LOCK: Final = 0x61646D69
 _RUNNING: Final = TaskStatus.RUNNING.value
-# Built once: to build them takes the library twice as long as to run them (decision 113). `_HOLD` begins each write
-# of a run.
-# Whatever puts a running task back into the queue raises its epoch, so no run passes here with a queued one.
-_HOLD: Final = (
-    task.update()
-    .where(
-        task.c.id == sa.bindparam("held_task"),
-        task.c.epoch == sa.bindparam("held_epoch"),
-        task.c.status.in_((_RUNNING, TaskStatus.QUEUED.value)),
-    )
-    .values(epoch=task.c.epoch)
-)
+# Built once: to build them takes the library twice as long as to run them (decision 113).
 _CHANGE: Final = task.update().where(task.c.id == sa.bindparam("of_task"))  # the columns come with the values
 _FIND: Final = sa.select(task).where(task.c.id == sa.bindparam("of_task"))
 _TAKE: Final = (
@@ -229,8 +222,10 @@ class Tasks:
             )
 
     def finish(self, taken: Taken, outcome: Outcome, detail: str, now: float) -> None:
-        """The end, with its name; nobody goes on with its work. Raises Superseded."""
+        """The end, with its name; nobody goes on with its work, which is kept only while something that was sent
+        to GitHub is still to be looked for. Raises Superseded."""
         values = {
+            "epoch": taken.epoch + 1,
             "status": TaskStatus.FINISHED.value,
             "outcome": outcome.value,
             "detail": storable(detail)[:2000],
@@ -240,7 +235,23 @@ class Tasks:
         with self._database.write() as connection:
             fence(connection, taken.id, taken.epoch)
             connection.execute(_CHANGE, {"of_task": taken.id, **values})
-            connection.execute(work_tree.delete().where(work_tree.c.task == taken.id))
+            drop_work(connection, taken.id)
+
+    def hold_ended(self, task_id: TaskId) -> Taken:
+        """A task that is over, to tell its end once more; whoever held it before writes no more. Raises Superseded
+        when it is not over."""
+        mine = (task.c.id == task_id, task.c.status == TaskStatus.FINISHED.value)
+        with self._database.write() as connection:
+            held = connection.execute(task.update().where(*mine).values(epoch=task.c.epoch + 1))
+            if held.rowcount != 1:
+                raise Superseded(f"{task_id} is not over")
+            return _taken(connection.execute(_FIND, {"of_task": task_id}).one())
+
+    def check_held(self, taken: Taken) -> None:
+        """A look, before something is sent that no row speaks of. Raises Superseded when the epoch is not ours any
+        more, RetryLater."""
+        with self._database.read() as connection:
+            look_behind(connection, taken.id, taken.epoch)
 
     def release(self, worker: str) -> tuple[TaskId, ...]:
         """Hand over what a worker holds (SIGTERM, or its death): admitted, held by nobody, its epoch raised
@@ -376,13 +387,6 @@ def _has_row(connection: Connection, taken: Taken, kind: str) -> bool:
         task_event.c.task == taken.id, task_event.c.epoch == taken.epoch, task_event.c.kind == kind
     )
     return connection.execute(query.limit(1)).first() is not None
-
-
-def fence(connection: Connection, task_id: TaskId, epoch: int) -> None:
-    """Hold the task's row and see that the epoch is still ours. Raises Superseded."""
-    held = connection.execute(_HOLD, {"held_task": task_id, "held_epoch": epoch})
-    if held.rowcount != 1:
-        raise Superseded(f"{task_id} has a newer epoch than {epoch}, or is over")
 
 
 def _lock(connection: Connection) -> None:

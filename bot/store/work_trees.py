@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from bot.domain.ids import TaskId, TreeSha
 from bot.store.database import Database
-from bot.store.schema import work_tree
-from bot.store.tasks import fence
+from bot.store.fence import fence
+from bot.store.schema import IS_OPEN, effect, work_tree
 
 _KEPT = 3  # the last recorded one is among them: at most one more was taken before a death
 
@@ -39,3 +39,9 @@ class WorkTrees:
         query = sa.select(work_tree).where(work_tree.c.task == task).order_by(work_tree.c.seq)
         with self._database.read() as connection:
             return {TreeSha(row.tree): row.content for row in connection.execute(query)}
+
+
+def drop_work(connection: sa.Connection, task: TaskId) -> None:
+    """They go with the task's end, if nothing is open that it sent: else the end may be told once more, with them."""
+    is_open = sa.exists().where(effect.c.task == task, IS_OPEN)
+    connection.execute(work_tree.delete().where(work_tree.c.task == task, ~is_open))

@@ -13,7 +13,8 @@ Races, and how each is closed:
 - A write that is queued behind others leaves only after another worker has looked in vain: it is not begun when
   it waited longer than WRITE_QUEUE_S for a thread or WRITE_BEGIN_S for its turn (`forge/client.py`), and others
   look again only after both, the request's timeout and EFFECT_SETTLE_S.
-- Cancelled while a request is under way: the write is waited for at most WRITE_IN_FLIGHT_S and kept.
+- Cancelled while a request is under way: the write is waited for at most WRITE_IN_FLIGHT_S and kept. If the task was
+  ended from outside it can't be kept: the row goes on saying `sending`, and `tasks/late.py` looks for it.
 
 Must never: create without a look before it, except under a key that this very run has just planned and looked
 for.
@@ -30,7 +31,7 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.ids import TaskId
-from bot.errors import GitHubFault, RetryLater, Superseded
+from bot.errors import GitHubFault, RepositoryFault, RetryLater, Superseded
 from bot.forge.answers import WriteUnclear
 from bot.store.effects import Effect, Effects, EffectState
 
@@ -86,6 +87,22 @@ class Ledger:
             found = await self._create(_Sending(task, epoch, full), find, create)
         await self._call(self._effects.finish, task, epoch, full, found)
         return found
+
+    async def trace(self, task: TaskId, epoch: int, key: str, send: Callable[[], Awaitable[None]]) -> None:
+        """`send`, which does no harm twice (a push), with a row that says so while it may be under way: whoever ends
+        the task meanwhile has it looked for. A refusal is none. Raises Superseded, what `send` raises."""
+        full = f"{task}:{key}"
+        effect = await self._call(self._effects.plan, task, epoch, full)
+        if effect.state is EffectState.DONE:
+            await send()
+            return
+        await self._call(self._effects.begin_sending, task, epoch, full, self._now())
+        try:
+            await send()
+        except RepositoryFault:
+            await self._call(self._effects.withdraw, task, epoch, full)
+            raise
+        await self._call(self._effects.finish, task, epoch, full, {})
 
     async def _look(self, effect: Effect, find: Callable[[], T | None]) -> T | None:
         found = await self._call(find)

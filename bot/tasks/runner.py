@@ -121,6 +121,7 @@ class WorkerParts:
     ticker: Ticker | None = None
     dashboards: Dashboards | None = None
     tell_queue: Callable[[], Awaitable[None]] | None = None  # one pass over those who wait for a free place
+    tell_late: Callable[[], Awaitable[None]] | None = None  # one pass over what shows up behind an end
     observe_phase: Callable[[Phase, float], None] = lambda _phase, _seconds: None
     observe_wait: Callable[[float], None] = lambda _seconds: None
     operator: OperatorSays = field(default_factory=OperatorSays)
@@ -212,6 +213,7 @@ class Worker:
         passes = (
             ("care", self._care, intervals.care_s, None),
             ("reconcile", self._reconcile, intervals.care_s, None),
+            ("late effects", self._tell_late, intervals.care_s, None),
             ("intake", self._take_in, intervals.intake_s, None),
             ("admission", self._admit, intervals.admission_s, self._arrived),
             ("queue", self._tell_queue, limits.QUEUE_LOOK_S, None),
@@ -234,6 +236,11 @@ class Worker:
         """A loop of its own: ending a task tells people, and the dead must not wait for that."""
         if await self._leads():
             await self._reconciler.mend()
+
+    async def _tell_late(self) -> None:
+        """A loop of its own as well: it waits for GitHub."""
+        if self._parts.tell_late is not None and await self._leads():
+            await self._parts.tell_late()
 
     async def _take_in(self) -> None:
         self._seen = await self._call(look_out, self._parts.database, self._parts.now())

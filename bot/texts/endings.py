@@ -69,6 +69,8 @@ class Ending:
     spent: str = ""
     marker: str = ""
     about: str = ""  # what it was about: red checks, points of a review
+    branch: str = ""  # that has our commit, where no pull request tells of it
+    commit: str = ""
 
 
 def render_ending(ending: Ending) -> str:
@@ -79,7 +81,7 @@ def render_ending(ending: Ending) -> str:
     with_evidence = evidence if evidence is not None and not ending.pull_url else None
     sections = [
         _HEADLINES[ending.outcome].format(pull=pull),
-        f"{pull} was open already and stays as it is." if _stopped_late(ending) else "",
+        f"{pull} was open already and stays as it is." if _stopped_late(ending) else _render_pushed(ending),
         sanitise_block(ending.detail, limits.ANSWER_CHARACTERS) if _tells_detail(ending) else "",
         f"In the model's words:\n\n{_quoted(words)}" if words and not ending.pull_url else "",
         "\n".join(f"{n}. {sanitise_line(one, 500)}" for n, one in enumerate(ending.questions[:3], start=1)),
@@ -104,6 +106,12 @@ def _tells_detail(ending: Ending) -> bool:
 
 def _stopped_late(ending: Ending) -> bool:
     return bool(ending.pull_url) and ending.outcome in (Outcome.STOPPED, Outcome.CLOSED)
+
+
+def _render_pushed(ending: Ending) -> str:
+    if ending.pull_url or not ending.branch:
+        return ""
+    return f"Before that I had pushed {ending.commit[:10]} to {code(ending.branch)}, where it stays."
 
 
 def _next_step(ending: Ending) -> str:

@@ -119,7 +119,14 @@ def render_review_check(text: ReviewText, url: str) -> ReviewCheck:
         if part
     )
     title = _title(report.outcome, len(findings), report.told_before)
+    if url and report.outcome in (Outcome.STOPPED, Outcome.CLOSED):
+        title = f"Reviewed, then {report.outcome.value}"
     return ReviewCheck(title, summary, decide_conclusion(report.outcome, report.worst))
+
+
+def render_posted(url: str) -> str:
+    """Of a review that was on its way when its task was ended; nothing without its address."""
+    return f"[The review]({url}) was on its way already, and stays as it is." if url else ""
 
 
 def decide_conclusion(outcome: Outcome, worst: Priority | None) -> str:

@@ -159,9 +159,7 @@ class Stage:
             assert len(world.thread()["review_comments"]) == 2 * told.answers, "the request and its answer"
         if told.outcome is not None and told.begin is None:
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
-        with world.database.read() as connection:
-            states = connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars()
-            assert set(states) <= {EffectState.DONE.value}, "an effect is open though the task is over"
+        self.wait("the end of every effect", lambda: self._states(task) <= {EffectState.DONE.value})
 
     def _expect_one_review(self) -> None:
         """Beside the one that was there before; its threads resolved; its check run there once, and ended."""
@@ -175,6 +173,11 @@ class Stage:
         )
         runs = shown["check_runs"]
         assert [run["status"] for run in runs] == ["completed"], f"check runs {runs}"
+
+    def _states(self, task: TaskId) -> set[str]:
+        """Of its effects: what was under way when it ended is looked for soon after."""
+        with self.world.database.read() as connection:
+            return set(connection.execute(sa.select(effect.c.state).where(effect.c.task == task)).scalars())
 
     # -- seeing ---------------------------------------------------------------------------------------------
     def _holds(self, task: TaskId) -> bool:

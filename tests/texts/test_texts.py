@@ -114,6 +114,13 @@ def test_a_stop_that_came_too_late_names_the_pull_request() -> None:
     assert "#8 was open already and stays as it is." in render_ending(ending)
 
 
+def test_a_push_without_a_pull_request_is_named() -> None:
+    ending = Ending(Outcome.STOPPED, "Stopped by ada.", "agent", branch="agent/3-sums", commit="c" * 40)
+    said = f"Before that I had pushed {'c' * 10} to `agent/3-sums`, where it stays."
+    assert said in render_ending(ending)
+    assert said not in render_ending(replace(ending, pull_url="http://hub/pull/8", pull_number=8))
+
+
 def test_a_patch_can_not_end_its_block() -> None:
     text = render_ending(Ending(Outcome.BLOCKED, "", "agent", patch=PATCH))
     assert "````diff" in text

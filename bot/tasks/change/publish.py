@@ -6,6 +6,8 @@ Races, and how each is closed:
 - Somebody else has the branch's name: a second name with the task's id; if that is taken too, the end is
   BRANCH_TAKEN, and nothing of theirs is touched (the push is compare-and-swap on "absent").
 - The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
+- The task is ended from outside while the push or the request for the pull request is under way: what is there by then
+  is told (`learn_published`); what comes later is looked for by `tasks/late.py`, which has it told once more.
 """
 
 import hashlib
@@ -96,12 +98,26 @@ async def _check_schedule(desk: Desk, schedule: str) -> None:
         raise GitHubFault(what, "Somebody with write access can ask.", status=int(HTTPStatus.FORBIDDEN))
 
 
-async def learn_published(desk: Desk) -> None:
-    """A pull request whose opening was under way when the task was ended from outside: it is told as well."""
-    if desk.facts.branch and not desk.facts.pull:
-        found = await desk.call(desk.github.pulls.find_pull, desk.facts.branch, pull_marker(desk.taken.id))
-        if found is not None:
-            await desk.learn(pull=found.number, pull_url=found.url)
+async def learn_published(desk: Desk, branches: tuple[str, ...] = ()) -> None:
+    """What was under way when the task was ended from outside, and is there by now: our commit on one of these branches
+    (none given: those of a change), a pull request from there. What GitHub refuses to show is not told."""
+    submission = desk.facts.submission
+    try:
+        if desk.facts.commit and not desk.facts.branch and submission is not None:
+            await _learn_branch(desk, branches or _own_branches(desk, submission))
+        if desk.facts.branch and not desk.facts.pull:
+            find, marker = desk.github.pulls.find_pull, pull_marker(desk.taken.id)
+            if (found := await desk.call(find, desk.facts.branch, marker)) is not None:
+                await desk.learn(pull=found.number, pull_url=found.url)
+    except GitHubFault as fault:
+        log.warning("what was published can't be seen", task=desk.taken.id, why=str(fault))
+
+
+async def _learn_branch(desk: Desk, branches: tuple[str, ...]) -> None:
+    for branch in branches:
+        if await desk.call(desk.github.refs.find_branch, branch) == desk.facts.commit:
+            await desk.learn(branch=branch)
+            return
 
 
 async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFacts) -> CommitSha:
@@ -124,28 +140,39 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
 
 async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:
     """A branch of our own that now holds our commit. Raises BranchTaken, RepositoryFault."""
-    first = render_branch(desk.request.issue, submission.title)
-    for branch in (first, render_second_branch(first, desk.taken.id)):
+    for branch in _own_branches(desk, submission):
         holder = await desk.call(desk.github.refs.find_branch, branch)
         if holder is None:
             await push_branch(desk, branch, None)
         if holder is None or holder == desk.facts.commit:
             return branch
+    first, _ = _own_branches(desk, submission)
     raise BranchTaken(
         f"Somebody else has both `{first}` and its second name.", "Delete or rename one of them."
     )
 
 
+def _own_branches(desk: Desk, submission: SubmissionFacts) -> tuple[str, str]:
+    """The name of our branch, and the one that it gets when somebody else has that."""
+    first = render_branch(desk.request.issue, submission.title)
+    return first, render_second_branch(first, desk.taken.id)
+
+
 async def push_branch(desk: Desk, branch: str, expected: CommitSha | None) -> None:
     """Compare-and-swap from `expected` (None: absent) to our commit, read back on GitHub before it is believed. Raises
     RepositoryFault."""
-    ref, commit = f"refs/heads/{branch}", desk.facts.commit
-    await desk.with_remote(
-        desk.push_remote, lambda remote: desk.services.repos.push(desk.key, remote, ref, commit, expected)
-    )
-    holder = await desk.call(desk.github.refs.find_branch, branch)
-    if holder != desk.facts.commit:
-        raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
+    ref, commit, repos = f"refs/heads/{branch}", desk.facts.commit, desk.services.repos
+
+    async def send() -> None:
+        await desk.with_remote(
+            desk.push_remote, lambda remote: repos.push(desk.key, remote, ref, commit, expected)
+        )
+        holder = await desk.call(desk.github.refs.find_branch, branch)
+        if holder != commit:
+            raise RepositoryFault(f"`{branch}` was pushed, but GitHub shows it elsewhere.", "Ask again.")
+
+    key = f"push-{commit}-{branch}"
+    await desk.services.ledger.trace(desk.taken.id, desk.taken.epoch, key, send)
 
 
 async def move_branch(desk: Desk, branch: str, expected: CommitSha | None) -> bool:

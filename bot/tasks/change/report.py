@@ -31,6 +31,8 @@ async def report(desk: Desk, about: str = "") -> None:
         spent=render_spent(total_spent(facts)) if facts.spent.turns else "",
         marker=tracking_marker(desk.taken.id),
         about=about,
+        branch=facts.branch,
+        commit=facts.commit,
     )
     await edit_tracking(desk, render_ending(ending))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.domain.outcomes import Outcome
+from bot.domain.schedules import schedule_branch
 from bot.domain.tasks import Phase
 from bot.store.tasks import Taken
 from bot.tasks.change.carry import bring_here
@@ -39,7 +40,7 @@ class MaintenanceSteps:
         async with open_desk(self.services, task) as desk:
             await save_work(desk, outcome, detail, bring_here)
             if task.phase is Phase.PUBLISH:
-                await learn_published(desk)
+                await learn_published(desk, (schedule_branch(desk.turn[0].schedule),))
 
 
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:

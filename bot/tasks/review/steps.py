@@ -6,6 +6,8 @@ diff, posts one review and ends the check run. Nothing is pushed, and what the m
 Races, and how each is closed:
 - The head moves while it is reviewed: looked at again before posting. Then nothing is anchored, the review says which
   commit it is about, and the end is STALE.
+- It is ended from outside while its check run or its review is under way: what is there by then is told, what comes
+  later is looked for by `tasks/late.py`, which has the end told once more.
 - Death between the effects: what is said is decided and stored before the first of them; a review that was sent is
   found by its marker, resolving and ending the check run are repeated without harm.
 """
@@ -47,6 +49,7 @@ from bot.texts.reviews import (
     REVIEW_CHECK_NAME,
     ReviewText,
     render_finding,
+    render_posted,
     render_review,
     render_review_check,
 )
@@ -76,12 +79,13 @@ class ReviewSteps:
         """The check run says "not reviewed"; who asked in a comment is told in one as well."""
         async with open_desk(self.services, task) as desk:
             await desk.learn(outcome=outcome.value, detail=detail)
+            posted = await _learn_posted(desk)
             if desk.facts.review is not None and desk.facts.review.check:
                 ended = Report(outcome, Arranged())
                 text = await render_text(desk, desk.facts.review, ended, frozenset())
-                await _end_check(desk, desk.facts.review, text, "")
+                await _end_check(desk, desk.facts.review, text, posted)
             if task.request.comment_id or desk.facts.review is None:
-                await tell_end(desk)
+                await tell_end(desk, render_posted(posted))
 
 
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
@@ -99,6 +103,25 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
             return await _report(desk, _review(desk))
         case _:
             raise Bug(f"a review has no phase `{phase}`")
+
+
+async def _learn_posted(desk: Desk) -> str:
+    """What was under way when the task was ended from outside, and is there by now: the check run is learned, the
+    address of the review is the answer. What GitHub refuses to show is not told."""
+    review, task = desk.facts.review, desk.taken
+    try:
+        if task.phase is Phase.ACCEPT and review is not None and not review.check:
+            find = desk.github.checks.find_check
+            if (made := await desk.call(find, review.head_commit, REVIEW_CHECK_NAME, task.id)) is not None:
+                await desk.learn_review(check=made.id)
+                await desk.learn(comment_url=made.url)
+        if task.phase is Phase.REPORT:
+            marker = review_marker(task.id)
+            found = await desk.call(desk.github.reviews.find_review, desk.request.issue, marker)
+            return found.url if found is not None else ""
+    except GitHubFault as fault:
+        log.warning("what was posted can't be seen", task=task.id, why=str(fault))
+    return ""
 
 
 def _review(desk: Desk) -> ReviewFacts:
