@@ -49,7 +49,7 @@ crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points o
 # What speaks to the database, on PostgreSQL; a server of its own is made from installed binaries and goes again.
 test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreSQL (its own server, or TEST_POSTGRES_URL)
 	@$(PY) -m tests.postgres pytest -n 2 -m "(not hostile and not falsify and not chaos and not smallmodel) or postgres" \
-		tests/store tests/tasks tests/postgres $(ARGS)
+		tests/store tests/tasks tests/postgres tests/test_shared_secrets.py $(ARGS)
 
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 	@$(PY) -m pytest -n 2 -m chaos $(SAMPLED) $(ARGS)

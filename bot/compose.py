@@ -44,10 +44,12 @@ from bot.repos.contract import RepoKey
 from bot.repos.housekeeping import Gone, clear
 from bot.sandbox.contract import Sandbox
 from bot.settings import Settings, vault_place
+from bot.shared_secrets import SealingKey, SharedSecrets
 from bot.store.clock import FleetClock
 from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.evidence import EvidenceKeys, EvidenceRecords
 from bot.store.inbox import Inbox
 from bot.store.migrations import migrate
 from bot.store.received import Received
@@ -77,7 +79,7 @@ from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
 from bot.vault import unseal_setup_secrets
-from bot.verify.signature import read_public_key
+from bot.verify.signature import Signer
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -126,12 +128,16 @@ def open_clock(database: Database) -> FleetClock:
     return clock
 
 
-def build_webhook(settings: Settings) -> FastAPI:
-    """The receiver's application."""
+def build_webhook(settings: Settings, database: Database | None = None) -> FastAPI:
+    """The receiver's application. `database`: None for one of its own, which is open until the process ends."""
     keys = tuple(secret.get_secret_value().encode() for secret in settings.webhook_secrets)
-    public_key = functools.partial(read_public_key, settings.data_dir / "keys")
-    database = open_database(settings)
+    database = database or open_database(settings)
     clock = open_clock(database)
+    published = EvidenceKeys(database)
+
+    def public_key() -> bytes | None:
+        return b"".join(published.list_public()) or None
+
     inbox = Inbox(database, look_at_clock=clock.look)
     return build_receiver(inbox, keys, clock, public_key=public_key)
 
@@ -173,6 +179,8 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             ledger=ledger,
             executor=executor,
             work_trees=WorkTrees(database),
+            evidence=EvidenceRecords(database),
+            sign=open_signer(settings, database).sign,
             named=watched,
         )
         steps = KindSteps(
@@ -182,8 +190,8 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             FollowUpSteps(services),
             MaintenanceSteps(services),
         )
-        half_sent = HalfSentDesk(Effects(database), forge, settle_s=times.ledger.settle_s)
-        late = LateEffects(half_sent, services.tasks, services.events, steps, executor, time.time)
+        half_sent = HalfSentDesk(Effects(database), forge, clock, times.ledger.settle_s)
+        late = LateEffects(half_sent, services.tasks, services.events, steps, executor, clock)
         worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
         schedules = Schedules(database, settings.allowances)
@@ -223,6 +231,15 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
                 operator=_operator_says(settings, tuple(named)),
             ),
         )
+
+
+def open_signer(settings: Settings, database: Database) -> Signer:
+    """The key that signs evidence for all workers on this database. Raises SettingsFault, StoreFault."""
+    shared = SharedSecrets(database, SealingKey(settings.private_key_pem), time.time)
+    try:
+        return shared.open_signer(settings.data_dir / "keys")
+    except RetryLater as error:  # at the start nobody waits: whoever supervises us starts us again
+        raise StoreFault(f"The database can't be used: {error}", "Check that it answers.") from error
 
 
 def open_forge(settings: Settings) -> Forge:

@@ -23,6 +23,7 @@ from rich.live import Live
 from bot.cli.demo_seed import MAINTAINER, Project, Seeded, builtin_project, load_project, seed
 from bot.cli.demo_view import DemoResult, print_check, print_result, render_progress
 from bot.cli.demo_watch import Watcher, open_watcher
+from bot.cli.evidence_files import RECORD_NAME, write_evidence
 from bot.cli.supervise import Supervisor
 from bot.compose_host import check_host
 from bot.domain.outcomes import Outcome
@@ -89,6 +90,7 @@ def run_demo(options: DemoOptions) -> int:
             with open_watcher(data_dir) as watcher:
                 _watch(console, supervisor, watcher)
                 result = _result(hub, seeded, watcher, time.time() - begun)
+                _keep_evidence(watcher, data_dir)
             print_result(console, result)
             if not options.exit_at_end or options.keep:
                 print_check(console, _check_command(data_dir, seeded))
@@ -137,15 +139,22 @@ def _data_dir(keep: Path | None) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _keep_evidence(watcher: Watcher, data_dir: Path) -> None:
+    """As files in the demo's folder, to be looked at."""
+    if watcher.task is not None:
+        task = watcher.task.id
+        write_evidence(watcher.database, task, data_dir / "evidence" / task, data_dir)
+
+
 def _check_command(data_dir: Path, seeded: Seeded) -> tuple[str, ...]:
     """The words that check the evidence of the pull request; empty where there is none."""
-    evidence = next(data_dir.glob("evidence/*/evidence.json"), None)
+    evidence = next(data_dir.glob(f"evidence/*/{RECORD_NAME}"), None)
     if evidence is None:
         return ()
     program = Path(sys.executable).with_name("pullwright")
     return (
         str(program),
-        *("verify", str(evidence), "--key", str(data_dir / "keys" / PUBLIC_NAME)),
+        *("verify", str(evidence), "--key", str(evidence.with_name(PUBLIC_NAME))),
         *("--repo", str(data_dir / "hub" / f"{seeded.full_name}.git"), "--again"),
     )
 

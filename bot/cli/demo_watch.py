@@ -18,8 +18,7 @@ from bot.tasks.change.rows import PhaseSpan, Row, Watched, apply_row
 class Watcher:
     """The newest task of the database. Before there is one, everything is empty."""
 
-    tasks: Tasks
-    events: Events
+    database: Database
     watched: Watched = field(default_factory=Watched)
     task: TaskView | None = None
     now: float = 0.0
@@ -28,10 +27,10 @@ class Watcher:
     def refresh(self, now: float) -> None:
         """Read what is new."""
         self.now = now
-        self.task = next(iter(self.tasks.newest(1)), None)
+        self.task = next(iter(Tasks(self.database).newest(1)), None)
         if self.task is None:
             return
-        for row in self.events.load(self.task.id, self._seen):
+        for row in Events(self.database).load(self.task.id, self._seen):
             self.watched = apply_row(self.watched, Row(row.kind, row.body, row.at))
             self._seen = row.seq
 
@@ -71,6 +70,6 @@ def open_watcher(data_dir: Path) -> Iterator[Watcher]:
     """On the database that the bot has made in `data_dir`."""
     database = Database(f"sqlite:///{data_dir / 'pullwright.db'}")
     try:
-        yield Watcher(Tasks(database), Events(database))
+        yield Watcher(database)
     finally:
         database.close()

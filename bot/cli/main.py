@@ -190,6 +190,17 @@ def export(task: Annotated[str, typer.Argument(help="The task's id, for example 
     raise typer.Exit(run_export(task))
 
 
+@tasks.command()
+def evidence(
+    task: Annotated[str, typer.Argument(help="The task's id, for example `t-123`.")],
+    folder: Annotated[Path, typer.Argument(help="Where the files go; made where it is missing.")],
+) -> None:
+    """Write a task's evidence, its signature and the public keys, on any machine; prints how they are checked."""
+    from bot.cli.tasks import run_evidence
+
+    raise typer.Exit(run_evidence(task, folder))
+
+
 @app.command()
 def replay(
     log: Annotated[

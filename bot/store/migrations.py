@@ -18,6 +18,9 @@ from bot.store.schema import (
     dashboard,
     delivery,
     effect,
+    evidence,
+    evidence_key,
+    evidence_signer,
     mark,
     metadata,
     schedule,
@@ -76,6 +79,11 @@ def _open_effects(connection: Connection) -> None:
     EFFECT_OPEN.create(connection, checkfirst=True)
 
 
+def _evidence(connection: Connection) -> None:
+    """Signed evidence and its key, for every machine."""
+    metadata.create_all(connection, [evidence, evidence_key, evidence_signer])
+
+
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _first,
     _spending,
@@ -84,6 +92,7 @@ MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _schedules,
     _report,
     _open_effects,
+    _evidence,
 )
 
 

@@ -1,7 +1,8 @@
 """The tables of the product's own truth. One database; the engine keeps its own tables beside them.
 
 Plain types that SQLite and PostgreSQL share: text, integers, floats (seconds since the epoch), JSON as text.
-Never holds a secret: payloads are GitHub's, bodies of events are the agent's, tokens stay in memory.
+Never holds a secret in plain text: payloads are GitHub's, bodies of events are the agent's, tokens stay in memory, and
+what processes share is sealed before it comes here (`shared_secrets.py`).
 """
 
 from typing import Final
@@ -136,6 +137,33 @@ work_tree = Table(
     Column("seq", Integer, primary_key=True),
     Column("tree", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),  # what it changes in its base, packed
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("record", LargeBinary, nullable=False),  # evidence.json, byte for byte as it was signed
+    Column("signature", LargeBinary, nullable=False),  # evidence.json.sig
+    Column("at", Float, nullable=False),
+)
+
+evidence_key = Table(
+    "evidence_key",
+    metadata,
+    Column("id", Text, primary_key=True),  # verify/signature.py
+    Column("public", LargeBinary, nullable=False),  # PEM
+)
+
+evidence_signer = Table(
+    "evidence_signer",
+    metadata,
+    Column(
+        "sealed_by", Text, primary_key=True
+    ),  # the App's key that opens it: whoever has that signs with this
+    Column("key", Text, ForeignKey("evidence_key.id"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the private half
+    Column("at", Float, nullable=False),  # since when it signs
 )
 
 mark = Table(

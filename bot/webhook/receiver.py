@@ -11,7 +11,7 @@
 | body slower than WEBHOOK_READ_S | 408 |
 | database busy or damaged, too much at once | 503: GitHub shows the delivery as failed, it can be redelivered |
 | GET /healthz, /health | 200 while the process answers |
-| GET /evidence.pub.pem | 200 with the key that evidence is checked with, 404 before any was signed here |
+| GET /evidence.pub.pem | 200 with the keys that evidence is checked with, 404 before a worker has made one |
 | GET /readyz, /ready | 200 when the inbox could store, else 503 |
 
 Must never: answer 2xx before the commit (law 1), or log a body.
@@ -48,7 +48,8 @@ def build_receiver(
     public_key: Callable[[], bytes | None] = _no_key,
 ) -> FastAPI:
     """The application. `secrets` is never empty: the settings refuse to start without one (law 9). `now`: seconds
-    since the epoch; `bodies`: None for the product's bounds; `public_key`: what evidence is checked with, if any."""
+    since the epoch; `bodies`: None for the product's bounds; `public_key`: what evidence is checked with, if any;
+    it may raise RetryLater."""
     bounds = bodies or Bodies()
 
     @asynccontextmanager
@@ -81,7 +82,11 @@ def build_receiver(
         return JSONResponse({"ready": True})
 
     async def evidence_key(_request: Request) -> Response:
-        key = await asyncio.to_thread(public_key)
+        try:
+            key = await asyncio.to_thread(public_key)
+        except RetryLater as fault:
+            log.warning("webhook.no_evidence_key", reason=str(fault))
+            return _answer(503, "The database does not answer.")
         if key is None:
             return _answer(404, "No evidence was signed here yet.")
         return Response(key, media_type="application/x-pem-file")

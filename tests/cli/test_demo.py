@@ -38,7 +38,7 @@ def test_the_command_that_checks_can_be_copied_as_it_stands(
         "verify",
         str(evidence),
         "--key",
-        str(tmp_path / "keys" / "evidence.pub.pem"),
+        str(tmp_path / "evidence" / "t1" / "evidence.pub.pem"),
         "--repo",
         str(tmp_path / "hub" / "acme" / "shop.git"),
         "--again",

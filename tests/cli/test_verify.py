@@ -11,7 +11,7 @@ from bot.domain.evidence import Evidence, TestProof, Tier
 from bot.domain.ids import CommitSha, TreeSha
 from bot.errors import ForPerson
 from bot.verify.evidence_file import compact_evidence, parse_evidence, render_evidence
-from bot.verify.signature import PUBLIC_NAME, sign_evidence
+from bot.verify.signature import PUBLIC_NAME, make_signer
 from tests.falsification.project import CASE_PROOF, CASES, FIX
 from tests.verify.fakes import Files
 
@@ -56,8 +56,9 @@ def write(folder: Path, evidence: Evidence, clone: Path) -> VerifyOptions:
     record = render_evidence(evidence)
     path = folder / "evidence.json"
     path.write_bytes(record)
-    path.with_name("evidence.json.sig").write_bytes(sign_evidence(folder / "keys", record))
-    path.with_name(PUBLIC_NAME).write_bytes((folder / "keys" / PUBLIC_NAME).read_bytes())
+    signer = make_signer()
+    path.with_name("evidence.json.sig").write_bytes(signer.sign(record))
+    path.with_name(PUBLIC_NAME).write_bytes(signer.public)
     return VerifyOptions(path, clone)
 
 

@@ -8,12 +8,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from bot.cli.supervise import Child
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
+from bot.store.evidence import EvidenceRecords
 from bot.store.tasks import Tasks, TaskView
+from bot.verify.signature import is_genuine
 from tests.stories.registry import GOOD
 from tests.stories.world import World, story
 
@@ -70,6 +73,17 @@ class Fleet:
             self.world.issue = issue
             assert len(self.world.bot_comments()) == 1
 
+    def expect_evidence_of_one_key(self) -> None:
+        """Whichever worker signed it, and whichever receiver is asked: the workers' machines may be gone."""
+        records = EvidenceRecords(self.world.database)
+        signed = [found for task in self.tasks() if (found := records.find(task.id))]
+        assert len(signed) == len(self.asked)
+        for receiver in self.receivers:
+            answer = httpx2.get(receiver.replace("/webhook", "/evidence.pub.pem"), trust_env=False)
+            assert answer.content.count(b"BEGIN PUBLIC KEY") == 1
+            assert all(is_genuine(answer.content, one.record, one.signature) for one in signed)
+        assert not list(self.folder.glob("*/keys"))
+
     def _machine(self, name: str) -> dict[str, str]:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
@@ -106,5 +120,6 @@ def test_a_dead_worker_and_a_stopped_one_are_replaced_by_the_others_without_anyo
         goes_on.set()
         world.wait_for("the end of all", fleet.all_over)
         fleet.expect_one_of_everything()
+        fleet.expect_evidence_of_one_key()
         # Replies that were under way at a death or a hand-over are asked for again, recorded ones never.
         assert len(world.model.requests) <= 6 * len(GOOD) + 6

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, TaskId
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store import migrations
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries
+from bot.store.evidence import EvidenceKeys, EvidenceRecords, SignedRecord
 from bot.store.inbox import Delivery, Inbox, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import delivery, schedule_run, schema_version, task
@@ -198,6 +200,23 @@ def test_turns_of_before_there_were_reports_have_none(
     migrate(database)
     with database.read() as connection:
         assert connection.execute(sa.select(schedule_run.c.report)).scalars().all() == [""]
+
+
+def test_tasks_of_before_evidence_stood_in_the_database_can_leave_some(
+    database_of_version: Callable[[int], Database],
+) -> None:
+    database = database_of_version(MIGRATIONS.index(migrations._evidence))
+    with database.write() as connection:
+        insert_task(connection, request(1), 7.0)
+        assert "evidence" not in sa.inspect(connection).get_table_names()
+    Tasks(database).admit(AdmissionLimits(1, 1, 1), 8.0)
+    taken = Tasks(database).take(TaskId("t-1"), "w")  # and it is still under way
+    migrate(database)
+    records, signed = EvidenceRecords(database), SignedRecord(b"{}", b"signed")
+    assert records.find(taken.id) is None
+    records.keep(taken.id, taken.epoch, signed, 9.0)
+    assert records.find(taken.id) == signed
+    assert EvidenceKeys(database).list_public() == ()
 
 
 def test_an_older_program_goes_on_beside_a_newer_one_until_it_starts_again(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from bot.domain.limits import SANDBOX_WAITS_S
@@ -14,6 +15,7 @@ from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.tasks import TaskStatus
 from bot.sandbox.bwrap import find_bubblewrap
 from bot.store.deliveries import Verdict
+from bot.store.evidence import EvidenceRecords
 from bot.store.tasks import Tasks
 from bot.verify.evidence_file import parse_evidence
 from bot.verify.signature import is_genuine
@@ -44,12 +46,12 @@ def test_a_comment_becomes_a_proven_pull_request(tmp_path: Path) -> None:
         assert "#2 is open: a test failed before the change and passes with it." in comment
         assert ["pullwright[bot]", "eyes"] in world.thread()["reactions"][str(asked)]
 
-        folder = world.data_dir / "evidence" / task.id
-        record, signature = (
-            (folder / "evidence.json").read_bytes(),
-            (folder / "evidence.json.sig").read_bytes(),
-        )
-        public = (world.data_dir / "keys" / "evidence.pub.pem").read_bytes()
+        signed = EvidenceRecords(world.database).find(task.id)
+        assert signed is not None
+        record, signature = signed.record, signed.signature
+        url = json.loads((world.data_dir / "receiver.json").read_text())["url"]
+        public = httpx2.get(f"{url}/evidence.pub.pem", trust_env=False).content
+        assert not (world.data_dir / "keys").exists()
         assert is_genuine(public, record, signature)
         assert not is_genuine(public, record + b" ", signature)
         assert parse_evidence(record).patch_tree in json.dumps(task.facts)

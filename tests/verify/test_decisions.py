@@ -15,7 +15,7 @@ from bot.verify.detect_python import detect_pip_setup, detect_test_command
 from bot.verify.prove import decide_blame, find_proofs, find_untellable
 from bot.verify.report import TestReport, TestResult
 from bot.verify.runners import NO_TESTS, Runner
-from bot.verify.signature import PUBLIC_NAME, is_genuine, read_public_key, sign_evidence
+from bot.verify.signature import is_genuine, make_signer, parse_signer, read_old_signer
 from bot.verify.split import is_infrastructure, is_selectable, is_test_path, split_change
 from bot.verify.tiers import Findings, decide_tier
 
@@ -266,19 +266,35 @@ def test_pytest_is_installed_where_it_is_the_runner() -> None:
     assert "-e '.[test]' pytest" in found.script
 
 
-def test_a_signature_is_over_exactly_these_bytes(tmp_path: Path) -> None:
+def test_a_signature_is_over_exactly_these_bytes() -> None:
     record = b'{"format":1}'
-    signature = sign_evidence(tmp_path / "keys", record)
-    public = (tmp_path / "keys" / PUBLIC_NAME).read_bytes()
+    signer, other = make_signer(), make_signer()
+    signature, public = signer.sign(record), signer.public
     assert is_genuine(public, record, signature)
     assert not is_genuine(public, record + b" ", signature)
     assert not is_genuine(public, record, b"[]")
-    assert read_public_key(tmp_path / "keys") == public
-    assert read_public_key(tmp_path / "none") is None
-    sign_evidence(tmp_path / "other", record)
-    assert not is_genuine((tmp_path / "other" / PUBLIC_NAME).read_bytes(), record, signature)
-    (private,) = (tmp_path / "keys").glob("evidence.pem")
-    assert private.stat().st_mode & 0o777 == 0o600
+    assert not is_genuine(other.public, record, signature)
+    assert parse_signer(signer.export(), "a file").sign(record) == signature
+    assert "PRIVATE" not in f"{signer!r}"
+
+
+def test_any_of_several_public_keys_will_do() -> None:
+    record, one, other = b"{}", make_signer(), make_signer()
+    both = one.public + other.public.replace(b"\n", b"\r\n") + b"\n"  # as somebody has saved them
+    for signer in (one, other):
+        assert is_genuine(both, record, signer.sign(record))
+        assert not is_genuine(both, record + b" ", signer.sign(record))
+    assert not is_genuine(both, record, make_signer().sign(record))
+    assert not is_genuine(b"", record, one.sign(record))
+    assert not is_genuine(both.replace(b"M", b"?"), record, one.sign(record))
+
+
+def test_a_key_that_a_host_had_by_itself_is_read_and_one_that_is_none_is_named(tmp_path: Path) -> None:
+    assert read_old_signer(tmp_path / "none") is None
+    signer, private = make_signer(), tmp_path / "evidence.pem"
+    private.write_bytes(signer.export())
+    assert (read := read_old_signer(tmp_path)) is not None
+    assert read.id == signer.id
     private.write_bytes(b"no key")
-    with pytest.raises(SettingsFault):
-        sign_evidence(tmp_path / "keys", record)
+    with pytest.raises(SettingsFault, match=r"evidence\.pem holds no key"):
+        read_old_signer(tmp_path)

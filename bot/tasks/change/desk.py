@@ -29,6 +29,7 @@ from bot.llm.features import features_for
 from bot.repos.contract import Conflict, ConflictKind, FileMode, Remote, RepoKey, Repos
 from bot.sandbox.contract import Sandbox
 from bot.store.events import Events
+from bot.store.evidence import EvidenceRecords
 from bot.store.tasks import Taken, Tasks
 from bot.store.work_trees import WorkTrees
 from bot.tasks.change.facts import (
@@ -79,6 +80,8 @@ class Services:
     ledger: Ledger
     executor: Executor
     work_trees: WorkTrees
+    evidence: EvidenceRecords
+    sign: Callable[[bytes], bytes]  # a record of evidence: its signature
     named: Mapping[str, Model] = field(default_factory=dict)  # that people may name with `--model`
 
 

@@ -26,6 +26,7 @@ from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, parse_repo_con
 from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
+from bot.store.evidence import SignedRecord
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.texts.branch import render_branch, render_second_branch
@@ -38,7 +39,6 @@ from bot.texts.redact import redact
 from bot.texts.surroundings import Surroundings, render_surroundings
 from bot.texts.tracking import render_spent
 from bot.verify.evidence_file import compact_evidence, render_evidence
-from bot.verify.signature import sign_evidence
 
 log = structlog.get_logger()
 
@@ -287,19 +287,10 @@ async def _ensure_check(desk: Desk, evidence: Evidence, record: str) -> None:
 
 
 async def keep_record(desk: Desk, evidence: Evidence) -> str:
-    """The whole record, signed and kept below the data directory; its digest is a fact of the task."""
-    record = render_evidence(evidence)
-    await desk.call(_keep_evidence, desk, record)
+    """The whole record, signed and kept in the database; its digest is a fact of the task. Raises Superseded."""
+    record, services = render_evidence(evidence), desk.services
+    signed = SignedRecord(record, services.sign(record))
+    now = services.clock.now()
+    await desk.call(services.evidence.keep, desk.taken.id, desk.taken.epoch, signed, now)
     await desk.learn(evidence_sha256=hashlib.sha256(record).hexdigest())
     return record.decode()
-
-
-def _keep_evidence(desk: Desk, record: bytes) -> None:
-    settings = desk.services.settings
-    folder = settings.data_dir / "evidence" / desk.taken.id
-    folder.mkdir(parents=True, exist_ok=True)
-    signed = sign_evidence(settings.data_dir / "keys", record)
-    for name, content in (("evidence.json", record), ("evidence.json.sig", signed)):
-        part = folder / f"{name}.part"
-        part.write_bytes(content)
-        part.replace(folder / name)

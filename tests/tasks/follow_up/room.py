@@ -21,6 +21,7 @@ from bot.sandbox.registries import AskedOnce
 from bot.store.database import Database
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.evidence import EvidenceRecords
 from bot.store.migrations import migrate
 from bot.store.tasks import Taken, Tasks, insert_task
 from bot.store.work_trees import WorkTrees
@@ -30,6 +31,7 @@ from bot.tasks.change.ground import SetupMeans
 from bot.tasks.follow_up.steps import FollowUpSteps
 from bot.tasks.ledger import Ledger
 from bot.tasks.workflow import PhaseEnd
+from bot.verify.signature import make_signer
 from tests.databases import new_database
 from tests.official.judge import judged_hub
 from tests.stories.own_pull import seed_pull
@@ -146,4 +148,6 @@ def _services(
         ledger=Ledger(Effects(database), executor, clock.now),
         executor=executor,
         work_trees=WorkTrees(database),
+        evidence=EvidenceRecords(database),
+        sign=make_signer().sign,
     )

@@ -25,6 +25,7 @@ from bot.store.database import Database
 from bot.store.deliveries import Deliveries
 from bot.store.effects import Effects
 from bot.store.events import Events
+from bot.store.evidence import EvidenceRecords
 from bot.store.inbox import Delivery, store_batch
 from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
@@ -114,6 +115,8 @@ class Ready:
             ledger=Ledger(Effects(self.database), machine, time.time, LedgerTimes(settle_s=0.0)),
             executor=machine,
             work_trees=WorkTrees(self.database),
+            evidence=EvidenceRecords(self.database),
+            sign=cast(Any, None),
         )
         try:
             end = await ReviewSteps(services).run_phase(tasks.take(TASK, "w"), Phase.REPORT)
