@@ -10,7 +10,7 @@ import secrets
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -78,8 +78,6 @@ from bot.tasks.runner import Intervals, Worker, WorkerParts, WorkerSettings
 from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
 from bot.tasks.workers import LifeTimes, new_worker_id
-from bot.vault import unseal_setup_secrets
-from bot.verify.signature import Signer
 from bot.webhook.receiver import build_receiver
 
 log = structlog.get_logger()
@@ -159,6 +157,9 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
         executor = ThreadPoolExecutor(_THREADS, "blocking")
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        shared = open_shared_secrets(settings, database)
+        with at_once():
+            signer = shared.open_signer(settings.data_dir / "keys")
         models = await stack.enter_async_context(open_models(settings))
         named = {settings.model: models[0]}
         for name in settings.models if settings.recording is None else ():
@@ -168,7 +169,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         ledger = Ledger(Effects(database), executor, clock, times.ledger)
         ledger.observe_retry = metrics.observe_retry
         services = Services(
-            settings=_change_settings(settings),
+            settings=_change_settings(settings, shared),
             repos=build_repos(settings),
             sandbox=MeasuredSandbox(sandbox, metrics.observe_command),
             forge=forge,
@@ -180,7 +181,7 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
             executor=executor,
             work_trees=WorkTrees(database),
             evidence=EvidenceRecords(database),
-            sign=open_signer(settings, database).sign,
+            sign=signer.sign,
             named=watched,
         )
         steps = KindSteps(
@@ -233,12 +234,20 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
 
 
-def open_signer(settings: Settings, database: Database) -> Signer:
-    """The key that signs evidence for all workers on this database. Raises SettingsFault, StoreFault."""
+def open_shared_secrets(settings: Settings, database: Database) -> SharedSecrets:
+    """What processes on this database share, with what this host had by itself. Raises SettingsFault, StoreFault."""
     shared = SharedSecrets(database, SealingKey(settings.private_key_pem), time.time)
+    with at_once():
+        shared.adopt_setup_secrets(*vault_place())
+    return shared
+
+
+@contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """For a start and for a person, who wait for nothing: what could be tried again is a StoreFault."""
     try:
-        return shared.open_signer(settings.data_dir / "keys")
-    except RetryLater as error:  # at the start nobody waits: whoever supervises us starts us again
+        yield
+    except RetryLater as error:
         raise StoreFault(f"The database can't be used: {error}", "Check that it answers.") from error
 
 
@@ -273,8 +282,7 @@ def clear_repositories(settings: HostSettings, busy: frozenset[tuple[int, int]])
     return clear(repository_shelf(settings), keys, now)
 
 
-def _change_settings(settings: Settings) -> ChangeSettings:
-    vault, vault_key = vault_place()
+def _change_settings(settings: Settings, shared: SharedSecrets) -> ChangeSettings:
     return ChangeSettings(
         handle=settings.handle,
         web_url=settings.web_url.rstrip("/"),
@@ -283,7 +291,7 @@ def _change_settings(settings: Settings) -> ChangeSettings:
         commands=Named(settings.setup_command, settings.test_command),
         budget=budget_of(settings),
         fresh_attempt=settings.fresh_attempt,
-        setup_secrets=lambda repository: unseal_setup_secrets(vault, vault_key).get(repository.lower(), {}),
+        setup_secrets=shared.open_setup_secrets,
         second_look=settings.second_look,
         secrets=settings.literal_secrets,
         waits=Waits(settings.ci_quiet_s, settings.ci_wait_s),

@@ -1,15 +1,20 @@
-"""What all processes on one database share and nobody else may read: the key that signs evidence.
+"""What all processes on one database share and nobody else may read: the key that signs evidence, and the variables
+that repositories need for their set-up.
 
 It stands in the database, sealed with what every process of an installation has anyway: the App's private key. From it
 a key is derived for each purpose (HKDF-SHA256), which seals one thing (Fernet: AES-128-CBC with HMAC-SHA256): a row
 that is put in another's place can't be opened. A copy of the database alone tells nothing.
 
 Another private key of the App (rotated, or another App) opens nothing of it. Then a new key signs, and the
-public halves of all that ever signed are still published: what was signed stays genuine.
+public halves of all that ever signed are still published: what was signed stays genuine. A set-up's secret has to be
+stored again; until then whoever needs it is told so.
 
 Must never: write a secret unencrypted, or into a message.
 
-Races: `store/evidence.py`.
+Races, and how each is closed (those of the signing key: `store/evidence.py`):
+- Two processes adopt one host's file of secrets at once: a name that is there is left alone, and a file that is gone is
+  adopted.
+- A death between adopting it and removing it: it is adopted once more, which changes nothing.
 """
 
 import base64
@@ -29,11 +34,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from bot.errors import SettingsFault, StoreFault
 from bot.store.database import Database
 from bot.store.evidence import EvidenceKeys, SealedSigner
+from bot.store.setup_secrets import SealedSecret, SetupSecrets
+from bot.vault import remove_setup_secrets, unseal_setup_secrets
 from bot.verify.signature import Signer, make_signer, parse_signer, read_old_signer
 
 log = structlog.get_logger()
 
 _SIGNER: Final = "the key of the evidence"
+SECRET_CHARACTERS: Final = (
+    8  # a shorter value stands everywhere by chance: it could not be looked for in a snapshot
+)
 
 
 class SealingKey:
@@ -100,3 +110,53 @@ class SharedSecrets:
             sealed = keys.claim_signer(row, self._now())
             log.info("evidence.new_key", key=new.id, adopted=own is not None)
         return parse_signer(self._sealing.unseal(_SIGNER, sealed), "the database")
+
+    def keep_setup_secret(self, repository: str, name: str, value: str | None) -> None:
+        """Store one variable for the set-up of `owner/name`, or remove it (None). Raises SettingsFault, RetryLater."""
+        if value is None:
+            SetupSecrets(self._database).remove(repository.lower(), name)
+            return
+        if len(value) < SECRET_CHARACTERS:
+            raise SettingsFault(
+                f"A secret has at least {SECRET_CHARACTERS} characters.",
+                "Shorter ones could not be kept out of snapshots.",
+            )
+        SetupSecrets(self._database).put(self._seal(repository, name, value))
+
+    def list_setup_secrets(self, repository: str) -> dict[str, bool]:
+        """By name, whether it can be opened. Raises RetryLater."""
+        rows = SetupSecrets(self._database).load(repository.lower())
+        return {row.name: row.sealed_by == self._sealing.id for row in rows}
+
+    def open_setup_secrets(self, repository: str) -> dict[str, str]:
+        """Variables for the set-up of `owner/name`. Raises SettingsFault for one that another key of the App has
+        sealed, StoreFault, RetryLater."""
+        found = {}
+        for row in SetupSecrets(self._database).load(repository.lower()):
+            if row.sealed_by != self._sealing.id:
+                raise SettingsFault(
+                    f"The secret `{row.name}` of {row.repository} was stored with another private key of the App.",
+                    f"Store it again: `pullwright secrets {row.repository} {row.name}`.",
+                )
+            content = self._sealing.unseal(_purpose(row.repository, row.name), row.sealed)
+            found[row.name] = content.decode("utf-8", "surrogateescape")  # any bytes are a variable's value
+        return found
+
+    def adopt_setup_secrets(self, data_dir: Path, vault_key: Path) -> None:
+        """Those that this host had by itself, before they stood in the database; then its file is gone. Raises
+        SettingsFault when it can't be opened or removed, RetryLater."""
+        kept = unseal_setup_secrets(data_dir, vault_key)
+        rows = (self._seal(of, name, value) for of, own in kept.items() for name, value in own.items())
+        if adopted := tuple(rows):
+            SetupSecrets(self._database).add(adopted)
+            log.info("setup_secrets.adopted", names=len(adopted))
+        remove_setup_secrets(data_dir)
+
+    def _seal(self, repository: str, name: str, value: str) -> SealedSecret:
+        repository = repository.lower()
+        sealed = self._sealing.seal(_purpose(repository, name), value.encode("utf-8", "surrogateescape"))
+        return SealedSecret(repository, name, self._sealing.id, sealed)
+
+
+def _purpose(repository: str, name: str) -> str:
+    return f"the secret {name} of {repository}"

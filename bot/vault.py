@@ -1,9 +1,11 @@
-"""Secrets on disk, encrypted: what `pullwright setup` got from GitHub, and what `pullwright secrets` was given.
+"""Secrets on disk, encrypted: what `pullwright setup` got from GitHub.
 
-`app.sealed` in the data directory holds the App's secrets, `setup-secrets.sealed` those that repositories need for
-their set-up (Fernet: AES-128-CBC with HMAC-SHA256). The key is a file of its own, mode 0600, by default beside them.
-Keep it elsewhere (PULLWRIGHT_VAULT_KEY_PATH: a secret of the container platform, a systemd credential) and a copy of
-the data directory alone tells nothing.
+`app.sealed` in the data directory holds the App's secrets (Fernet: AES-128-CBC with HMAC-SHA256). The key is a file of
+its own, mode 0600, by default beside it. Keep it elsewhere (PULLWRIGHT_VAULT_KEY_PATH: a secret of the container
+platform, a systemd credential) and a copy of the data directory alone tells nothing.
+
+What `pullwright secrets` is given stands in the database (`shared_secrets.py`); an older version kept it beside, in
+`setup-secrets.sealed`, which is opened here to be taken over.
 
 Must never: write a secret unencrypted, or into a message.
 """
@@ -20,7 +22,6 @@ from bot.errors import SettingsFault
 SEALED_NAME = "app.sealed"
 KEY_NAME = "vault.key"
 SETUP_NAME = "setup-secrets.sealed"
-SECRET_CHARACTERS = 8  # a shorter value stands everywhere by chance: it could not be looked for in a snapshot
 
 
 @dataclass(frozen=True)
@@ -80,39 +81,17 @@ def unseal(data_dir: Path, key: Path) -> AppSecrets | None:
         ) from error
 
 
-def seal_setup_secret(data_dir: Path, key: Path, repository: str, name: str, value: str | None) -> None:
-    """Store one variable for the set-up of `owner/name`, or remove it (None). Raises SettingsFault."""
-    if value is not None and len(value) < SECRET_CHARACTERS:
-        raise SettingsFault(
-            f"A secret has at least {SECRET_CHARACTERS} characters.",
-            "Shorter ones could not be kept out of snapshots.",
-        )
-    kept = unseal_setup_secrets(data_dir, key)
-    own = {other: old for other, old in kept.pop(repository.lower(), {}).items() if other != name}
-    if value is not None:
-        own[name] = value
-    if own:
-        kept[repository.lower()] = own
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        if not key.exists():
-            _write_private(key, Fernet.generate_key())
-        _write_private(data_dir / SETUP_NAME, _fernet(key).encrypt(json.dumps(kept).encode()))
-    except OSError as error:
-        raise SettingsFault(
-            f"The secret can't be stored: {error}.", "Let the service's user write there."
-        ) from error
-
-
 def unseal_setup_secrets(data_dir: Path, key: Path) -> dict[str, dict[str, str]]:
-    """By repository, variables for its set-up. Raises SettingsFault when they can't be opened."""
+    """By repository, variables for its set-up, as a version before this one kept them. Raises SettingsFault when they
+    can't be opened."""
     sealed = data_dir / SETUP_NAME
-    if not sealed.exists():
-        return {}
     try:
-        body = json.loads(_fernet(key).decrypt(sealed.read_bytes()))
+        content = sealed.read_bytes()
+        body = json.loads(_fernet(key).decrypt(content))
         return {str(repository): dict(own) for repository, own in body.items()}
     except OSError as error:
+        if not sealed.exists():
+            return {}
         raise SettingsFault(
             f"{sealed} can't be opened: {error}.", "Check the key's path and its owner."
         ) from error
@@ -120,6 +99,16 @@ def unseal_setup_secrets(data_dir: Path, key: Path) -> dict[str, dict[str, str]]
         raise SettingsFault(
             f"{sealed} was not sealed with the key in {key}.",
             "Point PULLWRIGHT_VAULT_KEY_PATH at the right key, or remove the file and store the secrets again.",
+        ) from error
+
+
+def remove_setup_secrets(data_dir: Path) -> None:
+    """Once they stand elsewhere. Raises SettingsFault."""
+    try:
+        (data_dir / SETUP_NAME).unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsFault(
+            f"{data_dir / SETUP_NAME} can't be removed: {error}.", "Let the service's user write there."
         ) from error
 
 

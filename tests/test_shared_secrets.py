@@ -1,5 +1,6 @@
 """What processes on one database share: one key for all, whoever comes first, and nothing to read for others."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -21,7 +23,7 @@ from starlette.testclient import TestClient
 
 from bot.cli.tasks import run_evidence
 from bot.cli.verify import VerifyOptions, run_verify
-from bot.compose import build_webhook, open_database, open_signer
+from bot.compose import build_webhook, open_database, open_shared_secrets
 from bot.domain.admission import AdmissionLimits
 from bot.errors import ForPerson, SettingsFault, StoreFault
 from bot.settings import Settings, load_settings
@@ -29,7 +31,7 @@ from bot.shared_secrets import SealingKey, SharedSecrets
 from bot.store.database import Database
 from bot.store.evidence import EvidenceKeys, EvidenceRecords, SignedRecord
 from bot.store.migrations import migrate
-from bot.store.schema import evidence_signer
+from bot.store.schema import evidence_signer, setup_secret
 from bot.store.tasks import Tasks, insert_task
 from bot.verify.evidence_file import render_evidence
 from bot.verify.signature import Signer, is_genuine, make_signer
@@ -37,6 +39,7 @@ from tests.store.conftest import database, url  # noqa: F401 - fixtures
 from tests.store.requests import request
 from tests.texts.examples import CHECKED
 
+VALUE = "token-of-sixteen"
 Machine = Callable[[str], Settings]
 RECORD = render_evidence(CHECKED)
 
@@ -162,6 +165,97 @@ def test_processes_that_make_the_key_at_once_agree(tmp_path: Path, url: str) -> 
         assert len(set(pool.map(open_in_a_process, places))) == 1
 
 
+# -- secrets of set-ups -------------------------------------------------------------------------------------------
+
+
+def test_a_secret_that_one_process_stores_is_opened_by_every_other(url: str, database: Database) -> None:  # noqa: F811
+    share(database, app_key(1)).keep_setup_secret("Octo/App", "TOKEN", VALUE)
+    with closing(Database(url)) as opened:
+        other = share(opened, app_key(1))
+        assert other.open_setup_secrets("octo/APP") == {"TOKEN": VALUE}
+        assert other.open_setup_secrets("octo/other") == {}
+        other.keep_setup_secret("octo/app", "TOKEN", VALUE * 2)
+        other.keep_setup_secret("octo/app", "ANOTHER", VALUE)
+    here = share(database, app_key(1))
+    assert here.open_setup_secrets("octo/app") == {"ANOTHER": VALUE, "TOKEN": VALUE * 2}
+    here.keep_setup_secret("Octo/App", "TOKEN", None)
+    here.keep_setup_secret("octo/app", "NONE", None)
+    assert here.open_setup_secrets("octo/app") == {"ANOTHER": VALUE}
+
+
+def test_a_secret_is_nowhere_in_plain_text(tmp_path: Path, database: Database) -> None:  # noqa: F811
+    share(database, app_key(1)).keep_setup_secret("octo/app", "TOKEN", VALUE)
+    with database.read() as connection:
+        (row,) = connection.execute(sa.select(setup_secret))
+    assert VALUE not in str(tuple(row))
+    for path in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert VALUE.encode() not in path.read_bytes()
+
+
+def test_a_secret_of_another_key_of_the_app_is_named_and_never_left_out(database: Database) -> None:  # noqa: F811
+    share(database, app_key(1)).keep_setup_secret("octo/app", "TOKEN", VALUE)
+    rotated = share(database, app_key(2))
+    rotated.keep_setup_secret("octo/app", "NEW_ONE", VALUE)
+    with pytest.raises(SettingsFault, match=r"`TOKEN` of octo/app.*pullwright secrets octo/app TOKEN"):
+        rotated.open_setup_secrets("octo/app")
+    assert rotated.list_setup_secrets("Octo/App") == {"NEW_ONE": True, "TOKEN": False}
+    rotated.keep_setup_secret("octo/app", "TOKEN", VALUE)
+    assert rotated.open_setup_secrets("octo/app") == {"NEW_ONE": VALUE, "TOKEN": VALUE}
+
+
+def test_a_secret_can_not_be_put_under_another_name_or_repository(database: Database) -> None:  # noqa: F811
+    """Whoever writes the database would have it handed to a set-up of his own."""
+    shared = share(database, app_key(1))
+    shared.keep_setup_secret("octo/app", "TOKEN", VALUE)
+    for changed in ({"repository": "eve/evil"}, {"name": "OTHER"}):
+        with database.write() as connection:
+            connection.execute(setup_secret.update().values(**changed))
+        with pytest.raises(StoreFault, match="was changed"):
+            shared.open_setup_secrets(changed.get("repository", "eve/evil"))
+
+
+def keep_old_secrets(data_dir: Path, secrets: dict[str, dict[str, str]]) -> Path:
+    """As a version before this one did; the vault's key."""
+    data_dir.mkdir(exist_ok=True)
+    key = data_dir / "vault.key"
+    if not key.exists():
+        key.write_bytes(Fernet.generate_key())
+    sealed = Fernet(key.read_bytes()).encrypt(json.dumps(secrets).encode())
+    (data_dir / "setup-secrets.sealed").write_bytes(sealed)
+    return key
+
+
+def test_secrets_that_a_host_had_are_adopted_once(tmp_path: Path, database: Database) -> None:  # noqa: F811
+    shared, place = share(database, app_key(1)), tmp_path / "data"
+    shared.keep_setup_secret("octo/app", "TOKEN", VALUE)
+    key = keep_old_secrets(
+        place, {"octo/app": {"TOKEN": "of before " * 2, "OLD": VALUE}, "octo/b": {"B": VALUE}}
+    )
+    shared.adopt_setup_secrets(place, key)
+    assert shared.open_setup_secrets("octo/app") == {"OLD": VALUE, "TOKEN": VALUE}, (
+        "what was stored since holds"
+    )
+    assert shared.open_setup_secrets("octo/b") == {"B": VALUE}
+    assert not (place / "setup-secrets.sealed").exists()
+    shared.keep_setup_secret("octo/b", "B", None)
+    shared.adopt_setup_secrets(place, key)
+    assert shared.open_setup_secrets("octo/b") == {}, "what was removed does not come back"
+
+
+def test_a_file_of_secrets_that_can_not_be_opened_is_named_and_left(
+    tmp_path: Path,
+    database: Database,  # noqa: F811
+) -> None:
+    key = keep_old_secrets(tmp_path / "data", {"octo/app": {"TOKEN": VALUE}})
+    shared = share(database, app_key(1))
+    with pytest.raises(SettingsFault, match="can't be opened"):
+        shared.adopt_setup_secrets(tmp_path / "data", tmp_path / "none")
+    key.write_bytes(Fernet.generate_key())
+    with pytest.raises(SettingsFault, match="not sealed with the key"):
+        shared.adopt_setup_secrets(tmp_path / "data", key)
+    assert (tmp_path / "data" / "setup-secrets.sealed").exists()
+
+
 # -- three machines -----------------------------------------------------------------------------------------------
 
 
@@ -189,7 +283,7 @@ def machine(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Machin
 def work_on(settings: Settings, comment: int) -> str:
     """What a worker leaves of a task: its evidence."""
     with closing(open_database(settings)) as opened:
-        signer = open_signer(settings, opened)
+        signer = open_shared_secrets(settings, opened).open_signer(settings.data_dir / "keys")
         with opened.write() as connection:
             insert_task(connection, request(comment, issue=comment), 0.0)
         Tasks(opened).admit(AdmissionLimits(9, 9, 9), 0.0)
@@ -225,6 +319,15 @@ def test_any_machine_shows_what_any_other_has_signed(
     assert not list(tmp_path.glob("*/evidence"))
 
 
+def test_a_worker_that_starts_takes_over_what_its_host_had(machine: Machine) -> None:
+    settings = machine("one")
+    keep_old_secrets(settings.data_dir, {"octo/app": {"TOKEN": VALUE}})
+    for name in ("one", "two"):
+        settings = machine(name)
+        with closing(open_database(settings)) as opened:
+            assert open_shared_secrets(settings, opened).open_setup_secrets("octo/app") == {"TOKEN": VALUE}
+
+
 def test_a_receiver_has_no_key_to_show_before_a_worker_made_one(machine: Machine) -> None:
     assert ask_receiver(machine("three")).status_code == 404
 
@@ -240,7 +343,7 @@ def test_what_a_host_kept_as_files_is_still_found_there(
     (folder / "evidence.json").write_bytes(RECORD)
     (folder / "evidence.json.sig").write_bytes(old.sign(RECORD))
     with closing(open_database(settings)) as opened:
-        open_signer(settings, opened)
+        open_shared_secrets(settings, opened).open_signer(settings.data_dir / "keys")
     assert run_evidence("t-7", tmp_path / "export") == 0
     assert run_verify(VerifyOptions(tmp_path / "export" / "evidence.json")) == 0
     for task in ("t-8", "..", "t-7/../t-7"):

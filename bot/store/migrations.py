@@ -26,6 +26,7 @@ from bot.store.schema import (
     schedule,
     schedule_run,
     schema_version,
+    setup_secret,
     spending,
     task,
     task_event,
@@ -80,8 +81,8 @@ def _open_effects(connection: Connection) -> None:
 
 
 def _evidence(connection: Connection) -> None:
-    """Signed evidence and its key, for every machine."""
-    metadata.create_all(connection, [evidence, evidence_key, evidence_signer])
+    """Signed evidence, its key and the secrets of set-ups, for every machine."""
+    metadata.create_all(connection, [evidence, evidence_key, evidence_signer, setup_secret])
 
 
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (

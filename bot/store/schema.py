@@ -166,6 +166,15 @@ evidence_signer = Table(
     Column("at", Float, nullable=False),  # since when it signs
 )
 
+setup_secret = Table(
+    "setup_secret",
+    metadata,
+    Column("repository", Text, primary_key=True),  # owner/name in small letters
+    Column("name", Text, primary_key=True),
+    Column("sealed_by", Text, nullable=False),  # the App's key that opens it
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 mark = Table(
     "mark",
     metadata,

@@ -1,0 +1,58 @@
+"""Variables for the set-up of repositories, sealed. Which key opens them, and what for, is the caller's business."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.store.database import Database
+from bot.store.schema import setup_secret
+
+_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+
+@dataclass(frozen=True)
+class SealedSecret:
+    """`repository` as it is written in small letters: `owner/name`. `sealed_by`: which key of the App opens it."""
+
+    repository: str
+    name: str
+    sealed_by: str
+    sealed: bytes
+
+
+class SetupSecrets:
+    """Blocking."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, secret: SealedSecret) -> None:
+        """In place of an older one of that name."""
+        changed = {"sealed_by": secret.sealed_by, "sealed": secret.sealed}
+        with self._database.write() as connection:
+            insert = _INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["repository", "name"], set_=changed)
+            )
+
+    def add(self, secrets: tuple[SealedSecret, ...]) -> None:
+        """All of them or none; one whose name is there already is left as it is."""
+        with self._database.write() as connection:
+            for secret in secrets:
+                insert = _INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
+                connection.execute(insert.on_conflict_do_nothing())
+
+    def remove(self, repository: str, name: str) -> None:
+        """One that is not there is removed."""
+        where = (setup_secret.c.repository == repository, setup_secret.c.name == name)
+        with self._database.write() as connection:
+            connection.execute(setup_secret.delete().where(*where))
+
+    def load(self, repository: str) -> tuple[SealedSecret, ...]:
+        """By name."""
+        query = sa.select(setup_secret).where(setup_secret.c.repository == repository)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(setup_secret.c.name))
+            return tuple(SealedSecret(row.repository, row.name, row.sealed_by, row.sealed) for row in rows)
