@@ -16,8 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from bot.domain.ids import TaskId
 from bot.errors import Bug
 from bot.store.database import Database
+from bot.store.fence import fence
 from bot.store.schema import evidence, evidence_key, evidence_signer
-from bot.store.tasks import fence
 
 _INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
