@@ -104,11 +104,10 @@ class SharedSecrets:
         sealed = keys.find_signer(self._sealing.id)
         if sealed is None:
             new = own or make_signer()
-            row = SealedSigner(
-                self._sealing.id, new.id, new.public, self._sealing.seal(_SIGNER, new.export())
-            )
-            sealed = keys.claim_signer(row, self._now())
-            log.info("evidence.new_key", key=new.id, adopted=own is not None)
+            mine = self._sealing.seal(_SIGNER, new.export())
+            sealed = keys.claim_signer(SealedSigner(self._sealing.id, new.id, new.public, mine), self._now())
+            if sealed == mine:
+                log.info("evidence.new_key", key=new.id, adopted=own is not None)
         return parse_signer(self._sealing.unseal(_SIGNER, sealed), "the database")
 
     def keep_setup_secret(self, repository: str, name: str, value: str | None) -> None:
