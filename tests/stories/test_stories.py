@@ -22,7 +22,7 @@ from bot.verify.signature import is_genuine
 from tests.model_server.seen import Seen
 from tests.stories.model import Call, Say, Turn, edit, shell, submit, write
 from tests.stories.registry import FIX, GOOD, RUN_TESTS, TEST
-from tests.stories.world import BUG, FILES, OLD_TEST, story
+from tests.stories.world import BUG, FILES, OLD_TEST, World, story
 
 
 def test_a_comment_becomes_a_proven_pull_request(tmp_path: Path) -> None:
@@ -257,6 +257,32 @@ def test_of_several_attempts_at_once_the_proven_one_is_proposed(tmp_path: Path) 
         (pull,) = world.pulls()
         assert "+    return a + b\n" in pull["diff"]
         assert task.facts["spent"]["turns"] == len(world.model.requests), "what all of them cost"
+
+
+@pytest.mark.stories
+def test_words_in_the_last_turn_of_several_attempts_are_heard_by_each_of_them(tmp_path: Path) -> None:
+    both, worlds = threading.Barrier(2), list[World]()
+    turns = [FIX, TEST, submit(), edit("README.md", "# App", "# Sums"), submit()]
+
+    def play(seen: Seen) -> Turn:
+        if (
+            seen.turn == 2 and both.wait(60) == 0
+        ):  # one of them speaks, and neither hears it before it submits
+            worlds[0].comment("ada", "@agent and name it Sums")
+            assert worlds[0].wait_until_decided().verdict is Verdict.REPLY
+        if seen.turn == 2:
+            both.wait(60)
+        return turns[min(seen.turn, 4)]
+
+    with story(tmp_path, play) as world:
+        worlds.append(world)
+        world.comment("ada", "@agent fix this --attempts 2")
+        assert world.wait_until_over().outcome == "proven"
+        assert len(world.model.requests) == 2 * len(turns)
+        heard = [one for one in world.model.requests if "and name it Sums" in json.dumps(one["messages"])]
+        assert len(heard) == 4, "two turns of each"
+        (pull,) = world.pulls()
+        assert "+# Sums" in pull["diff"]
 
 
 @pytest.mark.stories

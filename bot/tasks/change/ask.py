@@ -9,12 +9,10 @@ Races, and how each is closed:
 """
 
 import hashlib
-from functools import reduce
 
-from bot.agent.contract import EventKind, Heard, Steering
-from bot.agent.history import hear
 from bot.tasks.change.accept import edit_tracking
 from bot.tasks.change.desk import Desk
+from bot.tasks.change.late_words import has_unheard
 from bot.texts.markers import asking_marker, tracking_marker
 from bot.texts.redact import redact
 from bot.texts.tracking import render_call, render_questions, render_spent
@@ -46,14 +44,3 @@ async def _call_person(desk: Desk, questions: tuple[str, ...]) -> None:
         return {"id": threads.create_tracking_comment(issue, body).id}
 
     await desk.services.ledger.ensure(desk.taken.id, desk.taken.epoch, f"asking-{asking}", find, create)
-
-
-async def has_unheard(desk: Desk) -> bool:
-    """Whether people said something that the agent has not heard yet."""
-    return bool(await find_unheard(desk))
-
-
-async def find_unheard(desk: Desk) -> tuple[Steering, ...]:
-    """What people said that the attempt under way has not heard yet, oldest first."""
-    messages = [row.body for row in await desk.log.load() if row.kind is EventKind.MESSAGE]
-    return await desk.inbox.drain(reduce(hear, messages, Heard()))

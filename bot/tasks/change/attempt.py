@@ -4,7 +4,7 @@ Knows neither GitHub nor a database: what happened is told to an observer, and e
 the log that is handed in. With the log of an attempt that died it goes on where that one was.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from bot.agent.contract import (
@@ -53,6 +53,13 @@ class AttemptObserver(Observer, Protocol):
     def verified(self, evidence: Evidence) -> None: ...
 
 
+class NobodySpeaks(Inbox):
+    """The agent's `Inbox` of a run that nobody steers."""
+
+    async def drain(self, heard: Heard) -> tuple[Steering, ...]:  # noqa: ARG002 - the protocol's
+        return ()
+
+
 @dataclass(frozen=True)
 class AttemptTools:
     """What one attempt works with; nothing of it is shared with another one but the model."""
@@ -63,6 +70,8 @@ class AttemptTools:
     clock: Clock
     budget: Budget
     keep: Keep = keep_nowhere  # where states of the work are kept beside the cache
+    inbox: Inbox = field(default_factory=NobodySpeaks)
+    called: Feedback | None = None  # what it is told first when the work begins again
 
 
 @dataclass(frozen=True)
@@ -79,18 +88,11 @@ class AttemptEnd:
     until: float | None = None  # the model's server asked to wait so long: the attempt can go on then
 
 
-class NobodySpeaks(Inbox):
-    """The agent's `Inbox` of a run that nobody steers."""
-
-    async def drain(self, heard: Heard) -> tuple[Steering, ...]:  # noqa: ARG002 - the protocol's
-        return ()
-
-
 async def run_attempt(ground: Ground, task: AgentTask, tools: AttemptTools) -> AttemptEnd:
     """Work and verify until there is a named end. Raises what the machinery raises (SandboxUnavailable, SetupFailed,
     RepositoryFault, RecordingMismatch)."""
-    feedback: Feedback | None = None
-    rounds = 0
+    feedback, rounds = tools.called, 0
+    first = feedback.round if feedback else 0
     while True:
         tools.observer.phase("work")
         end = await _work(ground, task, tools, feedback)
@@ -110,7 +112,7 @@ async def run_attempt(ground: Ground, task: AgentTask, tools: AttemptTools) -> A
                 return AttemptEnd(outcome, evidence.reason, end.tree, end.spent, end.submission, evidence)
             case WorkAgain(text):
                 rounds += 1
-                feedback = Feedback(rounds, text)
+                feedback = Feedback(first + rounds, text)
 
 
 async def _work(
@@ -120,7 +122,7 @@ async def _work(
         deps = Deps(
             model=tools.model,
             events=tools.events,
-            inbox=NobodySpeaks(),
+            inbox=tools.inbox,
             observer=tools.observer,
             clock=tools.clock,
             tests=TreeTests(work, verifier),

@@ -198,6 +198,7 @@ class ChangeFacts:
     plan: tuple[tuple[str, str], ...] = ()  # (step, status) as last told
     round: int = 0  # verifications done
     feedback: str = ""  # what the next segment of the work is told first
+    called_back: int = 0  # the newest late words, by their row, for which the work began again
     attempt: int = 1  # which one is under way, or was published
     earlier: EarlierFacts | None = None
     looked_twice: bool = False  # by a second reader, once

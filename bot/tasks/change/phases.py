@@ -12,17 +12,17 @@ import structlog
 from bot.agent.contract import AgentTask, Deferred
 from bot.agent.contract import Waiting as Asked
 from bot.domain.evidence import Evidence
-from bot.domain.ids import CommitSha, TreeSha
+from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.errors import ForPerson
-from bot.tasks.change.ask import has_unheard
 from bot.tasks.change.attempt import AttemptTools
 from bot.tasks.change.attempts import decide_fresh
 from bot.tasks.change.carry import keep_for
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import ChangeFacts, EarlierFacts, render_facts
 from bot.tasks.change.ground import open_verifier, open_work_tree
+from bot.tasks.change.late_words import call_attempt
 from bot.tasks.change.look import look_twice
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import edit_progress
@@ -53,14 +53,6 @@ async def save_work(
         desk.facts = replace(desk.facts, tree=TreeSha(""))
 
 
-async def hear_late_words(desk: Desk, phase: Phase) -> Next | None:
-    """Back to the work when somebody spoke after the submission, before anything is published."""
-    if phase not in (Phase.PUBLISH, Phase.REPORT) or not await _spoken_to_late(desk):
-        return None
-    heard = replace(desk.facts, feedback=_SPOKEN_TO, outcome="", detail="", round=desk.facts.round + 1)
-    return Next(Phase.WORK, render_facts(replace(heard, commit=CommitSha(""), evidence=None)))
-
-
 async def work_phase(desk: Desk, describe: Describe) -> PhaseEnd:
     """One segment of the agent's work, and which phase follows."""
     ground = desk.ground
@@ -88,15 +80,23 @@ async def work_phase(desk: Desk, describe: Describe) -> PhaseEnd:
 
 async def work_side_by_side(desk: Desk) -> PhaseEnd:
     """As many attempts at once as the person asked for, each to its own end; the best one is what goes on."""
-    task = await describe_task(desk)
+    task, count = await describe_task(desk), desk.request.attempts
+    called = {number: await call_attempt(desk, number) for number in range(1, count + 1)}
     async with open_progress(desk) as progress:
 
         def open_tools(number: int) -> AttemptTools:
-            observer = Numbered(progress, number)
-            clock = desk.services.clock
-            return AttemptTools(desk.model, desk.log_of(number), observer, clock, desk.budget, keep_for(desk))
+            return AttemptTools(
+                desk.model,
+                desk.log_of(number),
+                Numbered(progress, number),
+                desk.services.clock,
+                desk.budget,
+                keep_for(desk),
+                desk.inbox,
+                called[number],
+            )
 
-        best = await run_side_by_side(desk.ground, task, open_tools, desk.request.attempts)
+        best = await run_side_by_side(desk.ground, task, open_tools, count)
     if best.until is not None:
         return Waiting(best.until, "the model's server asked to wait")
     end = best.end
@@ -159,18 +159,6 @@ async def noted_phase(desk: Desk, phase: Phase) -> AsyncIterator[None]:
     await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "begun"})
     yield
     await desk.note(RowKind.PHASE, {"phase": phase.value, "state": "ended"})
-
-
-_SPOKEN_TO = "Somebody with write access wrote to you meanwhile; the next message says what. Go on with it."
-_SUBMITTED = ("", Outcome.UNVERIFIED.value, Outcome.NO_CHANGE_NEEDED.value, Outcome.NEEDS_CLARIFICATION.value)
-
-
-async def _spoken_to_late(desk: Desk) -> bool:
-    """Words that came after the submission, while it was verified, are heard before anything is published. No more
-    can come once this phase has begun (`Deliveries.steer`)."""
-    facts = desk.facts
-    submitted = facts.submission is not None and facts.outcome in _SUBMITTED
-    return submitted and not facts.branch and await has_unheard(desk)
 
 
 def open_progress(desk: Desk) -> Progress:

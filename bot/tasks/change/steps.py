@@ -15,8 +15,8 @@ from bot.tasks.change.ask import ask
 from bot.tasks.change.carry import bring_here
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.environment import prepare
+from bot.tasks.change.late_words import hear_late_words
 from bot.tasks.change.phases import (
-    hear_late_words,
     noted_phase,
     save_work,
     verify_phase,

@@ -28,9 +28,9 @@ from bot.domain.ci import (
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskRequest, WayIn
 from bot.tasks.change.accept import begin_tracking, edit_tracking
-from bot.tasks.change.ask import has_unheard
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import CheckFacts, parse_facts
+from bot.tasks.change.late_words import has_unheard
 from bot.tasks.follow_up.accept import decide_end, is_quiet, pin
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import tracking_marker

@@ -13,7 +13,8 @@ from bot.store.tasks import Taken
 from bot.tasks.change.ask import ask
 from bot.tasks.change.carry import bring_here
 from bot.tasks.change.desk import Desk, Services, open_desk
-from bot.tasks.change.phases import hear_late_words, noted_phase, save_work, verify_phase, work_phase
+from bot.tasks.change.late_words import hear_late_words
+from bot.tasks.change.phases import noted_phase, save_work, verify_phase, work_phase
 from bot.tasks.follow_up.accept import accept
 from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, settle
 from bot.tasks.follow_up.fetch import fetch_commits
