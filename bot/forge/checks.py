@@ -1,5 +1,6 @@
 """Check runs of ours: found by external id, created once, updated."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,9 +72,12 @@ class Checks:
         body = {"name": name, "head_sha": head_sha, "external_id": external_id, **_body(content)}
         return _state(self._client.write("POST", "/check-runs", body))
 
-    def update_check(self, check_id: int, content: CheckContent) -> CheckState:
-        """Replace what it shows; doing it twice does no harm. Raises GitHubFault, RetryLater."""
-        return _state(self._client.write("PATCH", f"/check-runs/{check_id}", _body(content)))
+    def update_check(
+        self, check_id: int, content: CheckContent, still: Callable[[], None] = lambda: None
+    ) -> CheckState:
+        """Replace what it shows; doing it twice does no harm. `still`: see `RepositoryClient.write`. Raises
+        GitHubFault, RetryLater."""
+        return _state(self._client.write("PATCH", f"/check-runs/{check_id}", _body(content), still))
 
 
 def _body(content: CheckContent) -> dict[str, Any]:

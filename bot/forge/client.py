@@ -120,8 +120,15 @@ class RepositoryClient:
             f"There are more than {PAGES * PAGE_SIZE} entries under {path}.", "Clear some of them."
         )
 
-    def write(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
-        """Send one write and read its answer, an object with an id (nothing for DELETE).
+    def write(
+        self,
+        verb: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        still: Callable[[], None] = lambda: None,
+    ) -> Json:
+        """Send one write and read its answer, an object with an id (nothing for DELETE). `still` is asked when its turn
+        has come, and raises what goes through when nothing is to be sent any more.
 
         Raises GitHubFault (not carried out), WriteUnclear (perhaps), RetryLater (a limit: not carried out).
         """
@@ -129,12 +136,12 @@ class RepositoryClient:
         url = self._path(path)
         with self._pace.turn(self.place.installation, WRITE_BEGIN_S):
             try:
-                answer = self._send(Request(verb, url, body=body), begun)
+                answer = self._send(Request(verb, url, body=body), begun, still)
             except GitHubFault as fault:
                 if fault.status not in RENAMED:
                     raise
                 self.record(fresh=True)
-                answer = self._send(Request(verb, self._path(path), body=body), begun)
+                answer = self._send(Request(verb, self._path(path), body=body), begun, still)
         if verb == "DELETE":
             return {}
         written = answer.data
@@ -159,9 +166,13 @@ class RepositoryClient:
             answer = self._send(Request("POST", GRAPHQL, body=body, repeatable=True), begun)
         return read_graphql(answer, self._wire.now())
 
-    def _send(self, request: Request, begun: float | None = None) -> Answer:
-        """`begun`: when the caller began a write. One that is late is not sent (see `tasks/ledger.py`)."""
+    def _send(
+        self, request: Request, begun: float | None = None, still: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """`begun`: when the caller began a write. One that is late is not sent (see `tasks/ledger.py`). `still`: see
+        `write`."""
         self._check_in_time(request, begun)
+        still()
         try:
             return self._wire.send(request)
         except GitHubFault as fault:
@@ -169,6 +180,7 @@ class RepositoryClient:
                 raise
         self._forget_token()  # 401: nothing was carried out, whatever the verb
         self._check_in_time(request, begun)
+        still()
         return self._wire.send(request)
 
     def close(self) -> None:

@@ -131,9 +131,13 @@ class Threads:
         """Sent once. Raises GitHubFault, WriteUnclear, RetryLater. `body` holds the marker."""
         return _written(self._client.write("POST", f"/issues/{issue}/comments", {"body": body}))
 
-    def edit_comment(self, comment_id: int, body: str) -> WrittenComment:
-        """Replace the text; doing it twice does no harm. Raises GitHubFault (404: deleted), RetryLater."""
-        return _written(self._client.write("PATCH", f"/issues/comments/{comment_id}", {"body": body}))
+    def edit_comment(
+        self, comment_id: int, body: str, still: Callable[[], None] = lambda: None
+    ) -> WrittenComment:
+        """Replace the text; doing it twice does no harm. `still`: see `RepositoryClient.write`. Raises GitHubFault
+        (404: deleted), RetryLater."""
+        path = f"/issues/comments/{comment_id}"
+        return _written(self._client.write("PATCH", path, {"body": body}, still))
 
     def delete_comment(self, comment_id: int) -> None:
         """Take away a duplicate of ours; one that is gone already is well."""

@@ -99,4 +99,4 @@ async def _report(desk: Desk) -> None:
         spent=render_spent(facts.spent),
         marker=tracking_marker(desk.taken.id),
     )
-    await edit_tracking(desk, render_answer(answer))
+    await edit_tracking(desk, render_answer(answer), last=True)

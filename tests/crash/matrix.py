@@ -20,6 +20,7 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Deliveries
 from bot.store.effects import EffectState
@@ -158,8 +159,19 @@ class Stage:
             assert len(world.thread()["check_runs"]) == 1, "check runs"
             assert len(world.thread()["review_comments"]) == 2 * told.answers, "the request and its answer"
         if told.outcome is not None and told.begin is None:
+            self._expect_last_words(told.outcome, pulls)
             assert world.thread()["reactions"][str(asked)] == [["pullwright[bot]", "eyes"]]
         self.wait("the end of every effect", lambda: self._states(task) <= {EffectState.DONE.value})
+
+    def _expect_last_words(self, outcome: Outcome, pulls: list[dict[str, Any]]) -> None:
+        """No run that was late has written over them."""
+        comments = self.world.bot_comments()
+        ended = [body for body in comments if f"Ended as `{outcome.value}`." in body]
+        assert len(ended) == min(self.story.comments, 1), f"last words: {comments}"
+        wanted = {Outcome.PROVEN: "success", Outcome.CHECKED: "neutral", Outcome.FINDINGS: "failure"}
+        shown = [*pulls, *([self.world.thread()] if self.story.commits or self.story.reviews else [])]
+        found = [(run["status"], run["conclusion"]) for one in shown for run in one["check_runs"]]
+        assert all(one == ("completed", wanted[outcome]) for one in found), f"check runs {found}"
 
     def _expect_one_review(self) -> None:
         """Beside the one that was there before; its threads resolved; its check run there once, and ended."""

@@ -121,12 +121,12 @@ async def tell_place(desk: Desk, before: int) -> None:
         await learn_tracking_comment(desk, before)
 
 
-async def edit_tracking(desk: Desk, body: str) -> None:
+async def edit_tracking(desk: Desk, body: str, *, last: bool = False) -> None:
     """New text in the tracking comment, and behind it if it is long. One that somebody deleted is not made again; a
-    schedule's task has none."""
+    schedule's task has none. `last`: nobody edits it any more."""
     facts = desk.facts
     if facts.comment:
-        await tell(desk, Told(desk.request.issue, facts.comment, facts.comment_url), body)
+        await tell(desk, Told(desk.request.issue, facts.comment, facts.comment_url), body, last=last)
 
 
 def _render(desk: Desk, before: int | None) -> str:

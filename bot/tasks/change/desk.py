@@ -176,6 +176,10 @@ class Desk:
         work = functools.partial(contextvars.copy_context().run, function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self.services.executor, work)
 
+    def check_held(self) -> None:
+        """Asked just before an edit leaves, which no row speaks of. Blocking. Raises Superseded, RetryLater."""
+        self.services.tasks.check_held(self.taken)
+
     async def learn(self, **changes: Any) -> None:
         """New facts, on disk when it returns; what was spent counts for later tasks too. Raises Superseded."""
         self.facts = replace(self.facts, **changes)

@@ -4,15 +4,23 @@ Races, and how each is closed:
 - Death between two of them: each is in the ledger, found by its marker.
 - What is told has changed since an earlier run told it: a page that is there is edited, like the first one.
 - Somebody deleted the tracking comment: they do not want to read it, and no page follows.
+- A worker that was frozen, or whose task was stopped elsewhere, edits over the last word: each edit asks for the epoch
+  when its turn has come, just before it leaves. Who writes the last word of a task that had other hands reads it once
+  more, and writes it again if another edit came in between. What is left: an edit that has asked, and whose request is
+  then carried out after all that. A freeze has to begin within those milliseconds, or the way to GitHub take so long.
 """
 
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from bot.errors import GitHubFault
 from bot.tasks.change.desk import Desk
 from bot.texts.markers import page_marker, tracking_marker
 from bot.texts.size import render_page, split_pages
+
+log = structlog.get_logger()
 
 GONE = (404, 410)  # somebody deleted the comment: they do not want to read it
 
@@ -26,23 +34,37 @@ class Told:
     url: str
 
 
-async def tell(desk: Desk, first: Told, body: str) -> None:
-    """`body`, of any length, in the comment `first` and behind it. One that somebody deleted is not made again. Raises
-    GitHubFault, RetryLater."""
+async def tell(desk: Desk, first: Told, body: str, *, last: bool = False) -> None:
+    """`body`, of any length, in the comment `first` and behind it. One that somebody deleted is not made again. `last`:
+    nobody edits it any more. Raises Superseded, GitHubFault, RetryLater."""
     marker = tracking_marker(desk.taken.id)
     pages = split_pages(body, marker)
-    if not await edit(desk, first.comment, render_page(pages, 0, (), marker)) or len(pages) == 1:
+    text = render_page(pages, 0, (), marker)
+    if not await edit(desk, first.comment, text):
         return
-    addresses = [first.url]
-    for number in range(1, len(pages)):
-        addresses.append(await _ensure_page(desk, first, pages, number))
-    await edit(desk, first.comment, render_page(pages, 0, tuple(addresses), marker))
+    if len(pages) > 1:
+        addresses = [first.url]
+        for number in range(1, len(pages)):
+            addresses.append(await _ensure_page(desk, first, pages, number))
+        text = render_page(pages, 0, tuple(addresses), marker)
+        await edit(desk, first.comment, text)
+    if last and desk.taken.epoch > 1:  # a task's first run has nobody beside it
+        await _insist(desk, first, text)
+
+
+async def _insist(desk: Desk, first: Told, text: str) -> None:
+    """It says `text`, also when an edit of another run was under way meanwhile."""
+    said = await desk.call(desk.github.threads.find_text, first.issue, first.comment)
+    if said is not None and said.split() != text.split():
+        log.warning("another edit came in between", task=desk.taken.id, comment=first.comment)
+        await edit(desk, first.comment, text)
 
 
 async def edit(desk: Desk, comment: int, body: str) -> bool:
-    """New text in a comment of ours; False: somebody deleted it. Raises GitHubFault, RetryLater."""
+    """New text in a comment of ours; False: somebody deleted it. Raises Superseded, and nothing is sent, when the task
+    is somebody else's; GitHubFault, RetryLater."""
     try:
-        await desk.call(desk.github.threads.edit_comment, comment, body)
+        await desk.call(desk.github.threads.edit_comment, comment, body, desk.check_held)
     except GitHubFault as fault:
         if fault.status not in GONE:
             raise

@@ -4,6 +4,9 @@ Called from the loop, so nothing here waits: what happened is kept, and two back
 Lines go to the task's event rows (the demo and later the dashboard read them), the comment is edited at most
 every COMMENT_EDIT_SPACING_S. A failing edit is logged and left: progress is never a reason to fail (law 2:
 edits of a comment that exists are outside the ledger).
+
+Race: a worker that was frozen wakes up, and its next edit is due before it knows that the task is another's. `edit`
+asks for the epoch just before the request leaves (`pages.py`, which says what is left); Superseded ends the edits.
 """
 
 import asyncio
@@ -113,5 +116,7 @@ class Progress:
             self._changed = False
             try:
                 await self.edit(self)
+            except Superseded:
+                return
             except Exception:  # as above
                 log.exception("progress.edit_failed")

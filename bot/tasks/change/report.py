@@ -34,7 +34,7 @@ async def report(desk: Desk, about: str = "") -> None:
         branch=facts.branch,
         commit=facts.commit,
     )
-    await edit_tracking(desk, render_ending(ending))
+    await edit_tracking(desk, render_ending(ending), last=True)
 
 
 async def edit_progress(desk: Desk, progress: Progress) -> None:

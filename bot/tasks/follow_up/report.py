@@ -63,7 +63,7 @@ async def report(desk: Desk) -> None:
         if merged
         else "",
     )
-    await edit_tracking(desk, render_pushed(pushed))
+    await edit_tracking(desk, render_pushed(pushed), last=True)
 
 
 _WITHOUT_WORK = (Outcome.NO_CHANGE_NEEDED, Outcome.FLAKY, Outcome.HANDED_OVER)
@@ -90,7 +90,7 @@ async def _report_checks(desk: Desk, checks: ChecksText) -> None:
     tried = await _list_tried(desk) if outcome is Outcome.HANDED_OVER else ()
     marker = tracking_marker(desk.taken.id)
     text = render_checks_end(outcome, checks, tried, settings.handle, marker)
-    await edit_tracking(desk, redact(text, settings.secrets))
+    await edit_tracking(desk, redact(text, settings.secrets), last=True)
 
 
 async def _list_tried(desk: Desk) -> tuple[Tried, ...]:

@@ -84,4 +84,5 @@ async def report_undone(desk: Desk) -> None:
     made = await find_ours(desk)
     title = made.submission.title if made and made.submission else ""
     facts, marker = desk.facts, tracking_marker(desk.taken.id)
-    await edit_tracking(desk, render_undone(facts.commit, facts.base_commit, title, marker))
+    text = render_undone(facts.commit, facts.base_commit, title, marker)
+    await edit_tracking(desk, text, last=True)

@@ -263,7 +263,8 @@ async def _end_check(desk: Desk, review: ReviewFacts, text: ReviewText, url: str
     actions = (_RETRY, _FIX) if text.report.outcome is Outcome.FINDINGS else (_RETRY,)
     content = CheckContent("completed", shown.title, shown.summary, shown.conclusion, actions=actions)
     try:
-        await desk.call(desk.github.checks.update_check, review.check, replace(content, details_url=url))
+        update, told = desk.github.checks.update_check, replace(content, details_url=url)
+        await desk.call(update, review.check, told, desk.check_held)
     except GitHubFault as fault:
         log.warning("check run not ended", task=desk.taken.id, why=str(fault))
 
@@ -280,6 +281,6 @@ def _open_progress(desk: Desk, review: ReviewFacts) -> Progress:
         content = CheckContent(
             "in_progress", "Reviewing", redact(summary, desk.services.settings.secrets), actions=(_STOP,)
         )
-        await desk.call(desk.github.checks.update_check, review.check, content)
+        await desk.call(desk.github.checks.update_check, review.check, content, desk.check_held)
 
     return Progress(keep, edit, desk.facts.spent)

@@ -63,6 +63,24 @@ async def test_a_superseded_run_stops_writing() -> None:
     assert tries == 2
 
 
+async def test_a_superseded_run_edits_the_comment_no_more() -> None:
+    tries = 0
+    refused = asyncio.Event()
+
+    async def edit(_: Progress) -> None:
+        nonlocal tries
+        tries += 1
+        refused.set()
+        raise Superseded("another worker")
+
+    async with Progress(_nothing, edit, edit_spacing_s=0.01) as progress:
+        progress.turn(Spent(turns=1))
+        await refused.wait()
+        progress.turn(Spent(turns=2))
+        await asyncio.sleep(0.05)
+    assert tries == 1
+
+
 async def test_a_busy_database_costs_no_line_and_no_result() -> None:
     kept: list[str] = []
     tries = 0
