@@ -64,11 +64,13 @@ class RefusedRequest:
 class Control:
     """A word about tasks: stop, status, retry, go, help. `request`: where it was said, by whom, and with what text.
 
-    `or_task`: what is asked for if there is nothing to release (a label, which says both)."""
+    `or_task`: what is asked for if there is nothing to release (a label, which says both). `only`: the one task that
+    it is about (a button), whatever else is at work there."""
 
     word: CommandWord
     request: TaskRequest
     or_task: bool = False
+    only: TaskId | None = None
 
 
 @dataclass(frozen=True)

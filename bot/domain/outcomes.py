@@ -56,6 +56,7 @@ class Refusal(StrEnum):
     BAD_FLAG = "bad_flag"  # unknown, or with a value that it can't have
     NOT_ON_ISSUE = "not_on_issue"  # the word is about pull requests
     NOTHING_RUNNING = "nothing_running"  # there is no task to stop, or to tell the state of
+    TASK_OVER = "task_over"  # the task that a button was to stop
     NOTHING_TO_RETRY = "nothing_to_retry"
     NOTHING_HELD = "nothing_held"  # no request waits here for somebody to release it
     EDITED_SINCE = "edited_since"  # the held text is not what stands there now

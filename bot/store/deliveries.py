@@ -165,13 +165,18 @@ class Deliveries:
             return handled
 
     def end_task(
-        self, delivery_id: DeliveryId, active_key: str, ending: tuple[Outcome, str], now: float
+        self,
+        delivery_id: DeliveryId,
+        active_key: str,
+        ending: tuple[Outcome, str],
+        now: float,
+        only: TaskId | None = None,
     ) -> EndedTask | None:
         """The unfinished task of an issue is over, in whatever state it is: with the verdict, in one transaction.
-        None: there is none, and the delivery is as it was."""
+        None: there is none (or none but another than `only`), and the delivery is as it was."""
         with self._database.write() as connection:
             row = connection.execute(_active(active_key).with_for_update()).first()
-            if row is None or not _is_waiting(connection, delivery_id):
+            if row is None or only not in (None, row.id) or not _is_waiting(connection, delivery_id):
                 return None
             ended = _end_row(connection, row, ending, now)
             _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended.task), "", now)

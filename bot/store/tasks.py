@@ -323,6 +323,13 @@ class Tasks:
         """What a task was asked for."""
         return self._request(task.c.id == task_id)
 
+    def list_caused(self, cause: str) -> tuple[TaskStatus, ...]:
+        """The states of the tasks that this caused, and of those it caused again (`cause-2`, `cause-3`)."""
+        again = task.c.id.startswith(f"t-{cause}-", autoescape=True)
+        with self._database.read() as connection:
+            query = sa.select(task.c.status).where((task.c.id == f"t-{cause}") | again)
+            return tuple(TaskStatus(status) for status in connection.execute(query).scalars())
+
     def find_last_request(self, active_key: str) -> TaskRequest | None:
         """What the newest finished task of an issue or pull request was asked for."""
         finished = task.c.status == TaskStatus.FINISHED.value

@@ -1,4 +1,4 @@
-"""Words about tasks: stop, status, retry, go, help; buttons; an issue that is closed; the App that is removed.
+"""Words about tasks: stop, status, retry, go, help; an issue that is closed; the App that is removed.
 
 Whoever gets here has been asked about: GitHub said that the person has write access (law 6), but for closing and
 removing, which need none of ours.
@@ -8,6 +8,7 @@ Races, and how each is closed:
   transaction (`Deliveries.end_task`), so the old run writes nothing more; then the engine cancels it, which ends its
   sandbox; then people are told, by an execution of our own. A death anywhere behind the transaction leaves a running
   row without a run, and `reconcile` has its end told.
+- Stop is pressed on a check run while the next task is at work there: the end is for the pressed task's row only.
 - A pull request is opened in the very moment of the stop: the telling looks for it (`change/steps.py`).
 - A stranger edits a held request after it was shown and before it is released: what stands there now is compared
   with what was held, and a difference is refused.
@@ -18,18 +19,15 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
 
-from bot.agent.history import parse_finding
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.base_choice import list_wishes
 from bot.domain.boxes import Ticked
 from bot.domain.commands import CommandWord, parse_command
 from bot.domain.decisions import (
-    Button,
     Closed,
     Control,
     FailedCheck,
@@ -40,6 +38,7 @@ from bot.domain.decisions import (
 )
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.follow_up import Way
+from bot.domain.ids import TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
 from bot.domain.request_refusals import as_refused
@@ -48,12 +47,12 @@ from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, EndedTask
 from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
+from bot.tasks.buttons import Buttons
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
 from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
 from bot.texts.addresses import render_config_address
-from bot.texts.mending import render_mending
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
 _OPENING = (TaskKind.CHANGE, TaskKind.MAINTENANCE)  # kinds that open a pull request
@@ -128,10 +127,11 @@ class Controls:
         match control.word:
             case CommandWord.STOP:
                 ending = (Outcome.STOPPED, f"Stopped by {asked.requested_by}.")
-                ended = await self._end(delivery, asked.active_key, ending)
+                ended = await self._end(delivery, asked.active_key, ending, control.only)
                 if ended:
                     await self.acknowledge(asked)
-                return None if ended else as_refused(asked, Refusal.NOTHING_RUNNING)
+                nothing = Refusal.NOTHING_RUNNING if control.only is None else Refusal.TASK_OVER
+                return None if ended else as_refused(asked, nothing)
             case CommandWord.STATUS:
                 view = await self._call(parts.tasks.find_active, asked.active_key)
                 if view is None:
@@ -263,35 +263,7 @@ class Controls:
 
     async def resolve(self, pressed: Pressed) -> Control | TaskRequest | None:
         """What a button asks for; None when its task is not one of ours. Raises RetryLater."""
-        found = await self._call(self.parts.tasks.find_request, pressed.task)
-        if found is None or (found.installation, found.repository.id) != (
-            pressed.installation,
-            pressed.repository.id,
-        ):
-            return None
-        asked = replace(
-            found,
-            repository=pressed.repository,
-            comment_id=0,
-            way=WayIn.BUTTON,
-            head="",  # as it is now
-            cause=f"c{pressed.check}-{pressed.button}",
-            requested_by=pressed.login,
-            requested_by_id=pressed.user_id,
-            requested_at=datetime.fromtimestamp(self.parts.now(), UTC).isoformat(timespec="seconds"),
-        )
-        if pressed.button == Button.FIX:
-            return await self._mend(asked, pressed)
-        return Control(CommandWord.STOP, asked) if pressed.button == Button.STOP else asked
-
-    async def _mend(self, asked: TaskRequest, pressed: Pressed) -> TaskRequest | None:
-        """A follow-up on the pull request that mends what that review found; None: it found nothing."""
-        view = await self._call(self.parts.tasks.find, pressed.task)
-        review = parse_facts(view.facts).review if view else None
-        if review is None or not review.findings:
-            return None
-        wanted = render_mending(tuple(map(parse_finding, review.findings)))
-        return replace(asked, kind=TaskKind.FOLLOW_UP, word=CommandWord.FIX, instruction=wanted)
+        return await Buttons(self.parts.tasks, self.parts.executor, self.parts.now).resolve(pressed)
 
     def check_model(self, asked: TaskRequest) -> RefusedRequest | None:
         """Only models that the operator allows may be named: they cost the operator's money."""
@@ -313,9 +285,11 @@ class Controls:
         """Wait until everybody was told whose task was ended."""
         await asyncio.gather(*self._telling)
 
-    async def _end(self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str]) -> bool:
+    async def _end(
+        self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str], only: TaskId | None = None
+    ) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
-        ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now)
+        ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now, only)
         if ended is not None:
             await self._stop_run(ended, ending)
         return ended is not None

@@ -26,6 +26,7 @@ _SENTENCES: Final = {
     "says how.",
     Refusal.NOTHING_RUNNING: "Nothing of mine is running here. To ask for a change, write `fix` and then what is "
     "wanted.",
+    Refusal.TASK_OVER: "That was over already, so nothing was stopped; what else I am at here goes on.",
     Refusal.NOTHING_TO_RETRY: "I have not worked here yet, so there is nothing to try again. Write `fix` and then what "
     "is wanted.",
     Refusal.NOTHING_HELD: "No request waits here to be released. To ask for a change yourself, write `fix this`.",

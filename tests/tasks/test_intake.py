@@ -640,6 +640,35 @@ async def test_buttons_stop_and_ask_again(room: Room) -> None:
     assert room.handled("d3") == Handled(Verdict.TASK, task=TaskId("t-c77-retry"))
 
 
+async def test_a_button_works_again_after_each_end(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    tasks.finish(tasks.take(TaskId("t-11"), "w"), Outcome.UNVERIFIED, "", STARTED)
+    for number, name in enumerate(["t-c77-retry", "t-c77-retry-2", "t-c77-retry-3"]):
+        for press in (f"p{number}", f"q{number}"):  # the second one by somebody impatient
+            room.store(press, button_payload("retry", "t-11"), "check_run")
+            await room.intake(Permission.WRITE).decide_waiting()
+        assert room.handled(f"p{number}") == Handled(Verdict.TASK, task=TaskId(name))
+        assert room.handled(f"q{number}") == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+        tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+        tasks.finish(tasks.take(TaskId(name), "w"), Outcome.UNVERIFIED, "", STARTED)
+    room.store("p0", button_payload("retry", "t-11"), "check_run")  # GitHub sends the first press once more
+    assert await room.intake(Permission.WRITE).decide_waiting() == 0
+
+
+async def test_the_stop_button_of_a_task_that_is_over_leaves_the_next_one_alone(room: Room) -> None:
+    tasks = await state(room, TaskStatus.RUNNING)
+    tasks.finish(tasks.take(TaskId("t-11"), "w"), Outcome.UNVERIFIED, "", STARTED)
+    await say(room, "d2", 12, "@agent fix this")
+    room.store("d3", button_payload("stop", "t-11"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert room.handled("d3") == Handled(Verdict.REFUSED, Refusal.TASK_OVER)
+    assert room.teller.told == [Refusal.TASK_OVER]
+    room.store("d4", button_payload("stop", "t-12"), "check_run")
+    await room.intake(Permission.WRITE).decide_waiting()
+    await room.controls.settle()
+    assert room.handled("d4") == Handled(Verdict.CONTROL, Outcome.STOPPED, TaskId("t-12"))
+
+
 @pytest.mark.parametrize(("task", "repository"), [("t-99", 10), ("t-11", 12)])
 async def test_a_button_of_a_task_that_is_not_there_does_nothing(
     room: Room, task: str, repository: int
