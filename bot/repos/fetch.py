@@ -5,21 +5,15 @@ it has: a cache keeps the names of the last commits that it got whole, and the s
 """
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import urllib3.exceptions
-from dulwich.client import HttpGitClient, HTTPUnauthorized
-from dulwich.config import StackedConfig
-from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from dulwich.objects import ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from bot.domain import limits
-from bot.errors import RepositoryFault, RetryLater, TokenRefused
+from bot.errors import RepositoryFault
 from bot.repos.cache import locked_cache, read_commit
-
-_ACCESS = "Check that the App is installed on this repository and may read its contents."
+from bot.repos.transport import open_client, translate
 
 
 def fetch(cache: Path, url: str, token: str, ref: str, commit: str | None) -> dict[str, str]:
@@ -29,38 +23,6 @@ def fetch(cache: Path, url: str, token: str, ref: str, commit: str | None) -> di
             return _described(repo, commit)
         wanted = _fetch(repo, url, token, ref, commit)
         return _described(repo, wanted)
-
-
-def open_client(url: str, token: str) -> tuple[HttpGitClient, str]:
-    """A client that reads no configuration, and the path to ask for. The token goes into a header only."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or parts.username or parts.password:
-        raise RepositoryFault(
-            "The repository's address is no plain HTTP address.", "Check PULLWRIGHT_WEB_URL."
-        )
-    base = f"{parts.scheme}://{parts.netloc}/"
-    client = HttpGitClient(base, config=StackedConfig([]), username="x-access-token", password=token)
-    return client, parts.path.lstrip("/")
-
-
-def translate(error: Exception) -> Exception:
-    """The library's exception as one of ours."""
-    match error:
-        case HTTPUnauthorized():
-            return TokenRefused("GitHub refuses the token for this repository.", _ACCESS)
-        case NotGitRepository():
-            return RepositoryFault("There is no such repository, or the App may not see it.", _ACCESS)
-        case urllib3.exceptions.HTTPError() | HangupException() | OSError():
-            return RetryLater(f"the connection to the git server failed: {type(error).__name__}", 5.0)
-        case GitProtocolError():
-            text = str(error)
-            if any(code in text for code in ("403", "401")):
-                return TokenRefused(f"The git server refuses: {text}", _ACCESS)
-            if "404" in text:
-                return RepositoryFault(f"The git server refuses: {text}", _ACCESS)
-            return RetryLater(f"the git server failed: {text[:300]}", 5.0)
-        case _:
-            return error
 
 
 def _fetch(repo: Repo, url: str, token: str, ref: str, commit: str | None) -> str:

@@ -15,7 +15,7 @@ from dulwich.pack import UnpackedObject, pack_objects_to_data
 
 from bot.errors import RepositoryFault
 from bot.repos.cache import locked_cache, open_cache, read_commit, read_tree
-from bot.repos.fetch import open_client, translate
+from bot.repos.transport import open_client, translate
 
 _ZERO = ObjectID(b"0" * 40)
 
