@@ -1,11 +1,13 @@
-"""What durability costs inside of a task: one step of the engine, one turn's rows, and the database's growth.
+"""What durability costs inside of a task: one step of the engine, one turn's rows, a turn to write to GitHub, and the
+database's growth.
 
     python -m benchmarks.steps [--steps 200] [--turns 200] [--url postgresql://user@host/name]
 
 In this process, on a new SQLite file or an empty database that is named. A step is a phase that does nothing: what is
 left is the engine's record, our row, and the loop between them. A turn's rows are those that make it unnecessary to
 pay for it again: the model's reply (2 kB), the results of its calls (8 kB), and the state of the work (a packed
-change of 4 kB), each a commit of its own with a flush to the disk.
+change of 4 kB), each a commit of its own with a flush to the disk. A turn to write is taken and given back, with no
+spacing and nobody beside.
 """
 
 import argparse
@@ -20,14 +22,16 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.domain.admission import AdmissionLimits
-from bot.domain.ids import TaskId, TreeSha
+from bot.domain.ids import InstallationId, TaskId, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
+from bot.forge.pacing import WritePace
 from bot.store.database import Database
 from bot.store.events import Events
 from bot.store.migrations import migrate
 from bot.store.tasks import Taken, Tasks, insert_task
 from bot.store.work_trees import WorkTrees
+from bot.store.write_turns import WriteTurns
 from bot.tasks.engine import RunId
 from bot.tasks.engine_dbos import DbosEngine
 from bot.tasks.workflow import Bookkeeping, Finished, Next, PhaseEnd
@@ -96,6 +100,22 @@ def measure_turns(database: Database, count: int) -> None:
     tasks.finish(taken, Outcome.PROVEN, "", time.time())
 
 
+def measure_writes(database: Database, count: int) -> None:
+    turns = WriteTurns(database, "worker-here-0", 0.0, time.time)
+    pace = WritePace(turns, time.monotonic, time.sleep)
+    waits, spent = [], time.process_time()
+    for _ in range(count):
+        begun = time.perf_counter()
+        with pace.turn(InstallationId(1)):
+            pass
+        waits.append((time.perf_counter() - begun) * 1e3)
+    median, most = statistics.median(waits), max(waits)
+    spent = (time.process_time() - spent) / count * 1e3
+    print(
+        f"a turn to write                  {median:7.2f} ms   most {most:.1f} ms   processor {spent:.2f} ms"
+    )
+
+
 def size(database: Database) -> int:
     """Bytes in use, without what is free for reuse."""
     with database.read() as connection:
@@ -119,6 +139,7 @@ async def run(url: str, given: argparse.Namespace) -> None:
         print(
             f"the database grew by             {(size(database) - before) / given.turns / 1e3:7.1f} kB a turn"
         )
+        measure_writes(database, given.turns)
         await measure_steps(database, given.steps, pool)
     assert Tasks(database).find(TaskId("t-2")) is not None
     database.close()

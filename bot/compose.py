@@ -38,6 +38,7 @@ from bot.errors import RetryLater, StoreFault
 from bot.forge.app import AppClient
 from bot.forge.auth import AppKey
 from bot.forge.forge import Forge, ForgeSettings
+from bot.forge.pacing import Turns
 from bot.host_settings import HostSettings
 from bot.llm.features import features_for
 from bot.repos.contract import RepoKey
@@ -56,6 +57,7 @@ from bot.store.received import Received
 from bot.store.schedules import Schedules
 from bot.store.tasks import Tasks
 from bot.store.work_trees import WorkTrees
+from bot.store.write_turns import WriteTurns
 from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.baselines import clear_baselines
 from bot.tasks.change.desk import ChangeSettings, Services
@@ -149,9 +151,11 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         await _check_sandbox(sandbox)
         database = open_database(settings)
         stack.callback(database.close)
-        forge = open_forge(settings)
-        stack.callback(forge.close)
+        worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         clock = open_clock(database)
+        turns = WriteTurns(database, worker_id, settings.write_spacing_s, clock)
+        forge = open_forge(settings, turns)
+        stack.callback(forge.close)
         metrics = WorkerMetrics(database, clock, forge.quota.least)
         if settings.metrics_port:
             stack.enter_context(metrics.serve(settings.metrics_host, settings.metrics_port))
@@ -193,7 +197,6 @@ async def open_worker(settings: Settings, times: WorkerTimes = WorkerTimes()) ->
         )
         half_sent = HalfSentDesk(Effects(database), forge, clock, times.ledger.settle_s)
         late = LateEffects(half_sent, services.tasks, services.events, steps, executor, clock)
-        worker_id = new_worker_id(socket.gethostname(), secrets.token_hex(6))
         github = GitHubDesk(forge, settings.handle)
         schedules = Schedules(database, settings.allowances)
         yield Worker(
@@ -251,10 +254,12 @@ def at_once() -> Iterator[None]:
         raise StoreFault(f"The database can't be used: {error}", "Check that it answers.") from error
 
 
-def open_forge(settings: Settings) -> Forge:
-    """GitHub, as the App. Close it. Raises SettingsFault when the key is none."""
+def open_forge(settings: Settings, turns: Turns | None = None) -> Forge:
+    """GitHub, as the App; `turns` to write are shared by whoever writes beside others. Close it. Raises SettingsFault
+    when the key is none."""
     key = settings.private_key_pem
-    return Forge(ForgeSettings(settings.api_url, settings.app_id, key, settings.write_spacing_s))
+    given = ForgeSettings(settings.api_url, settings.app_id, key, settings.write_spacing_s)
+    return Forge(given, turns=turns)
 
 
 def open_app_client(settings: Settings) -> AppClient:

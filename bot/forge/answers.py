@@ -84,6 +84,7 @@ def _detail(item: Json | str) -> str:
 
 
 RENAMED: Final = (301, 302, 307, 308)
+_WRITES: Final = "core"  # GitHub's name for the count to which writes belong, beside most reads
 
 
 def is_server_fault(answer: Answer) -> bool:
@@ -146,6 +147,14 @@ def is_limit(answer: Answer) -> bool:
     if throttling.is_limit(answer.status, answer.headers, answer.message):
         return True
     return answer.status == HTTPStatus.FORBIDDEN and _is_limit_named(_error_kinds(answer.data))
+
+
+def limits_writes(answer: Answer) -> bool:
+    """Whether a limit forbids the installation to write for now: any but one of another count (GraphQL, search), of
+    which nothing is left."""
+    resource = answer.headers.get("x-ratelimit-resource", _WRITES)
+    used_up = answer.headers.get("x-ratelimit-remaining") == "0"
+    return is_limit(answer) and not (used_up and resource != _WRITES)
 
 
 def wait_for(answer: Answer, now: float) -> float:

@@ -19,7 +19,7 @@ from types import TracebackType
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.limits import WRITE_SPACING_S
 from bot.errors import GitHubFault
-from bot.forge.answers import Request
+from bot.forge.answers import Answer, Request, limits_writes, wait_for
 from bot.forge.auth import (
     API_PERMISSIONS,
     CI_PERMISSIONS,
@@ -38,7 +38,7 @@ from bot.forge.client import Names, Place, RepositoryClient, as_object
 from bot.forge.deliveries import Files, HookDeliveries, Mentions
 from bot.forge.known import KnownAnswers
 from bot.forge.listings import Listings
-from bot.forge.pacing import WritePace
+from bot.forge.pacing import OwnTurns, Turns, WritePace
 from bot.forge.pulls import Pulls
 from bot.forge.quota import Quota
 from bot.forge.refs import Refs
@@ -93,7 +93,8 @@ class RepositoryForge:
 
 
 class Forge:
-    """One for the process, safe for threads. `now`: seconds since the epoch; `pause` waits so many seconds.
+    """One for the process, safe for threads. `now`: seconds since the epoch; `pause` waits so many seconds; `turns`: to
+    write, of all processes that write as this App (None: there are no others, the settings' spacing is held here).
 
     Raises SettingsFault when the key is none. Asks GitHub nothing before it is used.
     """
@@ -103,13 +104,15 @@ class Forge:
         settings: ForgeSettings,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
+        turns: Turns | None = None,
     ) -> None:
         self._settings, self._now, self._pause = settings, now, pause
         self.quota = Quota(now)
         key = AppKey(settings.app_id, settings.private_key_pem)
         self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
-        self._pace = WritePace(settings.write_spacing_s, time.monotonic, pause)
+        own = OwnTurns(settings.write_spacing_s, time.monotonic)
+        self._pace = WritePace(turns or own, time.monotonic, pause)
         self._names = Names(time.monotonic)
         self._known = KnownAnswers()
         self._login_lock = threading.Lock()
@@ -193,5 +196,10 @@ class Forge:
         return wire
 
     def _wire(self, token: Callable[[], str], account: int = 0) -> Wire:
-        learn = functools.partial(self.quota.learn, account)
+        learn = functools.partial(self._learn, account)
         return Wire(self._settings.api_url, token, self._now, self._pause, learn)
+
+    def _learn(self, account: int, answer: Answer) -> None:
+        self.quota.learn(account, answer)
+        if account and limits_writes(answer):
+            self._pace.hold_back(InstallationId(account), wait_for(answer, self._now()))

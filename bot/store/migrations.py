@@ -32,6 +32,7 @@ from bot.store.schema import (
     task_event,
     work_tree,
     worker,
+    write_turn,
 )
 
 _REMEDY: Final = (
@@ -85,6 +86,11 @@ def _evidence(connection: Connection) -> None:
     metadata.create_all(connection, [evidence, evidence_key, evidence_signer, setup_secret])
 
 
+def _write_turns(connection: Connection) -> None:
+    """Whose turn it is to write to GitHub, over all workers."""
+    metadata.create_all(connection, [write_turn])
+
+
 MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _first,
     _spending,
@@ -94,6 +100,7 @@ MIGRATIONS: Final[tuple[Callable[[Connection], None], ...]] = (
     _report,
     _open_effects,
     _evidence,
+    _write_turns,
 )
 
 

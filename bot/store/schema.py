@@ -230,4 +230,13 @@ schedule_run = Table(
 Index("schedule_run_open", schedule_run.c.task, sqlite_where=text("ended_at is null"),
       postgresql_where=text("ended_at is null"))  # fmt: skip
 
+write_turn = Table(
+    "write_turn",
+    metadata,
+    Column("installation", BigInteger, primary_key=True),
+    Column("next_at", Float, nullable=False),  # no write is begun before: the spacing, or a limit of GitHub's
+    Column("holder", Text, nullable=False, server_default=""),  # the worker that writes; empty: nobody
+    Column("held_until", Float, nullable=False, server_default="0"),  # then the holder is taken for dead
+)
+
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.errors import Bug
 from bot.store.database import Database
 from bot.store.schema import worker
+from bot.store.write_turns import free_turns
 
 # Built once: these are asked for as long as a worker lives.
 _BEAT: Final = worker.update().where(worker.c.id == sa.bindparam("of_worker"))
@@ -49,5 +50,7 @@ class Workers:
             return tuple(connection.execute(_ALIVE, {"since": since}).scalars())
 
     def remove(self, worker_id: str) -> None:
+        """With its row go its turns to write: nobody waits for a dead one's."""
         with self._database.write() as connection:
+            free_turns(connection, worker_id)
             connection.execute(worker.delete().where(worker.c.id == worker_id))

@@ -1,9 +1,11 @@
 """GitHub's bad days, over real HTTP: what is repeated, what is not, and what the caller is told."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 
 import pytest
@@ -11,8 +13,11 @@ import pytest
 from bot.domain.ids import InstallationId, RepositoryId
 from bot.domain.limits import EFFECT_SETTLE_S, GITHUB_READ_TRIES, RETRY_AFTER_DEFAULT_S, RETRY_AFTER_MOST_S
 from bot.errors import GitHubFault, RetryLater
-from bot.forge.answers import Answer, WriteUnclear, is_limit, wait_for
-from bot.forge.forge import Forge, ForgeSettings
+from bot.forge.answers import Answer, WriteUnclear, is_limit, limits_writes, wait_for
+from bot.forge.forge import Forge, ForgeSettings, RepositoryForge
+from bot.forge.pacing import OwnTurns
+from bot.store.database import Database
+from bot.store.write_turns import WriteTurns
 from tests.forge.conftest import NAME
 
 
@@ -86,6 +91,61 @@ def test_a_limit_is_told_to_the_caller_and_not_waited_out(
     assert not isinstance(caught.value, WriteUnclear)
     assert world.pauses == []
     assert world.requests(method, "/comments") == 1
+
+
+@pytest.fixture
+def jobs(world, key) -> Iterator[tuple[RepositoryForge, RepositoryForge]]:
+    """In two processes that share their turns to write."""
+    turns = OwnTurns(0.0, time.monotonic)
+    settings = ForgeSettings(world.server.api_url, world.app_id, key.private, write_spacing_s=0)
+    forges = [Forge(settings, world.clock, world.pauses.append, turns) for _ in range(2)]
+    place = (world.installation, NAME, world.repository)
+    with forges[0].repository(*place) as one, forges[1].repository(*place) as other:
+        yield one, other
+    for forge in forges:
+        forge.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_limit_that_one_met_keeps_the_writes_of_the_others_here(world, jobs, issue, method):
+    one, other = jobs
+    world.fault(method, "/comments$", 403, headers={"Retry-After": "90"}, body={"message": "slow down"})
+    meet = one.threads.find_tracking_comment if method == "GET" else one.threads.create_tracking_comment
+    with pytest.raises(RetryLater, match="slow down"):
+        meet(issue, "MARK")
+    sent = world.requests("POST", "/comments")
+    for job in (other, one):
+        with pytest.raises(RetryLater, match="nothing was sent") as caught:
+            job.threads.create_tracking_comment(issue, "MARK")
+        assert 80.0 < caught.value.after_s <= 90.0
+        assert job.threads.find_tracking_comment(issue, "MARK") is None  # GitHub is asked as before
+    assert world.requests("POST", "/comments") == sent
+    assert world.pauses == []
+
+
+def test_a_count_that_is_no_writes_holds_nobody_back(world, jobs, issue):
+    used_up = {"x-ratelimit-remaining": "0", "x-ratelimit-resource": "graphql", "retry-after": "90"}
+    world.fault("GET", "/comments$", 403, headers=used_up, body={"message": "API rate limit exceeded"})
+    with pytest.raises(RetryLater):
+        jobs[0].threads.find_tracking_comment(issue, "MARK")
+    assert jobs[1].threads.create_tracking_comment(issue, "MARK").id
+    assert limits_writes(Answer(403, {**used_up, "x-ratelimit-resource": "core"}, ""))
+    assert limits_writes(Answer(429, {"x-ratelimit-remaining": "9", "x-ratelimit-resource": "graphql"}, ""))
+    assert not limits_writes(Answer(403, {}, '{"message": "Resource not accessible"}'))
+
+
+def test_without_a_turn_nothing_is_sent(world, issue, key):
+    with contextlib.closing(Database("postgresql://nobody@127.0.0.1:1/none")) as away:
+        turns = WriteTurns(away, "w1", 0.0, world.clock)
+        settings = ForgeSettings(world.server.api_url, world.app_id, key.private)
+        forge = Forge(settings, world.clock, world.pauses.append, turns)
+        with forge.repository(world.installation, NAME, world.repository) as job:
+            assert job.threads.fetch_issue(issue)
+            with pytest.raises(RetryLater, match="did not answer") as caught:
+                job.threads.create_tracking_comment(issue, "MARK")
+        forge.close()
+    assert not isinstance(caught.value, WriteUnclear)
+    assert world.requests("POST", "/comments") == 0
 
 
 def test_the_primary_limit_waits_for_its_reset_by_githubs_clock():

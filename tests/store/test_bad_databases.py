@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.admission import AdmissionLimits
-from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.ids import DeliveryId, InstallationId, TaskId
 from bot.errors import RetryLater, SettingsFault, StoreFault
 from bot.store import migrations
 from bot.store.database import Database
@@ -19,6 +19,7 @@ from bot.store.inbox import Delivery, Inbox, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
 from bot.store.schema import delivery, schedule_run, schema_version, task
 from bot.store.tasks import Tasks, insert_task, parse_request
+from bot.store.write_turns import WriteTurns
 from tests.store.requests import request
 
 
@@ -217,6 +218,17 @@ def test_tasks_of_before_evidence_stood_in_the_database_can_leave_some(
     records.keep(taken.id, taken.epoch, signed, 9.0)
     assert records.find(taken.id) == signed
     assert EvidenceKeys(database).list_public() == ()
+
+
+def test_a_database_of_before_workers_wrote_in_turn_gets_its_table(
+    database_of_version: Callable[[int], Database],
+) -> None:
+    database = database_of_version(6)
+    with database.read() as connection:
+        assert not sa.inspect(connection).has_table("write_turn")
+    migrate(database)
+    turns = [WriteTurns(database, holder, 1.0, lambda: 5.0) for holder in ("w1", "w2")]
+    assert [one.claim(InstallationId(2**40)) for one in turns] == [0.0, 1.0]
 
 
 def test_an_older_program_goes_on_beside_a_newer_one_until_it_starts_again(
