@@ -12,6 +12,7 @@
     │   ├── ModelFault            the model's server refuses for good (key, quota, name, request)
     │   ├── RecordingMismatch     a recorded model was asked something else than it was recorded for
     │   └── GitHubFault           GitHub refuses for good (permission, not found, gone)
+    │       └── AccessWithdrawn   who asked may not ask for it here any more
     ├── ForModel                  goes back to the model as the tool's answer, never to a person
     ├── RetryLater                a passing fault: try again, not before `after_s` seconds
     ├── Superseded                another worker owns this task now: stop at once, write nothing
@@ -77,6 +78,10 @@ class GitHubFault(ForPerson):
     def __init__(self, message: str, remedy: str = "", *, status: int = 0) -> None:
         super().__init__(message, remedy)
         self.status = status
+
+
+class AccessWithdrawn(GitHubFault):
+    """GitHub says that who asked has no write access any more; or the file on the default branch asks no more."""
 
 
 class ForModel(PullwrightError):

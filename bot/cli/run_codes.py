@@ -34,7 +34,7 @@ def decide_exit_code(outcome: Outcome) -> int:
             return NOT_FIXED  # not of a change
         case Outcome.NO_SANDBOX:
             return 3
-        case Outcome.DECLINED | Outcome.ACCESS_LOST | Outcome.BRANCH_TAKEN:
+        case Outcome.DECLINED | Outcome.ACCESS_LOST | Outcome.ACCESS_WITHDRAWN | Outcome.BRANCH_TAKEN:
             return REFUSED
         case Outcome.REPOSITORY_UNUSABLE | Outcome.SETUP_FAILED:
             return REFUSED

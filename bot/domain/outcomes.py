@@ -35,7 +35,8 @@ class Outcome(StrEnum):
     NO_SANDBOX = "no_sandbox"  # no back end works on this host
     SETUP_FAILED = "setup_failed"  # the repository's set-up failed in the sandbox
     REPOSITORY_UNUSABLE = "repository_unusable"  # can't be fetched, read or published
-    ACCESS_LOST = "access_lost"  # the requester or the App may not write any more
+    ACCESS_LOST = "access_lost"  # the App may not read or write here any more
+    ACCESS_WITHDRAWN = "access_withdrawn"  # who asked may not write here any more
     BRANCH_TAKEN = "branch_taken"  # somebody else moved the branch that we own
     STOPPED = "stopped"  # a person stopped it
     NOT_RUN = "not_run"  # a schedule's turn in which nothing was begun; the dashboard says why

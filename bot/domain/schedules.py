@@ -146,7 +146,7 @@ def decide_result(outcome: Outcome, said: str, *, updated: bool) -> ScheduleResu
             return ScheduleResult.GAVE_UP
         case Outcome.MODEL_UNAVAILABLE | Outcome.NO_SANDBOX | Outcome.SETUP_FAILED | Outcome.CRASHED:
             return ScheduleResult.ERROR
-        case Outcome.REPOSITORY_UNUSABLE | Outcome.ACCESS_LOST:
+        case Outcome.REPOSITORY_UNUSABLE | Outcome.ACCESS_LOST | Outcome.ACCESS_WITHDRAWN:
             return ScheduleResult.ERROR
         case (
             Outcome.ANSWERED

@@ -13,6 +13,7 @@ from bot.domain.tasks import Phase
 from bot.errors import Bug
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import accept, edit_tracking
+from bot.tasks.change.access import check_access
 from bot.tasks.change.ask import ask
 from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
@@ -42,8 +43,11 @@ class AnswerSteps:
             return await _run(desk, phase)
 
     async def run_failure(self, task: Taken, outcome: Outcome, detail: str) -> None:
-        """See `workflow.Steps`. There is no work to save: what the model wrote was for itself."""
+        """See `workflow.Steps`. There is no work to save: what the model wrote was for itself. What it said goes to
+        nobody whose access was withdrawn."""
         async with open_desk(self.services, task) as desk:
+            if outcome is Outcome.ACCESS_WITHDRAWN:
+                await desk.learn(submission=None)
             await desk.learn(outcome=outcome.value, detail=detail)
             await report(desk)
 
@@ -88,6 +92,7 @@ async def _work(desk: Desk) -> PhaseEnd:
 
 
 async def _report(desk: Desk) -> None:
+    await check_access(desk)
     facts, submission = desk.facts, desk.facts.submission
     if facts.outcome != Outcome.ANSWERED or submission is None:
         await report(desk)

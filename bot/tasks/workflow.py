@@ -32,6 +32,7 @@ from bot.domain import limits
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
 from bot.errors import (
+    AccessWithdrawn,
     BranchTaken,
     ForPerson,
     GitHubFault,
@@ -119,6 +120,8 @@ _ACCESS_STATUSES: Final = (401, 403, 404, 410, 451)  # what GitHub says to those
 def decide_outcome(error: Exception) -> tuple[Outcome, str]:
     """The end that an error of a phase means, and the words for people. A fault that nobody foresaw says only
     its kind: its text may hold anything."""
+    if isinstance(error, AccessWithdrawn):
+        return Outcome.ACCESS_WITHDRAWN, str(error)
     if isinstance(error, GitHubFault):
         lost = error.status in _ACCESS_STATUSES
         return (Outcome.ACCESS_LOST if lost else Outcome.REPOSITORY_UNUSABLE), str(error)

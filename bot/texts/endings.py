@@ -44,6 +44,7 @@ _HEADLINES: Final = {
     Outcome.SETUP_FAILED: "❌ The repository's set-up failed in the sandbox, so I could not start.",
     Outcome.REPOSITORY_UNUSABLE: "❌ I can't use this repository as it is.",
     Outcome.ACCESS_LOST: "❌ I may not do this (any more).",
+    Outcome.ACCESS_WITHDRAWN: "❌ Who asked for this may not write here any more, so I went no further.",
     Outcome.BRANCH_TAKEN: "❌ Somebody else has moved my branch, so I left it alone.",
     Outcome.STOPPED: "⏹️ Stopped.",
     Outcome.NOT_RUN: "⏭️ Nothing was begun.",
@@ -121,6 +122,8 @@ def _next_step(ending: Ending) -> str:
             return ""
         case Outcome.ANSWERED | Outcome.STOPPED | Outcome.CLOSED | Outcome.NOT_RUN:
             return ""
+        case Outcome.ACCESS_WITHDRAWN:
+            return ""  # the reason says who can ask
         case Outcome.NEEDS_CLARIFICATION:
             return f"Answer here, and {again[0].lower()}{again[1:]}"
         case Outcome.NO_CHANGE_NEEDED | Outcome.BLOCKED | Outcome.DECLINED | Outcome.UNVERIFIED:

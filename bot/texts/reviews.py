@@ -119,8 +119,8 @@ def render_review_check(text: ReviewText, url: str) -> ReviewCheck:
         if part
     )
     title = _title(report.outcome, len(findings), report.told_before)
-    if url and report.outcome in (Outcome.STOPPED, Outcome.CLOSED):
-        title = f"Reviewed, then {report.outcome.value}"
+    if url and report.outcome in (Outcome.STOPPED, Outcome.CLOSED, Outcome.ACCESS_WITHDRAWN):
+        title = f"Reviewed, then {report.outcome.value.replace('_', ' ')}"
     return ReviewCheck(title, summary, decide_conclusion(report.outcome, report.worst))
 
 

@@ -194,7 +194,7 @@ def test_a_person_who_may_not_write_any_more_gets_nothing_published(tmp_path: Pa
         during(world, 2, lambda: world.hub.seed.set_role(NAME, "ada", "read"))
         world.comment("ada", "@agent fix this")
         task = world.wait_until_over()
-        assert task.outcome == "access_lost"
+        assert task.outcome == "access_withdrawn"
         assert "ada has no write access to this repository any more" in task.detail
         assert world.pulls() == []
         assert world.branches() == []

@@ -78,7 +78,7 @@ def test_an_app_that_is_removed_ends_its_tasks_at_once_and_works_again_when_it_i
 
 def test_a_permission_that_is_withdrawn_keeps_the_change_from_being_published(tmp_path: Path) -> None:
     world, task = end_after(tmp_path, lambda world: world.hub.seed.set_role(NAME, "ada", "read"))
-    assert task.outcome == "access_lost"
+    assert task.outcome == "access_withdrawn"
     assert world.pulls() == []
     assert world.branches() == []
     (comment,) = world.bot_comments()

@@ -14,6 +14,7 @@ from bot.domain.ids import TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskStatus
 from bot.errors import (
+    AccessWithdrawn,
     BranchTaken,
     Bug,
     ForModel,
@@ -281,6 +282,7 @@ async def test_people_are_told_with_what_the_phase_learned_before_it_failed(room
         (RepositoryFault("too large"), Outcome.REPOSITORY_UNUSABLE),
         (ModelFault("bad key"), Outcome.MODEL_UNAVAILABLE),
         (GitHubFault("gone", status=404), Outcome.ACCESS_LOST),
+        (AccessWithdrawn("not any more", status=403), Outcome.ACCESS_WITHDRAWN),
         (GitHubFault("not processable", status=422), Outcome.REPOSITORY_UNUSABLE),
         (Bug("impossible"), Outcome.CRASHED),
         (ForModel("leaked"), Outcome.CRASHED),

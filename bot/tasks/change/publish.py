@@ -5,7 +5,7 @@ Races, and how each is closed:
   branch at it.
 - Somebody else has the branch's name: a second name with the task's id; if that is taken too, the end is
   BRANCH_TAKEN, and nothing of theirs is touched (the push is compare-and-swap on "absent").
-- The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
+- The requester has lost write access meanwhile: asked again here, ACCESS_WITHDRAWN (law 6).
 - The task is ended from outside while the push or the request for the pull request is under way: what is there by then
   is told (`learn_published`); what comes later is looked for by `tasks/late.py`, which has it told once more.
 """
@@ -18,15 +18,14 @@ from http import HTTPStatus
 import structlog
 
 from bot.domain import limits
-from bot.domain.access import decide_access
 from bot.domain.evidence import Evidence, Tier
 from bot.domain.ids import CommitSha
-from bot.domain.outcomes import Outcome, Refusal
-from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, parse_repo_config
+from bot.domain.outcomes import Outcome
 from bot.errors import BranchTaken, Bug, GitHubFault, RepositoryFault
 from bot.forge.checks import CheckContent
 from bot.forge.pulls import NewPull
 from bot.store.evidence import SignedRecord
+from bot.tasks.change.access import check_access
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.texts.branch import render_branch, render_second_branch
@@ -65,37 +64,6 @@ async def publish(desk: Desk) -> None:
     pull = await _open_pull(desk, evidence, submission, around)
     await desk.learn(pull=pull["number"], pull_url=pull["url"], outcome=OUTCOME_OF_TIER[evidence.tier].value)
     await report_check(desk, evidence, record)
-
-
-async def check_access(desk: Desk) -> None:
-    """Who asked may still write here: asked of GitHub before anything is sent (law 6). What a schedule asked for, the
-    file on the default branch still has to name. Raises GitHubFault."""
-    request = desk.request
-    if request.maintenance is not None:
-        await _check_schedule(desk, request.maintenance.schedule)
-        return
-    permission = await desk.call(
-        desk.github.threads.fetch_permission, request.requested_by, request.requested_by_id
-    )
-    refusal = decide_access(permission)
-    if refusal is None:
-        return
-    what = f"{request.requested_by} has no write access to this repository any more."
-    if refusal is Refusal.PERMISSION_UNKNOWN:  # nothing is said about a person that GitHub did not say
-        what = f"GitHub does not tell the App any more whether {request.requested_by} has write access here."
-    raise GitHubFault(what, "Somebody with write access can ask again.", status=int(HTTPStatus.FORBIDDEN))
-
-
-async def _check_schedule(desk: Desk, schedule: str) -> None:
-    branch = desk.request.repository.default_branch
-    found = await desk.call(desk.github.refs.find_file, REPO_CONFIG_PATH, branch)
-    try:
-        named = parse_repo_config((found or b"").decode("utf-8", "replace")).schedules.tasks
-    except ConfigFault as fault:
-        raise GitHubFault(str(fault), fault.remedy, status=int(HTTPStatus.FORBIDDEN)) from fault
-    if schedule not in named:
-        what = f"`{REPO_CONFIG_PATH}` does not name the schedule `{schedule}` any more."
-        raise GitHubFault(what, "Somebody with write access can ask.", status=int(HTTPStatus.FORBIDDEN))
 
 
 async def learn_published(desk: Desk, branches: tuple[str, ...] = ()) -> None:

@@ -6,7 +6,7 @@ Races, and how each is closed:
 - The head has moved since it was pinned: nothing is pushed and the end is STALE, with the patch shown. The push is
   compare-and-swap from the pinned head, so a move in the very moment is the same.
 - Death after the push: the same tree, parent, message and time give the same commit, which the branch then has.
-- The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
+- The requester has lost write access meanwhile: asked again here, ACCESS_WITHDRAWN (law 6).
 """
 
 from dataclasses import replace
@@ -16,11 +16,11 @@ from bot.domain.follow_up import Way
 from bot.domain.outcomes import Outcome
 from bot.errors import Bug, GitHubFault
 from bot.forge.pulls import NewPull, PullState
+from bot.tasks.change.access import check_access
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import SubmissionFacts, total_spent
 from bot.tasks.change.publish import (
     OUTCOME_OF_TIER,
-    check_access,
     ensure_pull,
     keep_record,
     learn_published,

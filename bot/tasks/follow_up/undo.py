@@ -6,7 +6,7 @@ taken back.
 Races, and how each is closed:
 - Somebody pushes meanwhile: the push is compare-and-swap from the commit that is taken back; the end is STALE.
 - Death after the push: the same tree, parent, message and time give the same commit, which the branch then has.
-- The requester has lost write access meanwhile: asked again here, ACCESS_LOST (law 6).
+- The requester has lost write access meanwhile: asked again here, ACCESS_WITHDRAWN (law 6).
 """
 
 from datetime import datetime
@@ -15,9 +15,10 @@ from bot.domain.ids import CommitSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import TaskKind
 from bot.tasks.change.accept import edit_tracking
+from bot.tasks.change.access import check_access
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import ChangeFacts, parse_facts
-from bot.tasks.change.publish import check_access, move_branch
+from bot.tasks.change.publish import move_branch
 from bot.texts.commit_message import render_undo_message
 from bot.texts.follow_ups import render_undone
 from bot.texts.markers import tracking_marker

@@ -28,6 +28,7 @@ from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
+from bot.tasks.change.access import check_access
 from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
@@ -208,6 +209,8 @@ async def _keep(desk: Desk, findings: tuple[Finding, ...], summary: str) -> None
 
 
 async def _report(desk: Desk, review: ReviewFacts) -> PhaseEnd:
+    if not desk.request.is_event:  # the file on the default branch asks, and no person
+        await check_access(desk)
     if review.report is None:
         # Decided once: a death between the effects must not find our own words and take them for earlier ones.
         await desk.learn_review(report=render_report(await decide_review(desk, review)))

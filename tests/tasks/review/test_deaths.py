@@ -18,6 +18,7 @@ from bot.domain.admission import AdmissionLimits
 from bot.domain.findings import Finding, Priority
 from bot.domain.ids import CommitSha, DeliveryId, TaskId, TreeSha
 from bot.domain.tasks import Phase, TaskKind
+from bot.errors import AccessWithdrawn
 from bot.forge.checks import CheckContent
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.sandbox.contract import Sandbox
@@ -34,7 +35,7 @@ from bot.tasks.change.facts import ChangeFacts, ReviewFacts, render_facts
 from bot.tasks.change.ground import SetupMeans
 from bot.tasks.ledger import Ledger, LedgerTimes
 from bot.tasks.review.steps import ReviewSteps
-from bot.tasks.workflow import Finished
+from bot.tasks.workflow import Finished, decide_outcome
 from bot.texts.reviews import REVIEW_CHECK_NAME, render_finding
 from tests.forge.conftest import NAME, World, key, world  # noqa: F401 - fixtures
 from tests.store.requests import request
@@ -102,22 +103,7 @@ class Ready:
         """Run the last phase on a machine that dies behind its `last` call; how many calls it made."""
         machine = Machine(last)
         tasks = Tasks(self.database)
-        settings = ChangeSettings("agent", "http://hub", Path("/nowhere"), cast(SetupMeans, None))
-        services = Services(
-            settings=settings,
-            repos=cast(Any, self.repos),
-            sandbox=cast(Sandbox, None),
-            forge=self.world.forge,
-            models=(),
-            clock=SystemTime(),
-            tasks=tasks,
-            events=Events(self.database),
-            ledger=Ledger(Effects(self.database), machine, time.time, LedgerTimes(settle_s=0.0)),
-            executor=machine,
-            work_trees=WorkTrees(self.database),
-            evidence=EvidenceRecords(self.database),
-            sign=cast(Any, None),
-        )
+        services = self.services(machine)
         try:
             end = await ReviewSteps(services).run_phase(tasks.take(TASK, "w"), Phase.REPORT)
             assert isinstance(end, Finished)
@@ -126,6 +112,24 @@ class Ready:
         finally:
             machine.shutdown()
         return machine.calls
+
+    def services(self, machine: Machine) -> Services:
+        settings = ChangeSettings("agent", "http://hub", Path("/nowhere"), cast(SetupMeans, None))
+        return Services(
+            settings=settings,
+            repos=cast(Any, self.repos),
+            sandbox=cast(Sandbox, None),
+            forge=self.world.forge,
+            models=(),
+            clock=SystemTime(),
+            tasks=Tasks(self.database),
+            events=Events(self.database),
+            ledger=Ledger(Effects(self.database), machine, time.time, LedgerTimes(settle_s=0.0)),
+            executor=machine,
+            work_trees=WorkTrees(self.database),
+            evidence=EvidenceRecords(self.database),
+            sign=cast(Any, None),
+        )
 
 
 @pytest.fixture
@@ -149,7 +153,7 @@ def ready(world: World, database: Database) -> Ready:  # noqa: F811 - the fixtur
     asked = replace(
         request(77, pull, world.repository, world.installation), kind=TaskKind.REVIEW, is_pull=True
     )
-    asked = replace(asked, repository=replace(asked.repository, full_name=NAME))
+    asked = replace(asked, repository=replace(asked.repository, full_name=NAME), requested_by_id=0)
     store_batch(database, [Delivery(DeliveryId("d"), "issue_comment", b"{}", 1.0)])
     Deliveries(database).accept(DeliveryId("d"), asked, 1.0)
     tasks = Tasks(database)
@@ -174,6 +178,23 @@ async def test_it_dies_once_and_goes_on(ready: Ready, last: int) -> None:
     await ready.report(last)
     await ready.report(0)
     _expect_one_of_everything(ready)
+
+
+async def test_who_may_not_write_here_any_more_gets_no_review(ready: Ready) -> None:
+    seed = ready.world.server.seed
+    seed.set_role(NAME, "ada", "read")
+    with Machine() as machine:
+        steps, taken = ReviewSteps(ready.services(machine)), Tasks(ready.database).take(TASK, "w")
+        with pytest.raises(AccessWithdrawn) as withdrawn:
+            await steps.run_phase(taken, Phase.REPORT)
+        await steps.run_failure(taken, *decide_outcome(withdrawn.value))
+    shown = seed.thread(NAME, ready.pull)
+    assert [one["body"] for one in shown["reviews"]] == ["One thing."]
+    assert not seed.resolved_findings(NAME, ready.pull)
+    (check,) = shown["check_runs"]
+    assert check["output"]["title"] == "Not reviewed: access withdrawn"
+    assert check["conclusion"] == "action_required"
+    assert "It is wrong" not in str(shown)
 
 
 def _expect_one_of_everything(ready: Ready) -> None:
