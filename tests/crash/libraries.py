@@ -3,9 +3,11 @@
 import gc
 
 import anyio._backends._asyncio  # noqa: F401
+import dbos._sys_db_postgres
 import dbos._sys_db_sqlite  # noqa: F401
 import detect_secrets.core.scan
 import httpcore2  # noqa: F401
+import psycopg  # noqa: F401
 import truststore  # noqa: F401
 
 import bot.editing.edit

@@ -106,7 +106,7 @@ class Stage:
             case Misfortune.KILLED_AFTER_COMMIT:
                 self.worker.meet(signal.SIGKILL, n, after=True)
             case Misfortune.TWO_OWNERS_AT_COMMIT:
-                self.worker.meet(signal.SIGSTOP, n, after=True)  # before it: the file would stay locked
+                self.worker.meet(signal.SIGSTOP, n, after=True)  # before it: what it locked would stay so
             case _:
                 assert_never(misfortune)
         try:
@@ -251,20 +251,29 @@ class Stage:
         os.kill(self.worker.pid, number)
 
     def _freeze(self) -> None:
-        """Not while another thread of it has the file locked: machines that share one file freeze together. The hub's
-        thread does it at a write and ours when it finds it frozen: one after the other, or one wakes what the other
-        froze."""
+        """Not while another thread of it is in the middle of a transaction: machines that share one file freeze
+        together, and a server waits for it longer than we do. The hub's thread does it at a write and ours when it
+        finds it frozen: one after the other, or one wakes what the other froze."""
         with self.freezing:
             worker = self.worker
             for _ in range(500):
                 os.kill(worker.pid, signal.SIGSTOP)
                 while not (worker.is_frozen or worker.is_dead):
                     time.sleep(0.001)
-                if worker.is_dead or _can_be_written(self.world.data_dir / "pullwright.db"):
+                if worker.is_dead or not self._is_locked():
                     return
                 os.kill(worker.pid, signal.SIGCONT)
                 time.sleep(0.005)
-        raise AssertionError("the file stays locked")
+        raise AssertionError("the database stays locked")
+
+    def _is_locked(self) -> bool:
+        """Whether somebody has begun what he has not ended: with a server that may also be the receiver for a moment,
+        and then it is looked at again."""
+        database = self.world.database
+        if database.engine.dialect.name == "sqlite":
+            return not _can_be_written(Path(database.url.removeprefix("sqlite:///")))
+        with database.read() as connection:
+            return bool(connection.exec_driver_sql(_OPEN_TRANSACTIONS).scalar_one())
 
     def _replace(self, host: str = "") -> None:
         self.deaths += 1
@@ -300,6 +309,12 @@ def _is_write(path: str) -> bool:
     return "/api/v3/repos/" in path or path.endswith(("/git-receive-pack", "/graphql"))
 
 
+_OPEN_TRANSACTIONS = (
+    "select count(*) from pg_stat_activity where datname = current_database() "
+    "and backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start is not null"
+)
+
+
 def _can_be_written(path: Path) -> bool:
     with closing(sqlite3.connect(path, timeout=0.0, isolation_level=None)) as connection:
         try:
@@ -325,10 +340,7 @@ def start_worker(world: World, data_dir: Path) -> Worker:
 
 @contextmanager
 def stage(tmp_path: Path, told: Story) -> Iterator[Stage]:
-    url = f"sqlite:///{tmp_path / 'data' / 'pullwright.db'}"
-    with story(
-        tmp_path, told.turns, worker=False, PULLWRIGHT_DATABASE_URL=url, PULLWRIGHT_CI_QUIET_S="0.2"
-    ) as world:
+    with story(tmp_path, told.turns, worker=False, PULLWRIGHT_CI_QUIET_S="0.2") as world:
         made = Stage(world, told, start_worker(world, world.data_dir))
         try:
             yield made
