@@ -80,6 +80,11 @@ class Threads:
             count,
         )
 
+    def is_open(self, number: int) -> bool:
+        """Whether the issue or pull request is open now. Raises GitHubFault, RetryLater."""
+        found = self._client.get(f"/issues/{number}")
+        return not isinstance(found, dict) or found.get("state") != "closed"
+
     def find_text(self, issue: int, comment_id: int) -> str | None:
         """What a comment says now, or the issue itself when `comment_id` is 0; None: it is gone. Raises GitHubFault,
         RetryLater."""

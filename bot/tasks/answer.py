@@ -55,8 +55,7 @@ class AnswerSteps:
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
     match phase:
         case Phase.ACCEPT:
-            await accept(desk)
-            return Next(Phase.PREPARE)
+            return Next(Phase.PREPARE if await accept(desk) else Phase.REPORT)
         case Phase.PREPARE:
             await prepare(desk)
             return Next(Phase.WORK)

@@ -9,6 +9,7 @@ import asyncio
 import structlog
 
 from bot.domain.ids import CommitSha
+from bot.domain.outcomes import Outcome
 from bot.domain.tasks import TaskKind
 from bot.errors import GitHubFault, PullwrightError
 from bot.tasks.change.desk import Desk
@@ -20,24 +21,32 @@ from bot.texts.tracking import TrackingState, render_tracking
 log = structlog.get_logger()
 
 
-async def accept(desk: Desk) -> None:
-    """Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
+async def accept(desk: Desk) -> bool:
+    """False: the issue was closed before the task began (its delivery came late, or again), which the facts say.
+    Idempotent: the reaction is there once by GitHub's own rule, the comment by the ledger."""
     await react(desk)
     pinning = asyncio.create_task(_pin_base(desk))
     try:
         await begin_tracking(desk)
-        base, others = await pinning
+        pinned = await pinning
     finally:
         pinning.cancel()
         await asyncio.gather(pinning, return_exceptions=True)
+    if pinned is None:
+        await desk.learn(outcome=Outcome.CLOSED.value, detail="It was closed before I began.")
+        return False
     if not desk.facts.base_commit:
-        await desk.learn(base_commit=base, others=others)
+        await desk.learn(base_commit=pinned[0], others=pinned[1])
+    return True
 
 
-async def _pin_base(desk: Desk) -> tuple[CommitSha, tuple[tuple[int, str], ...]]:
-    """The base commit and who else is at the issue, as known or as they are now. Learns nothing itself."""
+async def _pin_base(desk: Desk) -> tuple[CommitSha, tuple[tuple[int, str], ...]] | None:
+    """The base commit and who else is at the issue, as known or as they are now; None: it is closed. Learns nothing
+    itself. Who closes it from now on ends the task by that."""
     base, others = desk.facts.base_commit, desk.facts.others
     if not base:
+        if not await desk.call(desk.github.threads.is_open, desk.request.issue):
+            return None
         base = await desk.call(desk.github.refs.fetch_head, desk.request.base_branch)
         others = await find_others(desk)
     await _bring_base(desk, base)

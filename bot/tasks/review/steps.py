@@ -25,6 +25,7 @@ from bot.domain.review_scope import Seen
 from bot.domain.tasks import Phase
 from bot.errors import Bug, GitHubFault
 from bot.forge.checks import CheckAction, CheckContent
+from bot.forge.pulls import PullState
 from bot.forge.reviews import NewReview, ReviewComment
 from bot.store.tasks import ENDING, Taken
 from bot.tasks.change.accept import react
@@ -94,7 +95,7 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         case Phase.ACCEPT:
             if not desk.request.head:  # a person asked
                 await react(desk)
-            return Next(Phase.PREPARE) if await _accept(desk) else await _end_stale(desk)
+            return await _accept(desk) or Next(Phase.PREPARE)
         case Phase.PREPARE:
             await prepare_review(desk, _review(desk))
             return Next(Phase.WORK)
@@ -137,12 +138,24 @@ async def _end_stale(desk: Desk) -> PhaseEnd:
     return TaskFinished(Outcome.STALE, "The head had moved before the review began.")
 
 
-async def _accept(desk: Desk) -> bool:
-    """Pin head and base, and say on the head that it is being reviewed. False: the event was about another head."""
+async def _end_closed(desk: Desk, pull: PullState) -> PhaseEnd:
+    """As closing it ends a review that had begun; nobody is told who did not ask."""
+    detail = "It is merged." if pull.merged else "It is closed."
+    await desk.learn(outcome=Outcome.CLOSED.value, detail=detail)
+    if desk.request.comment_id:
+        await tell_end(desk)
+    return TaskFinished(Outcome.CLOSED, detail)
+
+
+async def _accept(desk: Desk) -> PhaseEnd | None:
+    """Pin head and base, and say on the head that it is being reviewed. An end: the event was about another head, or
+    the pull request was closed before the review began."""
     if desk.facts.review is None:
         pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
+        if not pull.open:
+            return await _end_closed(desk, pull)
         if desk.request.head not in ("", pull.head_sha):
-            return False
+            return await _end_stale(desk)
         # Not with `pull.base_sha`: that may be older, and what was merged from the base since would count as new.
         tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)
         merge_base = await desk.call(desk.github.refs.fetch_merge_base, tip, pull.head_sha)
@@ -160,7 +173,7 @@ async def _accept(desk: Desk) -> bool:
         await desk.learn(base_commit=merge_base, review=review)
     review = _review(desk)
     if review.check:
-        return True
+        return None
     checks, task = desk.github.checks, desk.taken.id
     content = CheckContent("in_progress", "Reviewing", "I am looking at this commit.", actions=(_STOP,))
 
@@ -175,7 +188,7 @@ async def _accept(desk: Desk) -> bool:
     made = await desk.services.ledger.ensure(task, desk.taken.epoch, "review-check", find, create)
     await desk.learn_review(check=made["id"])
     await desk.learn(comment_url=made["url"])
-    return True
+    return None
 
 
 async def _work(desk: Desk, review: ReviewFacts) -> PhaseEnd:
