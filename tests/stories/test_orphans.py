@@ -86,6 +86,7 @@ def test_effects_that_were_not_read_back_are_looked_for(tmp_path: Path, clean: p
         settings = settings_of(world, clean)
         world.comment("ada", "@agent fix this")
         task = world.wait_until_over()
+        world.stop_worker()  # it would look for them itself
         key = f"{task.id}:pull-request"
         long_ago = {"state": EffectState.SENDING.value, "sent_at": time.time() - 600, "result": ""}
         with world.database.write() as connection:  # as a death in the middle would have left them

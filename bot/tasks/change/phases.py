@@ -46,8 +46,11 @@ async def save_work(
     await desk.learn(outcome=outcome.value, detail=detail)
     if desk.taken.phase is Phase.WORK:
         await learn_last(desk)
+    commit = desk.facts.commit
     try:
         await bring(desk)
+        if desk.facts.commit != commit:  # it is not here; whether it was pushed is looked for by its name
+            await desk.learn(commit=commit)
     except ForPerson as fault:  # people are told even so, without the work so far
         log.warning("the work so far is not here", task=desk.taken.id, why=str(fault))
         desk.facts = replace(desk.facts, tree=TreeSha(""))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.ids import CommitSha
+from bot.domain.ids import CommitSha, TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskKind, TaskRequest
 from bot.errors import GitHubFault
@@ -126,6 +126,16 @@ async def test_a_head_that_moved_is_left_alone_and_the_patch_is_shown(room: Room
     assert room.facts(taken.id).outcome == Outcome.STALE
     assert room.head == moved
     assert "Somebody pushed to the branch while I worked" in comment
+
+
+async def test_a_push_that_was_not_read_back_is_told_by_another_host_as_well(room: Room) -> None:
+    taken = await worked(room)
+    assert await room.run(taken, Phase.PUBLISH) == Next(Phase.REPORT)
+    known = replace(room.facts(taken.id), branch="", pull=0, pull_url="", host="another", tree=TreeSha(""))
+    room.services.tasks.save_facts(taken, render_facts(known))
+    stopped = replace(room.look(taken), phase=Phase.PUBLISH)
+    await room.steps.run_failure(stopped, Outcome.STOPPED, "Stopped by ada.")
+    assert f"I had pushed {room.head[:10]} to `{BRANCH}`, where it stays." in room.bot_comments()[-1]
 
 
 async def test_who_lost_access_meanwhile_pushes_nothing(room: Room) -> None:
