@@ -40,16 +40,23 @@ test: $(VENV)/.dev-stamp  ## the fast suite, on both cores
 # SAMPLE=12: a dozen of them, chosen by SEED. The whole of each suite is for a quiet hour.
 SAMPLED = $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--sample-seed $(SEED))
 
-stories: $(VENV)/.dev-stamp  ## the longer stories: commands, reviews, second attempts
-	@$(PY) -m pytest -n 2 -m stories $(SAMPLED) $(ARGS)
+# POSTGRES=1: on PostgreSQL, each test with a database of its own; a server is made from installed binaries and goes again.
+PYTEST = $(PY) -m $(if $(POSTGRES),tests.postgres )pytest
 
-crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=)
-	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PY) -m pytest -n 2 --dist loadscope -m crash tests/crash $(ARGS)
+stories: $(VENV)/.dev-stamp  ## the longer stories: commands, reviews, second attempts (POSTGRES=1)
+	@$(PYTEST) -n 2 -m stories $(SAMPLED) $(ARGS)
 
-# What speaks to the database, on PostgreSQL; a server of its own is made from installed binaries and goes again.
-test-postgres: $(VENV)/.dev-stamp  ## store, tasks and many machines on PostgreSQL (its own server, or TEST_POSTGRES_URL)
+crash: $(VENV)/.dev-stamp  ## processes killed at every point (SAMPLE=n points of each story and misfortune, SEED=, POSTGRES=1)
+	@SAMPLE="$(SAMPLE)" SEED="$(SEED)" $(PYTEST) -n 2 --dist loadscope -m crash tests/crash $(ARGS)
+
+# What speaks to the database, whole; stories and crash points as a sample by SEED (with ARGS: none of them).
+test-postgres: $(VENV)/.dev-stamp  ## what speaks to the database, on PostgreSQL (its own server, or TEST_POSTGRES_URL)
 	@$(PY) -m tests.postgres pytest -n 2 -m "(not hostile and not falsify and not chaos and not smallmodel) or postgres" \
-		tests/store tests/tasks tests/postgres tests/test_shared_secrets.py $(ARGS)
+		tests/store tests/tasks tests/webhook tests/postgres tests/test_shared_secrets.py $(ARGS)
+ifndef ARGS
+	@$(MAKE) stories POSTGRES=1 SAMPLE=8 SEED=$(or $(SEED),1)
+	@$(MAKE) crash POSTGRES=1 SAMPLE=1 SEED=$(or $(SEED),1) ARGS="--sample 3 --sample-seed $(or $(SEED),1)"
+endif
 
 chaos: $(VENV)/.dev-stamp  ## GitHub and the network on their bad days
 	@$(PY) -m pytest -n 2 -m chaos $(SAMPLED) $(ARGS)
