@@ -15,6 +15,8 @@
     │       └── AccessWithdrawn   who asked may not ask for it here any more
     ├── ForModel                  goes back to the model as the tool's answer, never to a person
     ├── RetryLater                a passing fault: try again, not before `after_s` seconds
+    │   ├── Limited               GitHub counts our requests: what it would say stays open
+    │   └── Occupied              another task is at work where this one would be
     ├── Superseded                another worker owns this task now: stop at once, write nothing
     └── Bug                       an invariant of ours is broken: never retried, always reported
 
@@ -94,6 +96,14 @@ class RetryLater(PullwrightError):
     def __init__(self, message: str, after_s: float) -> None:
         super().__init__(message)
         self.after_s = after_s
+
+
+class Limited(RetryLater):
+    """A primary or secondary limit of GitHub's; `after_s` is GitHub's own."""
+
+
+class Occupied(RetryLater):
+    """Another task is at work where this one would be. No fault at all: nothing else has to wait for it."""
 
 
 class Superseded(PullwrightError):

@@ -55,6 +55,8 @@ CONTROLS: Final = frozenset(
         CommandWord.HELP,
     }
 )
+BEGINNING: Final = frozenset({CommandWord.GO, CommandWord.RETRY})
+"""Words about tasks that begin one."""
 ON_PULLS: Final = frozenset({CommandWord.REVIEW, CommandWord.REBASE, CommandWord.UNDO})
 """Words about a pull request; on an issue they mean nothing."""
 _ALONE: Final = frozenset(

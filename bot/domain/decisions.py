@@ -148,3 +148,15 @@ Decision = (
     | IgnoredDelivery
     | RefusedRequest
 )
+
+
+def asked_of(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
+    """What was asked for, and where a word was said."""
+    return decision.request if isinstance(decision, Control) else decision
+
+
+def person_of(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
+    """Login and id of whoever it comes from; id 0: not known."""
+    if isinstance(decision, TaskRequest):
+        return decision.requested_by, decision.requested_by_id
+    return decision.login, 0 if isinstance(decision, RefusedRequest) else decision.user_id

@@ -80,6 +80,7 @@ class Ignored(StrEnum):
     NOT_INSTALLED = "not_installed"  # the payload names no installation
     TRANSFERRED = "transferred"  # an old issue from another repository: its text is not the sender's request
     NOTHING_TO_END = "nothing_to_end"  # an issue was closed, or the App removed, where nothing ran
+    ENDED_BEFORE = "ended_before"  # a request that was stopped, or its issue closed, before it was decided
     UNKNOWN_TASK = "unknown_task"  # a button of a task that is not in the database
     NOT_RED = "not_red"  # a check is over that did not fail
     NOT_OURS = "not_ours"  # a check failed of a commit that is not the agent's

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bot.domain import throttling
 from bot.domain.limits import EFFECT_SETTLE_S
-from bot.errors import GitHubFault, RetryLater
+from bot.errors import GitHubFault, Limited, RetryLater
 
 Json = dict[str, Any]
 
@@ -101,7 +101,7 @@ def refuse_unless_good(request: Request, answer: Answer, now: float) -> None:
     if 200 <= answer.status < 300 or (request.redirected and answer.status == HTTPStatus.FOUND):
         return
     if is_limit(answer):
-        raise RetryLater(f"GitHub limits requests: {answer.message or answer.status}.", wait_for(answer, now))
+        raise Limited(f"GitHub limits requests: {answer.message or answer.status}.", wait_for(answer, now))
     words = answer.message or _reason(answer.status)
     raise GitHubFault(
         f"GitHub refused {request}: {answer.status} {words}.", _remedy(answer), status=answer.status
@@ -127,7 +127,7 @@ def read_graphql(answer: Answer, now: float) -> Json:
         return data
     words = answer.message or "no data"
     if _is_limit_named(kinds) or throttling.speaks_of_limit(answer.headers, answer.message):
-        raise RetryLater(f"GitHub limits requests: {words}.", wait_for(answer, now))
+        raise Limited(f"GitHub limits requests: {words}.", wait_for(answer, now))
     status = next((_GRAPHQL_STATUSES[kind] for kind in kinds if kind in _GRAPHQL_STATUSES), 0)
     raise GitHubFault(f"GitHub refused a query: {words}.", "Check the App's permissions.", status=status)
 

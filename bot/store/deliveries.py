@@ -11,9 +11,12 @@ Races, and how each is closed:
 - Words come while a task ends: its end is a row, written while the task's row is held, and looked for here while it is
   held too. What comes behind it waits until the task is over, and begins one of its own.
 - Two intakes decide one delivery: the verdict is written only where the row is still `stored`.
+- A stop comes while the request before it is being decided. The request commits first: its task ends. The stop does:
+  the request's delivery is closed (ENDED_BEFORE), and no task is made of it.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -79,10 +82,20 @@ class Deliveries:
 
     def waiting(self, count: int) -> tuple[Delivery, ...]:
         """Stored and not decided yet, oldest first."""
+        return self.load_waiting(self.list_waiting(count))
+
+    def list_waiting(self, count: int) -> tuple[DeliveryId, ...]:
+        """As `waiting`, by name."""
+        with self._database.read() as connection:
+            found = connection.execute(_WAITING, {"most": count}).scalars()
+            return tuple(DeliveryId(name) for name in found)
+
+    def load_waiting(self, ids: Sequence[DeliveryId]) -> tuple[Delivery, ...]:
+        """Those of them that are not decided yet, oldest first."""
         with self._database.read() as connection:
             return tuple(
                 Delivery(DeliveryId(row.id), row.event, row.body, row.received_at)
-                for row in connection.execute(_WAITING, {"most": count})
+                for row in connection.execute(_LOAD, {"ids": list(ids)})
             )
 
     def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
@@ -170,16 +183,25 @@ class Deliveries:
         active_key: str,
         ending: tuple[Outcome, str],
         now: float,
+        before: Sequence[DeliveryId] = (),
         only: TaskId | None = None,
-    ) -> EndedTask | None:
-        """The unfinished task of an issue is over, in whatever state it is: with the verdict, in one transaction.
-        None: there is none (or none but another than `only`), and the delivery is as it was."""
+    ) -> tuple[EndedTask, ...] | None:
+        """The unfinished task of an issue is over, in whatever state it is, and so are the requests `before`, which
+        would begin one and are not decided yet: with the verdict, in one transaction. None: there is nothing of either
+        (or no task but another than `only`), and the delivery is as it was."""
         with self._database.write() as connection:
+            if not _is_waiting(connection, delivery_id):
+                return ()
+            unbegun = Handled(Verdict.IGNORED, Ignored.ENDED_BEFORE)
+            settled = [one for one in before if _close(connection, one, unbegun, ending[0], now)]
             row = connection.execute(_active(active_key).with_for_update()).first()
-            if row is None or only not in (None, row.id) or not _is_waiting(connection, delivery_id):
+            if row is not None and only not in (None, row.id):
+                row = None
+            if row is None and not settled:
                 return None
-            ended = _end_row(connection, row, ending, now)
-            _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended.task), "", now)
+            ended = () if row is None else (_end_row(connection, row, ending, now),)
+            verdict = Handled(Verdict.CONTROL, ending[0], ended[0].task if ended else None)
+            _close(connection, delivery_id, verdict, "", now)
             return ended
 
     def end_lost(
@@ -202,6 +224,12 @@ class Deliveries:
             ended = tuple(_end_row(connection, row, ending, now) for row in rows)
             _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended[0].task), "", now)
             return ended
+
+    def is_ending(self, active_key: str) -> bool:
+        """Whether the unfinished task of an issue is over, and people are being told: it hears nothing more."""
+        told = sa.exists().where(task_event.c.task == task.c.id, task_event.c.kind == ENDING)
+        with self._database.read() as connection:
+            return connection.execute(_active(active_key).where(told)).first() is not None
 
     def hold(self, delivery_id: DeliveryId, request: TaskRequest, refusal: Refusal, now: float) -> None:
         """Keep the request of somebody without write access until it is released; of each issue the newest. The
@@ -244,10 +272,15 @@ class Deliveries:
 _STORED: Final = delivery.update().where(delivery.c.id == sa.bindparam("of_id"), delivery.c.state == "stored")
 """A change of one that waits; its columns come with the values."""
 _WAITING: Final = (
-    sa.select(delivery)
+    sa.select(delivery.c.id)
     .where(IS_WAITING)
     .order_by(delivery.c.received_at, delivery.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_LOAD: Final = (
+    sa.select(delivery)
+    .where(IS_WAITING, delivery.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(delivery.c.received_at, delivery.c.id)
 )
 _HELD: Final = task.c.status == TaskStatus.HELD.value
 _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Phase.VERIFY.value)
@@ -316,7 +349,8 @@ def _is_waiting(connection: sa.Connection, delivery_id: DeliveryId) -> bool:
 
 def _close(
     connection: sa.Connection, delivery_id: DeliveryId, handled: Handled, detail: str, now: float
-) -> None:
+) -> bool:
+    """Whether it was not decided yet."""
     verdict = {
         "state": "done",
         "verdict": handled.verdict.value,
@@ -325,4 +359,4 @@ def _close(
         "task": handled.task,
         "handled_at": now,
     }
-    connection.execute(_STORED, {"of_id": delivery_id, **verdict})
+    return connection.execute(_STORED, {"of_id": delivery_id, **verdict}).rowcount == 1

@@ -15,7 +15,6 @@ Races, and how each is closed:
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -23,10 +22,11 @@ from typing import Any, Protocol
 
 import structlog
 
+from bot.domain.again import again, says_the_same
 from bot.domain.auto_review import AutoReview, touches_paths, wants_review
 from bot.domain.base_choice import list_wishes
 from bot.domain.boxes import Ticked
-from bot.domain.commands import CommandWord, parse_command
+from bot.domain.commands import CommandWord
 from bot.domain.decisions import (
     Closed,
     Control,
@@ -38,12 +38,12 @@ from bot.domain.decisions import (
 )
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.follow_up import Way
-from bot.domain.ids import TaskId
+from bot.domain.ids import DeliveryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
 from bot.domain.request_refusals import as_refused
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
-from bot.errors import Bug, GitHubFault, PullwrightError, RetryLater
+from bot.errors import Bug, GitHubFault, Occupied, PullwrightError, RetryLater
 from bot.store.deliveries import Deliveries, EndedTask
 from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
@@ -121,13 +121,17 @@ class Controls:
         """That `--model` may name, the default first."""
         return self.parts.operator.models
 
-    async def carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
-        """None: done, with its verdict. Else what the word comes down to. Raises RetryLater."""
+    async def carry_out(
+        self, delivery: Delivery, control: Control, unbegun: tuple[DeliveryId, ...] = ()
+    ) -> TaskRequest | RefusedRequest | None:
+        """None: done, with its verdict. Else what the word comes down to. `unbegun`: requests that are not decided yet
+        and that `stop` is about as well. Raises RetryLater."""
         asked, parts = control.request, self.parts
         match control.word:
             case CommandWord.STOP:
                 ending = (Outcome.STOPPED, f"Stopped by {asked.requested_by}.")
-                ended = await self._end(delivery, asked.active_key, ending, control.only)
+                before = unbegun if control.only is None else ()
+                ended = await self._end(delivery, asked.active_key, ending, before, control.only)
                 if ended:
                     await self.acknowledge(asked)
                 nothing = Refusal.NOTHING_RUNNING if control.only is None else Refusal.TASK_OVER
@@ -155,10 +159,10 @@ class Controls:
             case _:
                 raise Bug(f"`{control.word}` is no word about tasks")
 
-    async def close(self, delivery: Delivery, closed: Closed) -> bool:
-        """Whether something ran on the issue. Raises RetryLater."""
+    async def close(self, delivery: Delivery, closed: Closed, unbegun: tuple[DeliveryId, ...] = ()) -> bool:
+        """Whether something ran on the issue, or was about to (`unbegun`). Raises RetryLater."""
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
-        return await self._end(delivery, closed.active_key, ending)
+        return await self._end(delivery, closed.active_key, ending, unbegun)
 
     async def tick(self, delivery: Delivery, ticked: Ticked) -> None:
         """Boxes of our dashboard; a schedule that is paused ends what it is at. Raises RetryLater."""
@@ -198,7 +202,7 @@ class Controls:
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
         if active is not None and active.id != auto.request.task_id:
-            raise RetryLater("the head before is still being reviewed", _AGAIN_S)
+            raise Occupied("the head before is still being reviewed", _AGAIN_S)
         return auto.request
 
     async def find_repair(self, failed: FailedCheck) -> TaskRequest | IgnoredDelivery:
@@ -211,7 +215,7 @@ class Controls:
         view, asked = found[-1]
         facts = parse_facts(view.facts)
         if view.status is not TaskStatus.FINISHED:
-            raise RetryLater("the task that pushed the commit is not over yet", _AGAIN_S)
+            raise Occupied("the task that pushed the commit is not over yet", _AGAIN_S)
         if not facts.pull or asked.installation != failed.installation:
             return IgnoredDelivery(Ignored.NOT_OURS)
         repair = request_repair(failed, asked, facts)
@@ -227,7 +231,7 @@ class Controls:
         """Raises RetryLater while another task is at work where the request is: they come one after the other."""
         active = await self._call(self.parts.tasks.find_active, asked.active_key)
         if active is not None and active.id != asked.task_id:
-            raise RetryLater("something else is at work on the pull request", _AGAIN_S)
+            raise Occupied("something else is at work on the pull request", _AGAIN_S)
 
     async def place(
         self, asked: TaskRequest, config: RepoConfig, *, fresh: bool
@@ -286,12 +290,19 @@ class Controls:
         await asyncio.gather(*self._telling)
 
     async def _end(
-        self, delivery: Delivery, active_key: str, ending: tuple[Outcome, str], only: TaskId | None = None
+        self,
+        delivery: Delivery,
+        active_key: str,
+        ending: tuple[Outcome, str],
+        unbegun: tuple[DeliveryId, ...] = (),
+        only: TaskId | None = None,
     ) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
-        ended: EndedTask | None = await self._call(end_task, delivery.id, active_key, ending, now, only)
-        if ended is not None:
-            await self._stop_run(ended, ending)
+        ended: tuple[EndedTask, ...] | None = await self._call(
+            end_task, delivery.id, active_key, ending, now, unbegun, only
+        )
+        for one in ended or ():
+            await self._stop_run(one, ending)
         return ended is not None
 
     async def _stop_run(self, ended: EndedTask, ending: tuple[Outcome, str]) -> None:
@@ -375,46 +386,3 @@ def request_repair(failed: FailedCheck, asked: TaskRequest, facts: ChangeFacts) 
         head=failed.commit,
         maintenance=asked.maintenance,
     )
-
-
-_RETRY_WORD = re.compile(r"\bretry\b", re.IGNORECASE)
-
-
-def again(last: TaskRequest, asked: TaskRequest) -> TaskRequest:
-    """The last request, asked for by whoever said `retry`; words behind it are added to the instruction. A review stays
-    the one of whoever wrote it, as it was then. Pure."""
-    more = _RETRY_WORD.sub("", asked.instruction, count=1).strip(" \t\r\n.,!:;")
-    instruction = f"{last.instruction or 'fix this'}\n\n{more}" if more else last.instruction
-    return replace(
-        last,
-        repository=asked.repository,
-        issue_title=asked.issue_title,
-        issue_body=asked.issue_body,
-        comment_id=asked.comment_id,
-        cause=asked.cause,
-        thread=asked.thread,
-        instruction=instruction,
-        head="",
-        review_by=last.reviewer if last.review else 0,
-        review_at=last.reviewed_at if last.review else "",
-        review_comment=last.asking_comment if last.review else 0,
-        requested_by=asked.requested_by,
-        requested_by_id=asked.requested_by_id,
-        requested_at=asked.requested_at,
-        model=asked.model or last.model,
-        base=asked.base or last.base,
-        base_from="" if asked.base else last.base_from,
-        budget_usd=asked.budget_usd or last.budget_usd,
-    )
-
-
-def says_the_same(held: TaskRequest, asked: TaskRequest, text: str, handle: str) -> bool:
-    """Whether `text`, which a person reads now, is what was held: same words, same flags. Pure."""
-    command = parse_command(text, handle)
-    if command is None and not held.comment_id:  # the issue's title asked
-        command = parse_command(asked.issue_title, handle)
-    if command is None:
-        return False
-    flags = command.flags
-    now = (command.word, command.instruction, flags.model, flags.base, flags.budget_usd)
-    return now == (held.word, held.instruction, held.model, held.base, held.budget_usd)

@@ -4,11 +4,13 @@ Must never: start anything for somebody whose permission GitHub did not name (la
 delivery that can't be decided hold up the others.
 
 Races, and how each is closed:
+- One delivery overtakes another one, or is met twice: see `lines.py`.
 - Two intakes decide one delivery: a task's row and the verdict are one transaction of the store; only the
   leading worker runs an intake (`workers.py`), so nobody is told of a refusal twice.
 - Death between telling a refusal and recording it: told again, so `Refuser` looks before it writes.
 - GitHub does not answer: the delivery stays in its place and is asked about again, until INTAKE_GIVE_UP_S
-  after it was first tried; then it is refused as PERMISSION_UNKNOWN. Telling a refusal is tried for as long again.
+  after it was first tried; then it is refused as PERMISSION_UNKNOWN. A limit says "not now": it ends by itself
+  long before INTAKE_LIMITED_S. Telling a refusal is tried for as long again (`telling.py`).
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from bot.domain import limits
 from bot.domain.access import Permission, decide_access
 from bot.domain.auto_review import AutoReview
 from bot.domain.boxes import Ticked
-from bot.domain.commands import CommandWord
+from bot.domain.commands import BEGINNING, CommandWord
 from bot.domain.decisions import (
     Closed,
     Control,
@@ -36,24 +38,27 @@ from bot.domain.decisions import (
     Removed,
     Reply,
     Reviewed,
+    asked_of,
+    person_of,
 )
 from bot.domain.explanations import Explanations
 from bot.domain.ids import DeliveryId, InstallationId
 from bot.domain.outcomes import Ignored, Refusal
 from bot.domain.repo_config import RepoConfig
 from bot.domain.request_refusals import as_refused
+from bot.domain.subjects import asks_for_work, begins_work, ends_work
 from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import decide_trigger
 from bot.domain.ways import is_closed, is_silent
-from bot.errors import ForPerson, PullwrightError, RetryLater
+from bot.errors import ForPerson, Occupied, RetryLater
 from bot.store.deliveries import Deliveries, Said, Verdict
 from bot.store.inbox import Delivery
 from bot.tasks.control import Controls
+from bot.tasks.lines import Later, Lines, Turn
+from bot.tasks.telling import Patience, Refuser, Telling
 
-_BATCH: Final = 64
-_AT_ONCE: Final = 4  # requests to GitHub
 _ALONE: Final = (CommandWord.UNDO, CommandWord.REBASE)  # work of its own, beside no other task
-_BEGINNING: Final = (CommandWord.GO, CommandWord.RETRY)  # words that begin a task
+_AGAIN_S: Final = 1.0  # to tell of an end takes a write or two
 _PUT_OFF_S: Final = 60.0  # a delivery that met a bug of ours
 
 log = structlog.get_logger()
@@ -66,15 +71,6 @@ class Permissions(Protocol):
         self, installation: InstallationId, repository: RepositoryRef, login: str, user_id: int
     ) -> Permission:
         """What the person may do now; `user_id` 0: not known. Raises RetryLater, GitHubFault."""
-        ...
-
-
-class Refuser(Protocol):
-    """Tells a person. Blocking."""
-
-    def tell(self, refused: RefusedRequest) -> None:
-        """Once: looks whether it was told already. Briefly, and to strangers with a reaction at most. Raises
-        RetryLater, GitHubFault."""
         ...
 
 
@@ -91,78 +87,83 @@ class Intake:
     now: Callable[[], float]
     give_up_s: float = limits.INTAKE_GIVE_UP_S
     explanations: Explanations = field(default_factory=Explanations)
-    _not_before: dict[DeliveryId, float] = field(default_factory=dict, init=False)
-    _first_tried: dict[DeliveryId, float] = field(default_factory=dict, init=False)
+    on_task: Callable[[], None] = lambda: None  # called for each task that is made
     _explained: dict[DeliveryId, bool] = field(default_factory=dict, init=False)
-    _untold: dict[DeliveryId, tuple[Delivery, RefusedRequest]] = field(default_factory=dict, init=False)
+    _made: int = field(default=0, init=False)
+    _patience: Patience = field(init=False)
+    _telling: Telling = field(init=False)
+    _lines: Lines = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(self.now, self.give_up_s)
+        self._telling = Telling(self.refuser, self._patience, self._call)
+        self._lines = Lines(self.deliveries, self._decide_one, self.executor, self.now)
+
+    async def begin(self) -> None:
+        """One pass: what is due is begun with; what is in hand already goes on, and nothing is waited for. Raises
+        RetryLater when the database is away."""
+        await self._lines.begin()
+        self._telling.begin()
 
     async def decide_waiting(self) -> int:
-        """Decide what is stored; how many became tasks. Raises RetryLater when the database is away."""
-        count = _BATCH + len(self._not_before)
-        waiting: tuple[Delivery, ...] = await self._call(self.deliveries.waiting, count)
-        now = self.now()
-        due = [one for one in waiting if self._not_before.get(one.id, 0.0) <= now]
-        gate = asyncio.Semaphore(_AT_ONCE)
+        """Passes until nothing is due any more; how many deliveries became tasks. Raises as `begin`."""
+        before = self._made
+        await self.begin()
+        while in_hand := self._in_hand():
+            await asyncio.gather(*in_hand)
+            await self.begin()
+        return self._made - before
 
-        async def guarded(one: Delivery) -> bool:
-            async with gate:
-                return await self._decide_one(one)
+    async def close(self) -> None:
+        """Let go of everything. What was not decided is decided by whoever leads next."""
+        under_way = self._in_hand()
+        for one in under_way:
+            one.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
-        started = sum(await asyncio.gather(*(guarded(one) for one in due)))
-        await self._tell_untold()
-        return started
+    def _in_hand(self) -> tuple["asyncio.Task[None]", ...]:
+        return (*self._lines.in_hand, *self._telling.in_hand)
 
-    async def _decide_one(self, delivery: Delivery) -> bool:
+    @property
+    def owes_words(self) -> bool:
+        """Whether somebody was refused and could not be told yet."""
+        return self._telling.owes_words
+
+    async def _decide_one(self, delivery: Delivery, overtakes: bool) -> Later | Turn:
+        """See `Lines.decide`."""
         with structlog.contextvars.bound_contextvars(delivery=delivery.id):
-            return await self._decide_in_context(delivery)
+            return await self._decide_in_context(delivery, overtakes)
 
-    async def _decide_in_context(self, delivery: Delivery) -> bool:
-        self._first_tried.setdefault(delivery.id, self.now())
+    async def _decide_in_context(self, delivery: Delivery, overtakes: bool) -> Later | Turn:
+        self._patience.begin(delivery.id)
         try:
             # Off the loop: any stranger may send 64 KB of Markdown that takes seconds to parse.
             decision = await self._call(_read, delivery, self.handle)
-            started = await self._decide(delivery, decision)
+            if overtakes and not ends_work(decision):
+                return Turn.IN_LINE
+            if await self._decide(delivery, decision):
+                self._made += 1
+                self.on_task()
         except RetryLater as error:
-            self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
             log.warning("a delivery waits", delivery=delivery.id, why=str(error))
-            return False
+            return Later(self.now() + max(1.0, error.after_s), holds=not isinstance(error, Occupied))
         except Exception:  # one bad delivery must not hold up the others, nor come back for ever
             log.exception("a delivery can't be decided", delivery=delivery.id)
-            await self._put_off(delivery)
-            return False
-        self._not_before.pop(delivery.id, None)
+            return await self._put_off(delivery)
         self._explained.pop(delivery.id, None)
-        if delivery.id not in self._untold:
-            self._first_tried.pop(delivery.id, None)
-        return started
+        if not self._telling.is_kept(delivery.id):
+            self._patience.end(delivery.id)
+        return Turn.DECIDED
 
-    def _tried_for(self, delivery: Delivery) -> float:
-        """Seconds since this process first met it: time in which nobody was there to try does not count."""
-        return self.now() - self._first_tried.get(delivery.id, self.now())
-
-    async def _tell_untold(self) -> None:
-        """Refusals that the store decided with the row, and that could not be told at once."""
-        for delivery, refused in list(self._untold.values()):
-            if self._not_before.get(delivery.id, 0.0) > self.now():
-                continue
-            try:
-                await self._tell(delivery, refused)
-            except RetryLater as error:
-                self._not_before[delivery.id] = self.now() + max(1.0, error.after_s)
-                continue
-            for kept in (self._untold, self._not_before, self._first_tried):
-                kept.pop(delivery.id, None)
-
-    async def _put_off(self, delivery: Delivery) -> None:
+    async def _put_off(self, delivery: Delivery) -> Later:
         """A bug of ours is met again a minute later; after INTAKE_GIVE_UP_S the delivery is closed by name."""
-        self._not_before[delivery.id] = self.now() + _PUT_OFF_S
-        if self._tried_for(delivery) < self.give_up_s:
-            return
-        detail = "it could not be decided: an error of the agent"
-        try:
-            await self._call(self.deliveries.ignore, delivery.id, Ignored.MALFORMED, self.now(), detail)
-        except RetryLater as error:
-            log.warning("a delivery can't be closed yet", delivery=delivery.id, why=str(error))
+        if self._patience.tried_for(delivery.id) >= self.give_up_s:
+            detail = "it could not be decided: an error of the agent"
+            try:
+                await self._call(self.deliveries.ignore, delivery.id, Ignored.MALFORMED, self.now(), detail)
+            except RetryLater as error:
+                log.warning("a delivery can't be closed yet", delivery=delivery.id, why=str(error))
+        return Later(self.now() + _PUT_OFF_S, holds=False)
 
     async def _decide(self, delivery: Delivery, decision: Decision) -> bool:
         if isinstance(decision, Pressed):
@@ -194,9 +195,26 @@ class Intake:
 
     async def _end(self, delivery: Delivery, gone: Closed | Removed) -> bool:
         """What was worked on is no more: its tasks end."""
-        close, remove = self.controls.close, self.controls.remove
-        ended = await (close(delivery, gone) if isinstance(gone, Closed) else remove(delivery, gone))
-        return ended or await self._ignore(delivery, IgnoredDelivery(Ignored.NOTHING_TO_END))
+        if isinstance(gone, Closed):
+            ended = await self.controls.close(delivery, gone, await self._list_unbegun(delivery, gone))
+        else:
+            ended = await self.controls.remove(delivery, gone)
+        if not ended:
+            await self._ignore(delivery, IgnoredDelivery(Ignored.NOTHING_TO_END))
+        return False
+
+    async def _list_unbegun(self, delivery: Delivery, end: Closed | TaskRequest) -> tuple[DeliveryId, ...]:
+        """Requests on the same issue that came before `delivery` and are not decided yet. When it is closed, only those
+        in words: for the others nobody waits, and their own task would see that."""
+        before = self._lines.list_before(end.active_key, delivery.id)
+        wanted = asks_for_work if isinstance(end, Closed) else begins_work
+        return await self._call(self._find, before, wanted) if before else ()
+
+    def _find(
+        self, ids: tuple[DeliveryId, ...], wanted: Callable[[Decision], bool]
+    ) -> tuple[DeliveryId, ...]:
+        loaded = self.deliveries.load_waiting(ids)
+        return tuple(one.id for one in loaded if wanted(_read(one, self.handle)))
 
     async def _tick(self, delivery: Delivery, ticked: Ticked) -> bool:
         """Boxes of our own dashboard, by somebody who may; for others they go back to what holds."""
@@ -246,7 +264,7 @@ class Intake:
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig | None
     ) -> bool:
         """Whether the way is open and the person may; else the verdict is written and told."""
-        asked = _asked(decision)
+        asked = asked_of(decision)
         closed = is_closed(config, asked)
         if closed and is_silent(asked.way):
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED))
@@ -262,7 +280,7 @@ class Intake:
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, config: RepoConfig
     ) -> bool:
         asked: TaskRequest | RefusedRequest | None = (
-            await self.controls.carry_out(delivery, decision) if isinstance(decision, Control) else decision
+            await self._carry_out(delivery, decision) if isinstance(decision, Control) else decision
         )
         if isinstance(asked, TaskRequest):
             asked = self.controls.check_model(asked) or asked
@@ -274,6 +292,8 @@ class Intake:
         if asked.review or asked.word in _ALONE:
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
+        if await self._call(self.deliveries.is_ending, asked.active_key):  # it was stopped a moment ago
+            raise RetryLater("people are still told of the task before", _AGAIN_S)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         fresh = isinstance(decision, TaskRequest)
         if fresh and await self._hand_over(delivery, asked):
@@ -284,12 +304,17 @@ class Intake:
             return False
         return await self._accept(delivery, placed)
 
+    async def _carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
+        stops = control.word is CommandWord.STOP
+        before = await self._list_unbegun(delivery, control.request) if stops else ()
+        return await self.controls.carry_out(delivery, control, before)
+
     async def _read_config(self, decision: TaskRequest | Control | RefusedRequest) -> RepoConfig | None:
         """The repository's file, where it may have a say; None: it has none. Of a file that can't be read the defaults
         hold, and only ways are open that need none: the task itself then says what is wrong with it."""
-        if isinstance(decision, Control) and decision.word not in _BEGINNING:
+        if isinstance(decision, Control) and decision.word not in BEGINNING:
             return None
-        asked = _asked(decision)
+        asked = asked_of(decision)
         if asked.way is WayIn.BUTTON:
             return None
         config = await self.controls.read_config(asked)
@@ -300,7 +325,7 @@ class Intake:
     ) -> None:
         """Told to those who may ask at all."""
         if refusal is None:
-            await self._refuse(delivery, _as_refused(_asked(decision), Refusal.WAY_CLOSED))
+            await self._refuse(delivery, _as_refused(asked_of(decision), Refusal.WAY_CLOSED))
         else:
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED, refusal.value))
 
@@ -316,11 +341,11 @@ class Intake:
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal
     ) -> None:
         """What somebody without write access asks for is kept, until somebody with it releases it."""
-        refused = _as_refused(_asked(decision), refusal)
+        refused = _as_refused(asked_of(decision), refusal)
         silent = refusal is Refusal.NO_WRITE_ACCESS and not self._may_explain(delivery, refused)
         if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
             if not silent:
-                await self._tell(delivery, refused)
+                await self._telling.tell(delivery.id, refused)
             await self._call(self.deliveries.hold, delivery.id, decision, refusal, self.now())
         elif silent:
             await self._call(self.deliveries.refuse, delivery.id, refusal, self.now(), refused.word)
@@ -353,7 +378,7 @@ class Intake:
         self, delivery: Delivery, asked: TaskRequest | Control | RefusedRequest | Reply | Ticked
     ) -> Refusal | None:
         decision = asked.request if isinstance(asked, Control) else asked
-        login, user_id = _person(decision)
+        login, user_id = person_of(decision)
         try:
             permission = await self._call(
                 self.permissions.fetch_permission,
@@ -362,8 +387,8 @@ class Intake:
                 login,
                 user_id,
             )
-        except RetryLater:
-            if self._tried_for(delivery) < self.give_up_s:
+        except RetryLater as error:
+            if not self._patience.is_over(delivery.id, error):
                 raise
             return Refusal.PERMISSION_UNKNOWN
         except ForPerson as error:
@@ -388,11 +413,7 @@ class Intake:
             return True
         if handled.verdict is Verdict.REFUSED:  # decided by the store in one transaction: told afterwards
             refused = _as_refused(request, Refusal(handled.reason))
-            try:
-                await self._tell(delivery, refused)
-            except RetryLater:
-                self._untold[delivery.id] = (delivery, refused)
-                raise
+            await self._telling.tell_or_keep(delivery.id, refused)
         return False
 
     async def _steer(self, delivery: Delivery, request: TaskRequest) -> bool:
@@ -400,23 +421,13 @@ class Intake:
         if not request.comment_id or request.model or request.base or request.budget_usd:
             return False
         steered = await self._call(self.deliveries.steer, delivery.id, request, self.now())
-        if steered is not None:
+        if steered is not None and steered.verdict is Verdict.REPLY:
             await self.controls.acknowledge(request)
         return steered is not None
 
     async def _refuse(self, delivery: Delivery, refused: RefusedRequest) -> None:
-        await self._tell(delivery, refused)
+        await self._telling.tell(delivery.id, refused)
         await self._call(self.deliveries.refuse, delivery.id, refused.refusal, self.now(), refused.word)
-
-    async def _tell(self, delivery: Delivery, refused: RefusedRequest) -> None:
-        """Raises RetryLater while it may still be told; what can't be told at all is a refusal all the same."""
-        log.info("request refused", delivery=delivery.id, refusal=refused.refusal)
-        try:
-            await self._call(self.refuser.tell, refused)
-        except PullwrightError as error:
-            if isinstance(error, RetryLater) and self._tried_for(delivery) < 2 * self.give_up_s:
-                raise
-            log.warning("a refusal was not told", delivery=delivery.id, why=str(error))
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
@@ -430,16 +441,6 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     if not isinstance(payload, dict):
         return IgnoredDelivery(Ignored.MALFORMED, "not an object")
     return decide_trigger(delivery.event, payload, handle)
-
-
-def _asked(decision: TaskRequest | Control | RefusedRequest) -> TaskRequest | RefusedRequest:
-    return decision.request if isinstance(decision, Control) else decision
-
-
-def _person(decision: TaskRequest | RefusedRequest | Reply | Ticked) -> tuple[str, int]:
-    if isinstance(decision, TaskRequest):
-        return decision.requested_by, decision.requested_by_id
-    return decision.login, 0 if isinstance(decision, RefusedRequest) else decision.user_id
 
 
 def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:

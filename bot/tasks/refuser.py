@@ -1,4 +1,4 @@
-"""Tells a person once, briefly, that a request is refused, and answers short questions; implements `intake.Refuser`,
+"""Tells a person once, briefly, that a request is refused, and answers short questions; implements `telling.Refuser`,
 `intake.Permissions` and `control.Answerer`.
 
 Little noise, and no loudspeaker for strangers: one comment for each person, issue and reason, found by its marker

@@ -41,10 +41,11 @@ from bot.tasks.admission import Admission
 from bot.tasks.control import Answerer, ControlParts, Controls
 from bot.tasks.dashboard import Dashboards
 from bot.tasks.engine import Engine
-from bot.tasks.intake import Intake, Permissions, Refuser
+from bot.tasks.intake import Intake, Permissions
 from bot.tasks.reconcile import Reconciler
 from bot.tasks.schedules import Ticker
 from bot.tasks.sweep import Sweep
+from bot.tasks.telling import Refuser
 from bot.tasks.ticks import Ticks
 from bot.tasks.workers import Heartbeat, HostLocks, LifeTimes, Reaper
 from bot.tasks.workflow import Bookkeeping, Steps
@@ -168,7 +169,14 @@ class Worker:
             )
         )
         self._intake = Intake(
-            deliveries, parts.permissions, parts.refuser, controls, settings.handle, pool, now
+            deliveries,
+            parts.permissions,
+            parts.refuser,
+            controls,
+            settings.handle,
+            pool,
+            now,
+            on_task=self._admit_soon,
         )
         self._admission = Admission(tasks, engine, settings.admission, now)
         self._locks = HostLocks(settings.lock_dir)
@@ -201,6 +209,7 @@ class Worker:
                 await self._drain(heart, stop)
         finally:
             await _cancel(stopped, *loops)
+            await self._intake.close()
         if heart.done():
             log.error("worker fenced", worker=settings.id, why=heart.result())
             await self._parts.engine.abandon()
@@ -244,8 +253,8 @@ class Worker:
 
     async def _take_in(self) -> None:
         self._seen = await self._call(look_out, self._parts.database, self._parts.now())
-        if self._seen.deliveries and await self._leads() and await self._intake.decide_waiting():
-            self._admit_soon()
+        if (self._seen.deliveries or self._intake.owes_words) and await self._leads():
+            await self._intake.begin()
 
     async def _tell_queue(self) -> None:
         """Once more when the queue has become empty: who was told is forgotten then."""

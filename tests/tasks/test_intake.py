@@ -441,9 +441,10 @@ async def test_a_death_right_behind_the_stop_leaves_its_end_to_whoever_finds_the
         DeliveryId("d2"), "10#3", (Outcome.STOPPED, "Stopped by ada."), STARTED
     )
     assert ended is not None
+    (one,) = ended
     await room.intake(Permission.WRITE).decide_waiting()
     assert status(tasks) is TaskStatus.RUNNING  # without a run: reconcile enqueues this very segment
-    answer = await room.controls.parts.open_execution(RunId(ended.task, ended.segment)).step()
+    answer = await room.controls.parts.open_execution(RunId(one.task, one.segment)).step()
     assert answer.said == "stopped"
     assert room.ended == [("t-11", Outcome.STOPPED)]
 
@@ -737,7 +738,9 @@ async def test_a_push_waits_for_the_review_of_the_head_before(room: Room) -> Non
     room.store("d2", pull_payload("synchronize", head="b" * 40), "pull_request")
     await intake.decide_waiting()
     assert room.handled("d2") is None
-    await say(room, "d3", 12, "@agent stop")
+    tasks = Tasks(room.database)
+    (begun,) = tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    tasks.finish(tasks.take(begun.task, "w"), Outcome.CLEAN, "", STARTED)
     room.time += 6
     assert await intake.decide_waiting() == 1
     assert room.teller.told == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.again import again
 from bot.domain.ids import CommitSha, TaskId
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskKind, TaskRequest, WayIn
@@ -14,7 +15,6 @@ from bot.localhub.actions_reviews import Place, edit_review
 from bot.localhub.records import Actor
 from bot.tasks.change.desk import open_desk
 from bot.tasks.change.facts import SubmissionFacts, render_facts
-from bot.tasks.control import again
 from bot.tasks.follow_up.points import instruct, read_points
 from bot.tasks.workflow import Finished, Next
 from tests.stories.own_pull import BRANCH, COMMENT, request_of
