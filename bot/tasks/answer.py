@@ -19,6 +19,7 @@ from bot.tasks.change.carry import bring_here, keep_for
 from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.environment import prepare
 from bot.tasks.change.ground import open_verifier, open_work_tree
+from bot.tasks.change.late_words import describe_unheard, hear_late_words
 from bot.tasks.change.phases import noted_phase, open_progress
 from bot.tasks.change.report import report
 from bot.tasks.change.work import keep_end, run_agent
@@ -53,6 +54,8 @@ class AnswerSteps:
 
 
 async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
+    if (heard := await hear_late_words(desk, phase)) is not None:
+        return heard
     match phase:
         case Phase.ACCEPT:
             return Next(Phase.PREPARE if await accept(desk) else Phase.REPORT)
@@ -102,5 +105,6 @@ async def _report(desk: Desk) -> None:
         commit=facts.base_commit,
         spent=render_spent(facts.spent),
         marker=tracking_marker(desk.taken.id),
+        unheard=await describe_unheard(desk),
     )
     await edit_tracking(desk, render_answer(answer), last=True)

@@ -16,6 +16,7 @@ class Answer:
     commit: str
     spent: str
     marker: str
+    unheard: str = ""  # what people said too late, as `render_unheard` gives it
 
 
 def render_answer(answer: Answer) -> str:
@@ -27,4 +28,4 @@ def render_answer(answer: Answer) -> str:
         f"\n\n<sub>An answer of a model to {sanitise_line(answer.asked_by, 60)}, from `{answer.commit[:10]}`. "
         f"{answer.spent} Ended as `answered`.</sub>\n{answer.marker}\n"
     )
-    return "\n\n".join(part for part in (body, left_out) if part) + footer
+    return "\n\n".join(part for part in (body, left_out, answer.unheard) if part) + footer

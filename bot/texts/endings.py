@@ -72,6 +72,7 @@ class Ending:
     about: str = ""  # what it was about: red checks, points of a review
     branch: str = ""  # that has our commit, where no pull request tells of it
     commit: str = ""
+    unheard: str = ""  # what people said too late, as `render_unheard` gives it
 
 
 def render_ending(ending: Ending) -> str:
@@ -92,6 +93,7 @@ def render_ending(ending: Ending) -> str:
         _folded("All test runs", render_runs(with_evidence)) if with_evidence else "",
         render_whole(with_evidence, "") if with_evidence else "",
         render_patch(ending.patch),
+        ending.unheard,
         _next_step(ending),
     ]
     head = "\n\n".join(section for section in sections if section)

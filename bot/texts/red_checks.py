@@ -39,7 +39,7 @@ class Tried:
 @dataclass(frozen=True)
 class ChecksText:
     """What there is to say of the checks of a head. Names: of those that are red on the base as well, that passed when
-    they were run again, that were still under way."""
+    they were run again, that were still under way. `unheard`: as `render_unheard` gives it."""
 
     head: str
     base: str
@@ -47,6 +47,7 @@ class ChecksText:
     on_base: tuple[str, ...] = ()
     passed_again: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
+    unheard: str = ""
 
 
 def render_waiting(unfinished: tuple[str, ...], marker: str) -> str:
@@ -86,7 +87,7 @@ def render_checks_end(
         case _:
             first = f"🔎 No check of {head} is red because of this pull request."
             last = ""
-    sections = (first, render_checks(text), _render_tried(tried), last)
+    sections = (first, render_checks(text), _render_tried(tried), text.unheard, last)
     body = "\n\n".join(section for section in sections if section)
     return f"{body}\n\n<sub>Ended as `{outcome.value}`.</sub>\n{marker}\n"
 

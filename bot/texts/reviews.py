@@ -39,6 +39,7 @@ class ReviewText:
     detail: str
     spent: str
     marks: tuple[str, ...]
+    unheard: str = ""  # what people said too late, as `render_unheard` gives it
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def render_review(text: ReviewText) -> str:
         _over(report),
         _notes(text),
         _quoted(words),
+        text.unheard,
     ]
     head = "\n\n".join(section for section in sections if section)
     marks = "\n".join((*(finding_marker(fingerprint(one)) for one in report.arranged.loose), *text.marks))
@@ -115,6 +117,7 @@ def render_review_check(text: ReviewText, url: str) -> ReviewCheck:
             _fixed(text),
             _open(report),
             _over(report),
+            text.unheard,
         )
         if part
     )

@@ -12,6 +12,7 @@ from bot.domain.outcomes import Refusal
 from bot.domain.tasks import Phase, TaskStatus
 from bot.store.deliveries import Verdict
 from bot.store.tasks import Tasks
+from tests.model_server.seen import Seen
 from tests.stories.model import Call, Turn, edit, shell, submit, write
 from tests.stories.test_stories import FIX, GOOD, TEST
 from tests.stories.world import NAME, NEW_TEST, World, story
@@ -133,6 +134,25 @@ def test_a_question_is_answered_in_one_comment_and_nothing_is_changed(tmp_path: 
         assert {"edit", "write_file", "apply_patch"}.isdisjoint(
             tool["function"]["name"] for tool in first["tools"]
         )
+
+
+def test_words_in_the_last_turn_of_an_answer_are_heard_before_it_is_told(tmp_path: Path) -> None:
+    worlds = list[World]()
+
+    def play(seen: Seen) -> Turn:
+        if seen.turn == 0:
+            worlds[0].comment("ada", "@agent explain where it is called as well")
+            assert worlds[0].wait_until_decided().verdict is Verdict.REPLY
+        return submit("no_change_needed", summary=["It subtracts.", "Nobody calls it."][min(seen.turn, 1)])
+
+    with story(tmp_path, play) as world:
+        worlds.append(world)
+        world.comment("ada", "@agent explain why sums are wrong")
+        assert world.wait_until_over().outcome == "answered"
+        assert len(world.model.requests) == 2
+        assert "where it is called as well" in json.dumps(world.model.requests[1]["messages"])
+        (comment,) = world.bot_comments()
+        assert comment.startswith("Nobody calls it.")
 
 
 def test_a_label_asks_for_a_change(tmp_path: Path) -> None:

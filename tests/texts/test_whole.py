@@ -168,7 +168,7 @@ LONG: dict[str, Callable[[], list[str]]] = {
 PARTS = {
     "render_box", "render_checks", "render_dropped", "render_merged", "render_page", "render_patch", "render_place",
     "render_plan", "render_points_table", "render_posted", "render_proofs", "render_remarks", "render_reproduce",
-    "render_runs", "render_spent", "render_surroundings", "render_verdict", "render_whole",
+    "render_runs", "render_spent", "render_surroundings", "render_unheard", "render_verdict", "render_whole",
 }  # fmt: skip
 """Parts of the texts above, which are asked about them."""
 SHORT = {

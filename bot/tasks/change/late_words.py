@@ -1,4 +1,4 @@
-"""Words that the agent has not heard when its work is over: the work goes on with them.
+"""Words that the agent has not heard when its work is over: the work goes on with them, or people are told.
 
 No more of them come once the phase PUBLISH or REPORT has begun, or an end stands in the task's log
 (`Deliveries.steer`), so what is unheard then is all that there will be.
@@ -20,9 +20,22 @@ from bot.domain.tasks import Phase
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import render_facts
 from bot.tasks.workflow import Next
+from bot.texts.late_words import render_unheard
+from bot.texts.redact import redact
 
 _SPOKEN_TO = "Somebody with write access wrote to you meanwhile; the next message says what. Go on with it."
-_SUBMITTED = ("", Outcome.UNVERIFIED.value, Outcome.NO_CHANGE_NEEDED.value, Outcome.NEEDS_CLARIFICATION.value)
+_GOES_ON = (
+    "",
+    Outcome.UNVERIFIED,
+    Outcome.ANSWERED,
+    Outcome.CLEAN,
+    Outcome.NO_CHANGE_NEEDED,
+    Outcome.NEEDS_CLARIFICATION,
+    Outcome.BLOCKED,
+    Outcome.DECLINED,
+    Outcome.MODEL_MISBEHAVED,
+)
+"""Ends of the agent's own, which a person's word may change. At a bound, and without a model, nothing can be heard."""
 
 
 async def find_unheard(desk: Desk) -> tuple[Steering, ...]:
@@ -37,22 +50,29 @@ async def has_unheard(desk: Desk) -> bool:
 
 
 async def hear_late_words(desk: Desk, phase: Phase) -> Next | None:
-    """Back to the work when somebody spoke after the submission, before anything is published; once for the same words,
-    and only while there is something left to spend on them."""
+    """Back to the work when somebody spoke behind its last turn, before anything is published or told; once for the
+    same words, and only while there is something left to spend on them."""
     facts = desk.facts
-    submitted = facts.submission is not None and facts.outcome in _SUBMITTED
-    if phase not in (Phase.PUBLISH, Phase.REPORT) or not submitted or facts.branch:
+    if phase not in (Phase.PUBLISH, Phase.REPORT) or facts.outcome not in _GOES_ON or facts.branch:
         return None
     newest = max((one.seq for one in await find_unheard(desk)), default=0)
     if newest <= facts.called_back:
         return None
     state = fold(await desk.log.load())
-    if not can_go_on(desk, state):
+    worked = bool(state.messages) or facts.submission is not None
+    if not worked or not can_go_on(desk, state):
         return None
     # Behind all that this attempt was told: after a second one, which was worse, the rounds are those of that one.
     number = max(facts.round, state.feedback_round) + 1
     heard = replace(facts, feedback=_SPOKEN_TO, outcome="", detail="", round=number, called_back=newest)
     return Next(Phase.WORK, render_facts(replace(heard, commit=CommitSha(""), evidence=None)))
+
+
+async def describe_unheard(desk: Desk) -> str:
+    """For the last comment: what was not heard, and how to have it done. Empty: everything was."""
+    settings = desk.services.settings
+    said = tuple((one.author, redact(one.text, settings.secrets)) for one in await find_unheard(desk))
+    return render_unheard(said, settings.handle)
 
 
 def can_go_on(desk: Desk, state: State) -> bool:

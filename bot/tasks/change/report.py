@@ -5,6 +5,7 @@ from bot.domain.tasks import Phase
 from bot.tasks.change.accept import edit_tracking, learn_tracking_comment
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import total_spent
+from bot.tasks.change.late_words import describe_unheard
 from bot.tasks.change.progress import Progress
 from bot.texts.endings import Ending, render_ending
 from bot.texts.markers import tracking_marker
@@ -33,6 +34,7 @@ async def report(desk: Desk, about: str = "") -> None:
         about=about,
         branch=facts.branch,
         commit=facts.commit,
+        unheard=await describe_unheard(desk),
     )
     await edit_tracking(desk, render_ending(ending), last=True)
 

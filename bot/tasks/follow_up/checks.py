@@ -6,6 +6,8 @@ before anything is fetched or set up; a person's word ends the wait.
 Races, and how each is closed:
 - The head moves while checks are waited for: what was red is no longer what stands there. A repair that an event began
   ends as STALE (the new head has checks of its own); one that a person wants goes on with the new head.
+- A person speaks between the last look and the end: no more words come in once REPORT has begun, so they are looked for
+  there, and it is looked at once more with them.
 - A check is run again between the look and the repair: the repair is about the commit, and says what it saw.
 """
 
@@ -29,8 +31,8 @@ from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskRequest, WayIn
 from bot.tasks.change.accept import begin_tracking, edit_tracking
 from bot.tasks.change.desk import Desk
-from bot.tasks.change.facts import CheckFacts, parse_facts
-from bot.tasks.change.late_words import has_unheard
+from bot.tasks.change.facts import CheckFacts, parse_facts, render_facts
+from bot.tasks.change.late_words import find_unheard, has_unheard
 from bot.tasks.follow_up.accept import decide_end, is_quiet, pin
 from bot.tasks.workflow import Next, PhaseEnd, Waiting
 from bot.texts.markers import tracking_marker
@@ -99,6 +101,17 @@ async def _decide(desk: Desk, head: CheckSet, blame: Blame) -> PhaseEnd:
         return Next(Phase.PREPARE)
     await desk.learn(outcome=_ENDS[step].value)
     return Next(Phase.REPORT)
+
+
+async def look_again(desk: Desk) -> Next | None:
+    """Before an end without work is told: back to the checks when somebody spoke behind the last look, once for the
+    same words. With them `_decide` goes to work."""
+    facts = desk.facts
+    ended = facts.checks is not None and facts.outcome in _ENDS.values()
+    newest = max((one.seq for one in await find_unheard(desk)), default=0) if ended else 0
+    if newest <= facts.called_back or await desk.log.load():
+        return None
+    return Next(Phase.ACCEPT, render_facts(replace(facts, outcome="", detail="", called_back=newest)))
 
 
 async def _list_earlier(desk: Desk) -> list[Earlier]:

@@ -1,5 +1,7 @@
 """Report: the tracking comment says how the follow-up ended."""
 
+from dataclasses import replace
+
 import structlog
 
 from bot.domain.ci import Step
@@ -10,6 +12,7 @@ from bot.errors import GitHubFault
 from bot.tasks.change.accept import edit_tracking, learn_tracking_comment
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import parse_facts, total_spent
+from bot.tasks.change.late_words import describe_unheard
 from bot.tasks.change.report import patch_so_far
 from bot.tasks.change.report import report as report_unpushed
 from bot.tasks.follow_up.failures import list_red, read_failures
@@ -57,7 +60,7 @@ async def report(desk: Desk) -> None:
         marker=tracking_marker(desk.taken.id),
         patch=redact(patch, secrets),
         stacked=facts.pull if desk.follow.way is Way.STACK else 0,
-        about=about,
+        about="\n\n".join(part for part in (about, await describe_unheard(desk)) if part),
         page=desk.checks_page if facts.branch else "",
         untouched=f"the tip of {code(desk.follow.base_branch)}, {desk.follow.rules_commit[:10]}"
         if merged
@@ -89,6 +92,7 @@ async def _report_checks(desk: Desk, checks: ChecksText) -> None:
     settings, outcome = desk.services.settings, Outcome(desk.facts.outcome)
     tried = await _list_tried(desk) if outcome is Outcome.HANDED_OVER else ()
     marker = tracking_marker(desk.taken.id)
+    checks = replace(checks, unheard=await describe_unheard(desk))
     text = render_checks_end(outcome, checks, tried, settings.handle, marker)
     await edit_tracking(desk, redact(text, settings.secrets), last=True)
 

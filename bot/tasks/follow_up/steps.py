@@ -13,10 +13,10 @@ from bot.store.tasks import Taken
 from bot.tasks.change.ask import ask
 from bot.tasks.change.carry import bring_here
 from bot.tasks.change.desk import Desk, Services, open_desk
-from bot.tasks.change.late_words import hear_late_words
+from bot.tasks.change.late_words import has_unheard, hear_late_words
 from bot.tasks.change.phases import noted_phase, save_work, verify_phase, work_phase
 from bot.tasks.follow_up.accept import accept
-from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, settle
+from bot.tasks.follow_up.checks import is_about_checks, is_worth_a_word, look_again, settle
 from bot.tasks.follow_up.fetch import fetch_commits
 from bot.tasks.follow_up.ground import describe, prepare
 from bot.tasks.follow_up.merge import after_merge_work, describe_merge, is_merge, merge_again, prepare_merge
@@ -45,7 +45,7 @@ class FollowUpSteps:
             await save_work(desk, outcome, detail, _bring)
             if task.phase is Phase.PUBLISH:
                 await learn_pushed(desk)
-            if is_worth_a_word(desk):
+            if is_worth_a_word(desk) or await has_unheard(desk):
                 await report(desk)
 
 
@@ -80,11 +80,15 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
             await (undo if desk.request.word is CommandWord.UNDO else publish)(desk)
             return Next(Phase.REPORT)
         case Phase.REPORT:
-            if is_worth_a_word(desk):
-                await report(desk)
-            return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
+            return await look_again(desk) or await _report(desk)
         case _:
             assert_never(phase)
+
+
+async def _report(desk: Desk) -> Finished:
+    if is_worth_a_word(desk) or await has_unheard(desk):
+        await report(desk)
+    return Finished(Outcome(desk.facts.outcome), desk.facts.detail)
 
 
 async def _accept(desk: Desk) -> PhaseEnd:

@@ -10,6 +10,7 @@ from bot.domain.review_report import Before, Found, Head, Report, Taste, decide_
 from bot.domain.unified_diff import parse_diff
 from bot.tasks.change.desk import Desk
 from bot.tasks.change.facts import JsonObject, ReviewFacts
+from bot.tasks.change.late_words import describe_unheard
 from bot.tasks.review.ground import environment_notes
 from bot.tasks.review.memory import recall_told
 from bot.texts.markers import review_marker, seen_marker
@@ -69,4 +70,5 @@ async def render_text(
         detail=redact(facts.detail, secrets),
         spent=render_spent(facts.spent) if facts.spent.turns else "",
         marks=(*seen, review_marker(desk.taken.id)),
+        unheard=await describe_unheard(desk),
     )

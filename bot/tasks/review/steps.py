@@ -8,6 +8,8 @@ Races, and how each is closed:
   commit it is about, and the end is STALE.
 - It is ended from outside while its check run or its review is under way: what is there by then is told, what comes
   later is looked for by `tasks/late.py`, which has the end told once more.
+- A person speaks to a review whose head had moved before it began: it ends in REPORT only, where no more words come in,
+  and with some it begins again, with the head as it is.
 - Death between the effects: what is said is decided and stored before the first of them; a review that was sent is
   found by its marker, resolving and ending the check run are repeated without harm.
 """
@@ -35,6 +37,7 @@ from bot.tasks.change.desk import Desk, Services, open_desk
 from bot.tasks.change.facts import ReviewFacts
 from bot.tasks.change.ground import open_verifier
 from bot.tasks.change.joined import OUTCOME_OF
+from bot.tasks.change.late_words import has_unheard, hear_late_words
 from bot.tasks.change.phases import noted_phase
 from bot.tasks.change.progress import Progress
 from bot.tasks.change.report import report as tell_end
@@ -86,7 +89,8 @@ class ReviewSteps:
                 ended = Report(outcome, Arranged())
                 text = await render_text(desk, desk.facts.review, ended, frozenset())
                 await _end_check(desk, desk.facts.review, text, posted)
-            if task.request.comment_id or desk.facts.review is None:
+            asked = bool(task.request.comment_id) or await has_unheard(desk)
+            if asked or desk.facts.review is None:
                 await tell_end(desk, render_posted(posted))
 
 
@@ -102,7 +106,11 @@ async def _run(desk: Desk, phase: Phase) -> PhaseEnd:
         case Phase.WORK:
             return await _work(desk, _review(desk))
         case Phase.REPORT:
-            return await _report(desk, _review(desk))
+            if desk.facts.review is None:
+                return await _end_stale(desk)
+            untold = desk.facts.review.report is None
+            heard = await hear_late_words(desk, phase) if untold else None
+            return heard or await _report(desk, _review(desk))
         case _:
             raise Bug(f"a review has no phase `{phase}`")
 
@@ -133,7 +141,9 @@ def _review(desk: Desk) -> ReviewFacts:
 
 
 async def _end_stale(desk: Desk) -> PhaseEnd:
-    """The push that moved the head has a delivery of its own."""
+    """The push that moved the head has a delivery of its own; a person's words to this one have not."""
+    if await has_unheard(desk):
+        return Next(Phase.ACCEPT)
     await desk.learn(outcome=Outcome.STALE.value)
     return TaskFinished(Outcome.STALE, "The head had moved before the review began.")
 
@@ -142,20 +152,20 @@ async def _end_closed(desk: Desk, pull: PullState) -> PhaseEnd:
     """As closing it ends a review that had begun; nobody is told who did not ask."""
     detail = "It is merged." if pull.merged else "It is closed."
     await desk.learn(outcome=Outcome.CLOSED.value, detail=detail)
-    if desk.request.comment_id:
+    if desk.request.comment_id or await has_unheard(desk):
         await tell_end(desk)
     return TaskFinished(Outcome.CLOSED, detail)
 
 
 async def _accept(desk: Desk) -> PhaseEnd | None:
-    """Pin head and base, and say on the head that it is being reviewed. An end: the event was about another head, or
-    the pull request was closed before the review began."""
+    """Pin head and base, and say on the head that it is being reviewed. Else: the event was about another head, and
+    nobody has said anything since, or the pull request was closed before the review began."""
     if desk.facts.review is None:
         pull = await desk.call(desk.github.pulls.fetch_pull, desk.request.issue)
         if not pull.open:
             return await _end_closed(desk, pull)
-        if desk.request.head not in ("", pull.head_sha):
-            return await _end_stale(desk)
+        if desk.request.head not in ("", pull.head_sha) and not await has_unheard(desk):
+            return Next(Phase.REPORT)
         # Not with `pull.base_sha`: that may be older, and what was merged from the base since would count as new.
         tip = await desk.call(desk.github.refs.fetch_head, pull.base_branch)
         merge_base = await desk.call(desk.github.refs.fetch_merge_base, tip, pull.head_sha)
@@ -232,7 +242,8 @@ async def _report(desk: Desk, review: ReviewFacts) -> PhaseEnd:
     resolved = await _resolve(desk, report)
     text = await render_text(desk, _review(desk), report, resolved)
     # Nobody asked and nothing is new: the check run says it, and people are left in peace.
-    url = await _post(desk, review, text) if report.has_news or not desk.request.is_event else ""
+    worth = report.has_news or not desk.request.is_event or bool(text.unheard)
+    url = await _post(desk, review, text) if worth else ""
     await _end_check(desk, review, text, url)
     return TaskFinished(report.outcome, desk.facts.detail)
 

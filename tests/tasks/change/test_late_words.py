@@ -11,13 +11,21 @@ import pytest
 from bot.agent.contract import EventKind, Feedback
 from bot.domain import limits
 from bot.domain.ids import TreeSha
-from bot.domain.tasks import Phase
+from bot.domain.outcomes import Outcome
+from bot.domain.tasks import Phase, TaskKind
+from bot.llm.contract import UserMessage
+from bot.llm.serialise import render_message
 from bot.store.events import Events
 from bot.store.tasks import STEERING, Taken
+from bot.tasks.answer import AnswerSteps
 from bot.tasks.change.desk import Desk, open_desk
-from bot.tasks.change.facts import SubmissionFacts, parse_facts
+from bot.tasks.change.facts import HouseRules, SubmissionFacts, parse_facts
 from bot.tasks.change.late_words import call_attempt, hear_late_words
+from bot.tasks.change.steps import ChangeSteps
+from bot.tasks.review.steps import ReviewSteps
+from bot.tasks.workflow import Finished, Next
 from tests.stories.own_pull import request_of
+from tests.stories.world import NAME
 from tests.tasks.follow_up.room import Room, open_room
 
 SUBMISSION = SubmissionFacts("fixed", "Add", "Why.")
@@ -57,9 +65,9 @@ def submitted(room: Room, **facts: Any) -> Taken:
 
 
 def begin(room: Room, taken: Taken, attempt: str = "") -> None:
-    record(
-        room, taken, EventKind.STARTED, {"messages": [], "tools": [], "cache_key": "", "tree": TREE}, attempt
-    )
+    messages = [render_message(UserMessage("fix this"))]
+    started = {"messages": messages, "tools": [], "cache_key": "", "tree": TREE}
+    record(room, taken, EventKind.STARTED, started, attempt)
     cost = {"requests": 1, "input_tokens": 1, "cached_tokens": 0, "output_tokens": 1, "cost_usd": 0.0}
     record(room, taken, EventKind.PAID, {"usage": cost, "seconds": 70.0}, attempt)
 
@@ -129,3 +137,100 @@ async def test_each_attempt_is_called_that_did_not_hear_and_gets_the_same_after_
             assert await call_attempt(desk, 1) == called, "it dies behind that"
             desk.facts = replace(desk.facts, round=2)
             assert await call_attempt(desk, 1) is None, "the next beginning is for others"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "goes_on"),
+    [
+        (Outcome.BLOCKED, True),
+        (Outcome.DECLINED, True),
+        (Outcome.MODEL_MISBEHAVED, True),
+        (Outcome.ANSWERED, True),
+        (Outcome.OUT_OF_TURNS, False),
+        (Outcome.OUT_OF_MONEY, False),
+        (Outcome.MODEL_UNAVAILABLE, False),
+        (Outcome.STALE, False),
+    ],
+)
+async def test_an_end_of_the_agents_own_is_no_end_for_words_that_came_before_it_was_told(
+    tmp_path: Path, outcome: Outcome, goes_on: bool
+) -> None:
+    with open_room(tmp_path) as room:
+        taken = room.take(replace(request_of(room.hub, 1), comment_id=78), outcome=outcome.value)
+        begin(room, taken)
+        say(room, taken, 80)
+        async with open_late(room, taken) as desk:
+            assert (await hear_late_words(desk, Phase.REPORT) is not None) is goes_on
+
+
+async def test_what_was_not_heard_is_told_where_the_task_ends(tmp_path: Path) -> None:
+    with open_room(tmp_path) as room:
+        issue = room.hub.seed.open_issue(NAME, "eve", "Sums are wrong", "They are.")
+        taken = room.take(replace(request_of(room.hub, issue), comment_id=78))
+        say(room, taken, 80)
+        await ChangeSteps(room.services).run_failure(taken, Outcome.STOPPED, "Stopped by ada.")
+        (comment,) = [c["body"] for c in room.hub.seed.thread(NAME, issue)["comments"]]
+        assert "**Not considered**" in comment
+        assert "> ada: and 80" in comment
+
+
+@pytest.mark.parametrize("minutes", [0.0, 1.0])
+async def test_an_answer_hears_what_came_in_its_last_turn_or_says_that_it_did_not(
+    tmp_path: Path, minutes: float
+) -> None:
+    with open_room(tmp_path) as room:
+        issue = room.hub.seed.open_issue(NAME, "eve", "Sums are wrong", "They are.")
+        asked = room.hub.seed.comment(NAME, issue, "ada", "@agent explain")
+        request = replace(request_of(room.hub, issue), kind=TaskKind.ANSWER, comment_id=asked)
+        told = SubmissionFacts("no_change_needed", "Why", "It subtracts.")
+        rules = HouseRules(minutes=minutes)
+        taken = room.take(request, submission=told, outcome=Outcome.ANSWERED.value, rules=rules)
+        steps = AnswerSteps(replace(room.services, models=(Named(),)))  # type: ignore[arg-type]
+        await steps.run_phase(taken, Phase.ACCEPT)
+        begin(room, taken)
+        say(room, taken, 80)
+        end = await steps.run_phase(room.look(taken), Phase.REPORT)
+        if not minutes:
+            assert isinstance(end, Next)
+            assert end.phase is Phase.WORK
+            return
+        assert end == Finished(Outcome.ANSWERED)
+        (comment,) = [
+            c["body"] for c in room.hub.seed.thread(NAME, issue)["comments"] if c["user"]["login"] != "ada"
+        ]
+        assert "It subtracts." in comment
+        assert "> ada: and 80" in comment
+
+
+async def test_a_review_whose_head_had_moved_begins_for_a_person_who_spoke(tmp_path: Path) -> None:
+    with open_room(tmp_path) as room:
+        request = replace(
+            request_of(room.hub, room.pull),
+            kind=TaskKind.REVIEW,
+            comment_id=0,
+            cause="e1",
+            head="f" * 40,
+            is_pull=True,
+        )
+        taken, steps = room.take(request), ReviewSteps(room.services)
+        assert await steps.run_phase(taken, Phase.ACCEPT) == Next(Phase.REPORT)
+        say(room, taken, 80)
+        assert await steps.run_phase(room.look(taken), Phase.REPORT) == Next(Phase.ACCEPT)
+        assert await steps.run_phase(room.look(taken), Phase.ACCEPT) == Next(Phase.PREPARE)
+
+
+async def test_a_review_whose_head_had_moved_is_over(tmp_path: Path) -> None:
+    with open_room(tmp_path) as room:
+        request = replace(
+            request_of(room.hub, room.pull),
+            kind=TaskKind.REVIEW,
+            comment_id=0,
+            cause="e1",
+            head="f" * 40,
+            is_pull=True,
+        )
+        taken, steps = room.take(request), ReviewSteps(room.services)
+        assert await steps.run_phase(taken, Phase.ACCEPT) == Next(Phase.REPORT)
+        end = await steps.run_phase(room.look(taken), Phase.REPORT)
+        assert isinstance(end, Finished)
+        assert end.outcome is Outcome.STALE

@@ -11,7 +11,8 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import CommitSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase, TaskKind, TaskRequest, WayIn
-from bot.store.tasks import Taken
+from bot.store.events import Events
+from bot.store.tasks import STEERING, Taken, Tasks
 from bot.tasks.change.facts import ChangeFacts, CheckFacts, SubmissionFacts
 from bot.tasks.workflow import Finished, Next, PhaseEnd, Waiting
 from tests.stories.own_pull import BRANCH, finish, request_of
@@ -230,3 +231,17 @@ async def test_a_log_that_may_not_be_read_is_no_reason_to_stop(room: Room) -> No
     (comment,) = room.bot_comments()
     assert "❌ [`lint`](http" in comment
     assert "E225" not in comment
+
+
+async def test_who_speaks_between_the_last_look_and_the_end_is_heard_once(room: Room) -> None:
+    run_ci(room, lint="success")
+    taken = room.take(wish_of(room))
+    assert await settled(room, taken) == Next(Phase.REPORT)
+    body = {"id": 4, "author": "ada", "text": "number that line"}
+    seq = Events(room.database).append(taken.id, taken.epoch, STEERING, body, 1.0)
+    again = await room.run(taken, Phase.REPORT)
+    assert isinstance(again, Next)
+    assert again.phase is Phase.ACCEPT
+    Tasks(room.database).move(taken, again.phase, again.facts or {})
+    assert room.facts(taken.id).called_back == seq
+    assert await settled(room, taken) == Next(Phase.PREPARE)
