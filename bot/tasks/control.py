@@ -9,7 +9,8 @@ Races, and how each is closed:
   sandbox; then people are told, by an execution of our own. A death anywhere behind the transaction leaves a running
   row without a run, and `reconcile` has its end told.
 - Stop is pressed on a check run while the next task is at work there: the end is for the pressed task's row only.
-- A pull request is opened in the very moment of the stop: the telling looks for it (`change/steps.py`).
+- A pull request is opened in the very moment of the stop: the telling looks for it (`change/steps.py`), and
+  what comes later is told once more (`late.py`).
 - A stranger edits a held request after it was shown and before it is released: what stands there now is compared
   with what was held, and a difference is refused.
 """

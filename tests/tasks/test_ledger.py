@@ -11,7 +11,8 @@ import pytest
 
 from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import TaskId
-from bot.errors import GitHubFault, RetryLater, Superseded
+from bot.domain.outcomes import Outcome
+from bot.errors import GitHubFault, RepositoryFault, RetryLater, Superseded
 from bot.forge.answers import WriteUnclear
 from bot.store.database import Database
 from bot.store.effects import Effects, EffectState
@@ -216,3 +217,38 @@ async def test_a_write_that_waited_too_long_for_a_thread_is_not_begun(room: Room
             TASK, room.take().epoch, "comment", comments.find, comments.create
         )
     assert comments.written == []
+
+
+async def test_a_push_has_a_row_while_it_may_be_under_way(room: Room) -> None:
+    taken, seen = room.take(), []
+
+    async def push() -> None:
+        seen.append(room.state())
+
+    for _ in range(2):
+        await room.ledger().trace(TASK, taken.epoch, "comment", push)
+    assert seen == [EffectState.SENDING, EffectState.DONE], "a second one does no harm"
+    assert room.state() is EffectState.DONE
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [(RepositoryFault("refused"), EffectState.PLANNED), (RetryLater("broken off", 1.0), EffectState.SENDING)],
+)
+async def test_a_push_that_failed_is_looked_for_by_whoever_ends_the_task(
+    room: Room, error: Exception, left: EffectState
+) -> None:
+    taken = room.take()
+
+    async def push() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await room.ledger().trace(TASK, taken.epoch, "comment", push)
+    assert room.effects.half_sent() == (), "it is not over"
+    room.tasks.finish(taken, Outcome.STOPPED, "", 5.0)
+    (half,) = room.effects.half_sent(5.0)
+    assert (half.key, half.state, half.ended_at) == (f"{TASK}:comment", left, 5.0)
+    assert room.effects.half_sent(6.0) == ()
+    assert room.effects.settle(half, None)
+    assert room.effects.half_sent() == ()
