@@ -15,6 +15,7 @@ from bot.domain.outcomes import Outcome
 from bot.domain.tasks import RepositoryRef, TaskRequest
 from bot.localhub.server import HubServer
 from bot.store.database import Database
+from bot.store.migrations import migrate
 from bot.store.tasks import Tasks, insert_task
 from bot.tasks.change.facts import ChangeFacts, SubmissionFacts, render_facts
 from bot.texts.markers import pull_marker
@@ -35,6 +36,7 @@ def seeded_pull(
     """The world's issue is the pull request. `turns`: what the model does in the next task."""
     script: Any = turns or _never
     with story(tmp_path, script, files or FILES, worker=False, **settings) as world:
+        migrate(world.database)  # the receiver listens before it has made the tables
         world.issue = seed_pull(world.hub, world.database, world.issue)
         world.start_worker()
         yield world
