@@ -73,6 +73,15 @@ class EndedTask:
     segment: int
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What an end is for. `before`: deliveries of the same issue that are not decided yet and would begin a task;
+    `only`: no task but this one."""
+
+    before: Sequence[DeliveryId] = ()
+    only: TaskId | None = None
+
+
 class Deliveries:
     """The intake's side. Blocking."""
 
@@ -183,19 +192,18 @@ class Deliveries:
         active_key: str,
         ending: tuple[Outcome, str],
         now: float,
-        before: Sequence[DeliveryId] = (),
-        only: TaskId | None = None,
+        reach: Reach = Reach(),
     ) -> tuple[EndedTask, ...] | None:
-        """The unfinished task of an issue is over, in whatever state it is, and so are the requests `before`, which
-        would begin one and are not decided yet: with the verdict, in one transaction. None: there is nothing of either
-        (or no task but another than `only`), and the delivery is as it was."""
+        """The unfinished task of an issue is over, in whatever state it is, and so are the requests before that would
+        begin one, as far as `reach` says: with the verdict, in one transaction. None: there is nothing of either, and
+        the delivery is as it was."""
         with self._database.write() as connection:
             if not _is_waiting(connection, delivery_id):
                 return ()
             unbegun = Handled(Verdict.IGNORED, Ignored.ENDED_BEFORE)
-            settled = [one for one in before if _close(connection, one, unbegun, ending[0], now)]
+            settled = [one for one in reach.before if _close(connection, one, unbegun, ending[0], now)]
             row = connection.execute(_active(active_key).with_for_update()).first()
-            if row is not None and only not in (None, row.id):
+            if row is not None and reach.only not in (None, row.id):
                 row = None
             if row is None and not settled:
                 return None

@@ -39,13 +39,13 @@ from bot.domain.decisions import (
 )
 from bot.domain.effective import OperatorSays, list_effective
 from bot.domain.follow_up import Way
-from bot.domain.ids import DeliveryId, TaskId
+from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_repo_config
 from bot.domain.request_refusals import as_refused
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.errors import Bug, GitHubFault, Occupied, PullwrightError, RetryLater
-from bot.store.deliveries import Deliveries, EndedTask
+from bot.store.deliveries import Deliveries, EndedTask, Reach
 from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.buttons import Buttons
@@ -131,8 +131,8 @@ class Controls:
         match control.word:
             case CommandWord.STOP:
                 ending = (Outcome.STOPPED, f"Stopped by {asked.requested_by}.")
-                before = unbegun if control.only is None else ()
-                ended = await self._end(delivery, asked.active_key, ending, before, control.only)
+                reach = Reach(unbegun) if control.only is None else Reach(only=control.only)
+                ended = await self._end(delivery, asked.active_key, ending, reach)
                 if ended:
                     await self.acknowledge(asked)
                 nothing = Refusal.NOTHING_RUNNING if control.only is None else Refusal.TASK_OVER
@@ -163,7 +163,7 @@ class Controls:
     async def close(self, delivery: Delivery, closed: Closed, unbegun: tuple[DeliveryId, ...] = ()) -> bool:
         """Whether something ran on the issue, or was about to (`unbegun`). Raises RetryLater."""
         ending = (Outcome.CLOSED, f"Closed by {closed.login}.")
-        return await self._end(delivery, closed.active_key, ending, unbegun)
+        return await self._end(delivery, closed.active_key, ending, Reach(unbegun))
 
     async def tick(self, delivery: Delivery, ticked: Ticked) -> None:
         """Boxes of our dashboard; a schedule that is paused ends what it is at. Raises RetryLater."""
@@ -295,12 +295,11 @@ class Controls:
         delivery: Delivery,
         active_key: str,
         ending: tuple[Outcome, str],
-        unbegun: tuple[DeliveryId, ...] = (),
-        only: TaskId | None = None,
+        reach: Reach = Reach(),
     ) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
         ended: tuple[EndedTask, ...] | None = await self._call(
-            end_task, delivery.id, active_key, ending, now, unbegun, only
+            end_task, delivery.id, active_key, ending, now, reach
         )
         for one in ended or ():
             await self._stop_run(one, ending)

@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import httpx2
@@ -14,6 +16,7 @@ import pytest
 from bot.cli.supervise import Child
 from bot.domain.ids import TaskId
 from bot.domain.tasks import TaskStatus
+from bot.localhub.records import Exchange
 from bot.store.evidence import EvidenceRecords
 from bot.store.tasks import Tasks, TaskView
 from bot.verify.signature import is_genuine
@@ -21,6 +24,9 @@ from tests.stories.registry import GOOD
 from tests.stories.world import World, story
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(600)]
+
+
+SPACING_S = 0.2
 
 
 @dataclass
@@ -84,6 +90,17 @@ class Fleet:
             assert all(is_genuine(answer.content, one.record, one.signature) for one in signed)
         assert not list(self.folder.glob("*/keys"))
 
+    def watch_writes(self) -> list[float]:
+        """When they were answered, as they come. Pushes and what is asked of the other API are none."""
+        answered: list[float] = []
+
+        def watch(seen: Exchange) -> None:
+            if seen.method not in ("GET", "HEAD") and seen.path.startswith("/repos/"):
+                answered.append(time.monotonic())
+
+        self.world.hub.hub.watchers.append(watch)
+        return answered
+
     def _machine(self, name: str) -> dict[str, str]:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
@@ -97,10 +114,12 @@ def test_a_dead_worker_and_a_stopped_one_are_replaced_by_the_others_without_anyo
         "PULLWRIGHT_REPOSITORY_TASKS": "6",
         "PULLWRIGHT_FLEET_TASKS": "6",
         "PULLWRIGHT_INSTALLATION_TASKS": "6",
+        "PULLWRIGHT_WRITE_SPACING_S": str(SPACING_S),
     }
     with story(tmp_path, GOOD, worker=False, PULLWRIGHT_DATABASE_URL=url, **limits) as world:
         world.patience_s = 300.0
         fleet = Fleet(world, tmp_path)
+        writes = fleet.watch_writes()
         for name in ("receiver-1", "receiver-2"):
             fleet.start_receiver(name)
         goes_on = threading.Event()
@@ -111,6 +130,9 @@ def test_a_dead_worker_and_a_stopped_one_are_replaced_by_the_others_without_anyo
         world.wait_for("all at work", lambda: len(world.model.requests) >= 6)
         held = fleet.held_by()
         assert sum(held.values()) == 6
+        assert min(later - earlier for earlier, later in pairwise(writes)) >= SPACING_S, (
+            "the workers write in turn"
+        )
 
         dead, stopped, _ = fleet.workers.values()
         world.supervisor.children.remove(dead)
