@@ -82,6 +82,9 @@ class Reach:
     only: TaskId | None = None
 
 
+THE_TASK: Final = Reach()
+
+
 class Deliveries:
     """The intake's side. Blocking."""
 
@@ -192,7 +195,7 @@ class Deliveries:
         active_key: str,
         ending: tuple[Outcome, str],
         now: float,
-        reach: Reach = Reach(),
+        reach: Reach = THE_TASK,
     ) -> tuple[EndedTask, ...] | None:
         """The unfinished task of an issue is over, in whatever state it is, and so are the requests before that would
         begin one, as far as `reach` says: with the verdict, in one transaction. None: there is nothing of either, and

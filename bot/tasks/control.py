@@ -45,7 +45,7 @@ from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_re
 from bot.domain.request_refusals import as_refused
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.errors import Bug, GitHubFault, Occupied, PullwrightError, RetryLater
-from bot.store.deliveries import Deliveries, EndedTask, Reach
+from bot.store.deliveries import THE_TASK, Deliveries, EndedTask, Reach
 from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.buttons import Buttons
@@ -295,7 +295,7 @@ class Controls:
         delivery: Delivery,
         active_key: str,
         ending: tuple[Outcome, str],
-        reach: Reach = Reach(),
+        reach: Reach = THE_TASK,
     ) -> bool:
         end_task, now = self.parts.deliveries.end_task, self.parts.now()
         ended: tuple[EndedTask, ...] | None = await self._call(
