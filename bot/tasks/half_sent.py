@@ -67,7 +67,9 @@ class HalfSentDesk:
         if find is None:
             return Look.UNKNOWN, None
         # Before it is looked for: what comes in between is seen by the next look.
-        is_over = self.now() - max(half.sent_at or 0.0, half.ended_at) >= self.settle_s
+        sent_at = half.sent_at or 0.0
+        last = max(sent_at, half.ended_at) if find is _find_push else sent_at  # a push ends with its task
+        is_over = self.now() - last >= self.settle_s
         request = half.request
         place = (request.installation, request.repository.full_name, request.repository.id)
         with self.forge.repository(*place) as github:
