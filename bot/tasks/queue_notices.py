@@ -1,6 +1,5 @@
 """Tells people that their request was read and waits for a free place: 👀 on the comment, its place in the tracking
 comment. What to tell is decided in `domain/queue_notices.py`; the comment is the task's own, through the ledger.
-A review has no comment: one that was at work before, and waits again, shows its place in its check run.
 
 Must never: hold a task up, or make a second comment.
 
@@ -8,7 +7,6 @@ Races, and how each is closed:
 - The task is admitted while it is told: telling holds the task under an epoch of its own (`Tasks.hold_queued`), the
   run that takes it supersedes that, and finds a comment that was under way by its marker.
 - Two leaders tell at once: the second one holds it, the first one is superseded before it sends.
-- A review ends while its place is on its way to its check run: looked at afterwards, and the end is shown again.
 - Death in the middle: what is known here is only when people were last told; it is told once more.
 """
 
@@ -27,8 +25,6 @@ from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.tasks import Queued, Taken
 from bot.tasks.change.accept import react, tell_place
 from bot.tasks.change.desk import Services, open_desk
-from bot.tasks.change.facts import parse_facts
-from bot.tasks.review.steps import show_place
 
 log = structlog.get_logger()
 
@@ -56,7 +52,7 @@ class QueueNotices:
     async def _tell_one(self, queued: Queued, notice: Notice) -> None:
         try:
             taken: Taken = await self._call(self.services.tasks.hold_queued, queued)
-            if is_talked_about(taken) or parse_facts(taken.facts).review is not None:
+            if is_talked_about(taken):
                 await self._say(taken, notice)
         except Superseded:
             pass  # it is at work, or over: whoever has it tells of it
@@ -65,9 +61,6 @@ class QueueNotices:
 
     async def _say(self, taken: Taken, notice: Notice) -> None:
         async with open_desk(self.services, taken) as desk:
-            if desk.facts.review is not None:
-                await show_place(desk, notice.before)
-                return
             if notice.first and not desk.facts.comment:
                 await react(desk)
             if taken.request.kind in _TRACKED and (notice.before < QUEUE_SHOWN or desk.facts.comment):

@@ -29,7 +29,7 @@ from bot.errors import Bug, GitHubFault
 from bot.forge.checks import CheckAction, CheckContent
 from bot.forge.pulls import PullState
 from bot.forge.reviews import NewReview, ReviewComment
-from bot.store.tasks import ENDING, Taken
+from bot.store.tasks import Taken
 from bot.tasks.change.accept import react
 from bot.tasks.change.access import check_access
 from bot.tasks.change.carry import bring_here, keep_for
@@ -58,7 +58,7 @@ from bot.texts.reviews import (
     render_review,
     render_review_check,
 )
-from bot.texts.tracking import render_place, render_plan, render_spent
+from bot.texts.tracking import render_plan, render_spent
 
 log = structlog.get_logger()
 
@@ -294,21 +294,6 @@ async def _end_check(desk: Desk, review: ReviewFacts, text: ReviewText, url: str
         await desk.call(update, review.check, told, desk.check_held)
     except GitHubFault as fault:
         log.warning("check run not ended", task=desk.taken.id, why=str(fault))
-
-
-async def show_place(desk: Desk, before: int) -> None:
-    """In the check run, while the review waits for a free place once more: how many are before it. One that was stopped
-    in the meantime shows its end; a report that is under way is left to it."""
-    review, task = _review(desk), desk.taken
-    if not review.check or task.phase is Phase.REPORT:
-        return
-    summary = f"This review goes on as soon as there is a free place; {render_place(before)}."
-    content = CheckContent("queued", "Waiting for a free place", summary, actions=(_STOP,))
-    await desk.call(desk.github.checks.update_check, review.check, content)
-    if ended := await desk.call(desk.services.events.load, task.id, 0, (ENDING,)):
-        outcome = Outcome(ended[-1].body["outcome"])
-        text = await render_text(desk, review, Report(outcome, Arranged()), frozenset())
-        await _end_check(desk, review, text, "")
 
 
 def _open_progress(desk: Desk, review: ReviewFacts) -> Progress:

@@ -102,9 +102,10 @@ class Ready:
     async def report(self, last: int) -> int:
         """Run the last phase on a machine that dies behind its `last` call; how many calls it made."""
         machine = Machine(last)
+        tasks = Tasks(self.database)
         services = self.services(machine)
         try:
-            end = await ReviewSteps(services).run_phase(services.tasks.take(TASK, "w"), Phase.REPORT)
+            end = await ReviewSteps(services).run_phase(tasks.take(TASK, "w"), Phase.REPORT)
             assert isinstance(end, Finished)
         except Died:
             assert last
