@@ -159,7 +159,7 @@ class DbosEngine:
             except RetryLater as error:
                 log.warning("a run was not given back yet", run=str(run), why=str(error))
             else:
-                log.debug("a run was given back", run=str(run))
+                log.info("a run was given back", run=str(run))
 
         if current is not None:
             current.add_done_callback(lambda _: threading.Thread(target=take_back, daemon=True).start())

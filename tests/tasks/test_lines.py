@@ -28,9 +28,10 @@ LONG_S = 30.0  # what must not happen is not waited for; what must, ends the wai
 
 @dataclass
 class SlowDoorman:
-    """Says WRITE, of those who are named in `slow` only when it is let."""
+    """Says WRITE, of those who are named in `slow` only when it is let; `strangers` may only read."""
 
     slow: tuple[str, ...]
+    strangers: tuple[str, ...] = ()
     let: threading.Event = field(default_factory=threading.Event)
     asked: list[str] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class SlowDoorman:
         self.asked.append(login)
         if login in self.slow:
             assert self.let.wait(LONG_S)
-        return Permission.WRITE
+        return Permission.READ if login in self.strangers else Permission.WRITE
 
 
 @dataclass
@@ -209,8 +210,9 @@ async def test_what_only_looks_like_a_stop_keeps_its_place(room: Room) -> None:
 
 async def test_a_strangers_stop_settles_nothing(room: Room) -> None:
     room.store("d1", comment_payload(11))
-    room.store("d2", comment_payload(12, text="@agent stop"))
-    intake = room.intake(Permission.READ, Permission.WRITE)
+    room.store("d2", by("bo", comment_payload(12, text="@agent stop")))
+    intake, doorman = slow_intake(room)
+    doorman.strangers = ("bo",)
     await finish(room, intake)
     assert active(room) == ["t-11"]
 
@@ -228,17 +230,19 @@ async def test_words_that_begin_nothing_are_answered_in_spite_of_a_stop_after_th
     assert room.handled("d1") == Handled(Verdict.CONTROL, "help")
 
 
-async def test_a_stop_by_the_button_settles_what_waits_on_the_same_issue(room: Room) -> None:
+async def test_a_stop_by_the_button_is_for_its_own_task_and_what_waits_on_the_same_issue_goes_on(room: Room) -> None:
     intake, doorman = slow_intake(room, "bo")
     await begin_task(room, intake)
     room.store("d2", by("bo", comment_payload(12, text="@agent explain it")))
     room.store("d3", button_payload("stop", "t-11"), "check_run")
     await intake.begin()
     ended = Handled(Verdict.CONTROL, Outcome.STOPPED, TaskId("t-11"))
-    assert await decided(room, "d2", "d3") == [ENDED_BEFORE, ended]
+    assert await decided(room, "d3") == [ended]
     doorman.let.set()
     await finish(room, intake)
-    assert active(room) == []
+    room.time += 60
+    await finish(room, intake)
+    assert active(room) == ["t-12"]
 
 
 async def test_a_review_that_waits_for_the_head_before_is_ended_by_a_stop_as_well(room: Room) -> None:
