@@ -230,7 +230,9 @@ async def test_words_that_begin_nothing_are_answered_in_spite_of_a_stop_after_th
     assert room.handled("d1") == Handled(Verdict.CONTROL, "help")
 
 
-async def test_a_stop_by_the_button_is_for_its_own_task_and_what_waits_on_the_same_issue_goes_on(room: Room) -> None:
+async def test_a_stop_by_the_button_is_for_its_own_task_and_what_waits_on_the_same_issue_goes_on(
+    room: Room,
+) -> None:
     intake, doorman = slow_intake(room, "bo")
     await begin_task(room, intake)
     room.store("d2", by("bo", comment_payload(12, text="@agent explain it")))
