@@ -35,7 +35,7 @@ from bot.errors import SettingsFault, StoreFault
 from bot.store.database import Database
 from bot.store.evidence import EvidenceKeys, SealedSigner
 from bot.store.setup_secrets import SealedSecret, SetupSecrets
-from bot.vault import remove_setup_secrets, unseal_setup_secrets
+from bot.vault import SET_ASIDE_NAME, remove_setup_secrets, unseal_setup_secrets
 from bot.verify.signature import Signer, make_signer, parse_signer, read_old_signer
 
 log = structlog.get_logger()
@@ -142,14 +142,26 @@ class SharedSecrets:
         return found
 
     def adopt_setup_secrets(self, data_dir: Path, vault_key: Path) -> None:
-        """Those that this host had by itself, before they stood in the database; then its file is gone. Raises
+        """Those that this host had by itself, before they stood in the database; then its file is gone. With a value
+        that another host had otherwise, it is set aside and named in the log: nobody can tell which is newer. Raises
         SettingsFault when it can't be opened or removed, RetryLater."""
         kept = unseal_setup_secrets(data_dir, vault_key)
-        rows = (self._seal(of, name, value) for of, own in kept.items() for name, value in own.items())
-        if adopted := tuple(rows):
-            SetupSecrets(self._database).add(adopted)
-            log.info("setup_secrets.adopted", names=len(adopted))
-        remove_setup_secrets(data_dir)
+        rows = tuple(self._seal(of, name, value) for of, own in kept.items() for name, value in own.items())
+        left = SetupSecrets(self._database).add(rows)
+        if rows:
+            log.info("setup_secrets.adopted", names=len(rows) - len(left))
+        values = {(of.lower(), name): value for of, own in kept.items() for name, value in own.items()}
+        other = [
+            one for one in left if self._open(one.repository, one.name) != values[one.repository, one.name]
+        ]
+        if other:
+            names = [f"{one.repository} {one.name}" for one in other]
+            remedy = "Store the right value: `pullwright secrets`."
+            log.warning("setup_secrets.differ", names=names, kept_as=SET_ASIDE_NAME, remedy=remedy)
+        remove_setup_secrets(data_dir, set_aside=bool(other))
+
+    def _open(self, repository: str, name: str) -> str:
+        return self.open_setup_secrets(repository).get(name, "")
 
     def _seal(self, repository: str, name: str, value: str) -> SealedSecret:
         repository = repository.lower()

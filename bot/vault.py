@@ -22,6 +22,7 @@ from bot.errors import SettingsFault
 SEALED_NAME = "app.sealed"
 KEY_NAME = "vault.key"
 SETUP_NAME = "setup-secrets.sealed"
+SET_ASIDE_NAME = "setup-secrets.differ.sealed"
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,11 @@ def unseal_setup_secrets(data_dir: Path, key: Path) -> dict[str, dict[str, str]]
         ) from error
 
 
-def remove_setup_secrets(data_dir: Path) -> None:
-    """Once they stand elsewhere. Raises SettingsFault."""
+def remove_setup_secrets(data_dir: Path, set_aside: bool = False) -> None:
+    """Once they stand elsewhere; `set_aside`: under another name. Raises SettingsFault."""
     try:
+        if set_aside:
+            (data_dir / SETUP_NAME).replace(data_dir / SET_ASIDE_NAME)
         (data_dir / SETUP_NAME).unlink(missing_ok=True)
     except OSError as error:
         raise SettingsFault(

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from httpx2 import Response
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from bot.cli.tasks import run_evidence
 from bot.cli.verify import VerifyOptions, run_verify
@@ -237,9 +238,35 @@ def test_secrets_that_a_host_had_are_adopted_once(tmp_path: Path, database: Data
     )
     assert shared.open_setup_secrets("octo/b") == {"B": VALUE}
     assert not (place / "setup-secrets.sealed").exists()
+    assert (place / "setup-secrets.differ.sealed").exists(), "nobody can tell which of the two was newer"
     shared.keep_setup_secret("octo/b", "B", None)
     shared.adopt_setup_secrets(place, key)
     assert shared.open_setup_secrets("octo/b") == {}, "what was removed does not come back"
+
+
+def test_what_two_hosts_had_alike_is_adopted_without_a_word_and_leaves_nothing(
+    tmp_path: Path,
+    database: Database,  # noqa: F811
+) -> None:
+    shared = share(database, app_key(1))
+    with capture_logs() as log:
+        for host in ("a", "b"):
+            key = keep_old_secrets(tmp_path / host, {"Octo/App": {"TOKEN": VALUE}})
+            shared.adopt_setup_secrets(tmp_path / host, key)
+            assert [one.name for one in (tmp_path / host).iterdir()] == ["vault.key"]
+    assert [(one["event"], one["names"]) for one in log] == [
+        ("setup_secrets.adopted", 1), ("setup_secrets.adopted", 0),
+    ]  # fmt: skip
+
+
+def test_a_copy_that_can_be_opened_goes_before_a_row_that_can_not(
+    tmp_path: Path,
+    database: Database,  # noqa: F811
+) -> None:
+    share(database, app_key(2)).keep_setup_secret("octo/app", "TOKEN", "of another key")
+    shared, place = share(database, app_key(1)), tmp_path / "data"
+    shared.adopt_setup_secrets(place, keep_old_secrets(place, {"octo/app": {"TOKEN": VALUE}}))
+    assert shared.open_setup_secrets("octo/app") == {"TOKEN": VALUE}
 
 
 def test_a_file_of_secrets_that_can_not_be_opened_is_named_and_left(

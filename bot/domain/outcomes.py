@@ -44,6 +44,15 @@ class Outcome(StrEnum):
     CRASHED = "crashed"  # a bug of ours, or five attempts were cut short
 
 
+def parse_outcome(word: str) -> Outcome:
+    """An end as a row names it. One that only a newer version knows, which ran beside this one, is CRASHED here:
+    there is no text for it."""
+    try:
+        return Outcome(word)
+    except ValueError:
+        return Outcome.CRASHED
+
+
 class Refusal(StrEnum):
     """Why a request that named the agent did not become a task. The person is told once, briefly."""
 

@@ -47,6 +47,7 @@ from bot.forge.review_threads import ReviewThreads
 from bot.forge.reviews import Reviews
 from bot.forge.threads import Threads
 from bot.forge.wire import Wire
+from bot.ticks import since_boot
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ class Forge:
         key = AppKey(settings.app_id, settings.private_key_pem)
         self._app = AppChannel(key, self._wire, now)
         self._tokens = Tokens(self._app, now)
-        own = OwnTurns(settings.write_spacing_s, time.monotonic)
-        self._pace = WritePace(turns or own, time.monotonic, pause)
+        own = OwnTurns(settings.write_spacing_s, since_boot)
+        self._pace = WritePace(turns or own, since_boot, pause)
         self._names = Names(time.monotonic)
         self._known = KnownAnswers()
         self._login_lock = threading.Lock()

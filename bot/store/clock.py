@@ -18,17 +18,13 @@ import sqlalchemy as sa
 import structlog
 
 from bot.store.database import Database
+from bot.ticks import since_boot
 
 _NOW: Final = sa.text("select extract(epoch from clock_timestamp())")
 _QUICK_S: Final = 1.0  # an answer that took longer says little: half of it is the error
 _WORTH_A_WORD_S: Final = 5.0  # below it is the way to the server, or a clock that is kept loosely
 
 log = structlog.get_logger()
-
-
-def _since_boot() -> float:
-    """Seconds; goes on while the host sleeps, and nobody sets it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class FleetClock:
@@ -39,7 +35,7 @@ class FleetClock:
         self,
         database: Database,
         wall: Callable[[], float] = time.time,
-        ticks: Callable[[], float] = _since_boot,
+        ticks: Callable[[], float] = since_boot,
     ) -> None:
         self._database, self._wall, self._ticks = database, wall, ticks
         self._is_shared = database.engine.dialect.name != "postgresql"

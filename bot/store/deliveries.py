@@ -141,6 +141,8 @@ class Deliveries:
             )
             if active is not None and not _takes_words(connection, active):
                 raise RetryLater("the task before it is not over yet", limits.AFTER_AN_END_S)
+            if active is None and not same:
+                raise RetryLater("the task before it was over in that very moment", _AT_ONCE_S)
             handled = (
                 Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
                 if same
@@ -297,6 +299,8 @@ _HELD: Final = task.c.status == TaskStatus.HELD.value
 _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Phase.VERIFY.value)
 """Phases in which a task can still take in what a person says."""
 
+
+_AT_ONCE_S: Final = 0.1  # nothing is in the way any more
 
 _UNFINISHED: Final = (TaskStatus.QUEUED.value, TaskStatus.RUNNING.value, TaskStatus.WAITING.value)
 _ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase, task.c.request)

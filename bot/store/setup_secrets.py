@@ -37,12 +37,20 @@ class SetupSecrets:
                 insert.on_conflict_do_update(index_elements=["repository", "name"], set_=changed)
             )
 
-    def add(self, secrets: tuple[SealedSecret, ...]) -> None:
-        """All of them or none; one whose name is there already is left as it is."""
+    def add(self, secrets: tuple[SealedSecret, ...]) -> tuple[SealedSecret, ...]:
+        """All of them or none. One whose name is there already, and can be opened, is left as it is; which were."""
+        left = []
         with self._database.write() as connection:
             for secret in secrets:
                 insert = _INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
-                connection.execute(insert.on_conflict_do_nothing())
+                upsert = insert.on_conflict_do_update(
+                    index_elements=["repository", "name"],
+                    set_={"sealed_by": secret.sealed_by, "sealed": secret.sealed},
+                    where=setup_secret.c.sealed_by != secret.sealed_by,
+                )
+                if connection.execute(upsert).rowcount == 0:
+                    left.append(secret)
+        return tuple(left)
 
     def remove(self, repository: str, name: str) -> None:
         """One that is not there is removed."""

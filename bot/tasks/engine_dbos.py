@@ -129,7 +129,8 @@ class DbosEngine:
                 current.add_done_callback(self._runs.discard)
             if self._closing:
                 raise asyncio.CancelledError  # recorded by nobody: the run stays for another worker
-            if self._draining:
+            # The library's own bound counts what its poll brought, not what began without one.
+            if self._draining or len(self._executions) >= self._slots:
                 self._give_back(RunId.parse(run), current)
                 raise asyncio.CancelledError
             execution = open_execution(RunId.parse(run))

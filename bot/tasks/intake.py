@@ -188,6 +188,8 @@ class Intake:
             return await self._end(delivery, decision)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
+        if isinstance(decision, TaskRequest) and not (decision.review or decision.word in _ALONE):
+            await self._wait_for_an_end(decision, _AGAIN_S)  # before GitHub is asked anything
         config = await self._read_config(decision)
         if not await self._is_let_in(delivery, decision, config):
             return False
@@ -292,8 +294,7 @@ class Intake:
         if asked.review or asked.word in _ALONE:
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
-        if await self._call(self.deliveries.is_ending, asked.active_key):  # it was stopped a moment ago
-            raise RetryLater("people are still told of the task before", _AGAIN_S)
+        await self._wait_for_an_end(asked, limits.AFTER_AN_END_S)
         # `retry` and `go` bring words that were written before: they begin a task or nothing.
         fresh = isinstance(decision, TaskRequest)
         if fresh and await self._hand_over(delivery, asked):
@@ -303,6 +304,11 @@ class Intake:
             await self._refuse(delivery, placed)
             return False
         return await self._accept(delivery, placed)
+
+    async def _wait_for_an_end(self, asked: TaskRequest, after_s: float) -> None:
+        """The task before was stopped a moment ago, and people are still told so."""
+        if await self._call(self.deliveries.is_ending, asked.active_key):
+            raise RetryLater("people are still told of the task before", after_s)
 
     async def _carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
         stops = control.word is CommandWord.STOP

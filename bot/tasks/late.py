@@ -26,7 +26,7 @@ import structlog
 
 from bot.domain import limits
 from bot.domain.ids import TaskId
-from bot.domain.outcomes import Outcome
+from bot.domain.outcomes import parse_outcome
 from bot.errors import GitHubFault, RetryLater, Superseded
 from bot.store.effects import HalfSent
 from bot.store.events import Events
@@ -71,6 +71,9 @@ class LateEffects:
             except GitHubFault as fault:
                 self._not_before[task] = self.now() + limits.LATE_AGAIN_S
                 log.warning("what was sent late can't be looked for", why=str(fault))
+            except Exception:  # one task's fault is no reason to leave the others untold
+                self._not_before[task] = self.now() + limits.LATE_AGAIN_S
+                log.exception("what was sent late was not told")
 
     async def _look(self, task: TaskId, halves: tuple[HalfSent, ...]) -> None:
         seen: list[tuple[HalfSent, Look, Any]] = []
@@ -90,7 +93,7 @@ class LateEffects:
             return
         taken = await self._call(self.tasks.hold_ended, task)
         ending = rows[-1].body
-        await self.steps.run_failure(taken, Outcome(ending["outcome"]), str(ending["detail"]))
+        await self.steps.run_failure(taken, parse_outcome(ending["outcome"]), str(ending["detail"]))
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)

@@ -21,7 +21,6 @@ for.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from bot.domain.ids import TaskId
 from bot.errors import GitHubFault, RepositoryFault, RetryLater, Superseded
 from bot.forge.answers import WriteUnclear
 from bot.store.effects import Effect, Effects, EffectState
+from bot.ticks import since_boot
 
 T = TypeVar("T")
 _FIRST_LOOK_S: Final = 1.0
@@ -121,11 +121,11 @@ class Ledger:
         return found
 
     async def _create(self, sending: "_Sending", find: Callable[[], T | None], create: Callable[[], T]) -> T:
-        handed = time.monotonic()
+        handed = since_boot()
         await self._call(self._effects.begin_sending, sending.task, sending.epoch, sending.key, self._now())
 
         def create_in_time() -> T:
-            if time.monotonic() - handed > self._times.queue_s:
+            if since_boot() - handed > self._times.queue_s:
                 raise RetryLater("A write waited too long for its turn; nothing was sent.", 1.0)
             return create()
 

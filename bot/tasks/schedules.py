@@ -24,7 +24,7 @@ import structlog
 from bot.domain import limits
 from bot.domain.due import is_caught_up, next_due, parse_when, parse_zone
 from bot.domain.ids import InstallationId, RepositoryId, TaskId
-from bot.domain.outcomes import Outcome
+from bot.domain.outcomes import Outcome, parse_outcome
 from bot.domain.repo_config import REPO_CONFIG_PATH, ConfigFault, parse_repo_config
 from bot.domain.repo_sections import ScheduleConfig, SchedulesConfig
 from bot.domain.schedules import (
@@ -118,7 +118,7 @@ class Ticker:
             view = self.tasks.find(TaskId(run.task))
             if view is None:
                 continue
-            end = describe_end(Outcome(outcome), view.detail, parse_facts(view.facts))
+            end = describe_end(parse_outcome(outcome), view.detail, parse_facts(view.facts))
             if self.store.end(repository, run, end, self.now()):
                 count += 1
                 log.info("schedule ended", task=run.task, result=end.result)

@@ -83,12 +83,13 @@ class Sweep:
 
     def look_for_comments(self) -> int:
         """Store the comments that no delivery brought; how many. Raises RetryLater, GitHubFault."""
-        until = self.now() - limits.SCAN_SETTLE_S
+        now = self.forge.deliveries().fetch_failed().at or self.now()  # by the clock that dates the comments
+        until = now - limits.SCAN_SETTLE_S
         marks = self.received.marks(_MARK)
         if _MARK not in marks:
             self.received.replace_marks(_MARK, {_MARK: until})
             return 0
-        oldest = self.now() - limits.SWEEP_BACK_S
+        oldest = now - limits.SWEEP_BACK_S
         look = _Look(oldest, max(marks.pop(_MARK), oldest), until, marks)
         for installation in self.forge.deliveries().fetch_installations():
             self._look_in(installation, look)

@@ -29,7 +29,7 @@ from typing import Any, Final, Protocol, TypeVar, assert_never
 import structlog
 
 from bot.domain import limits
-from bot.domain.outcomes import Outcome
+from bot.domain.outcomes import Outcome, parse_outcome
 from bot.domain.tasks import Phase
 from bot.errors import (
     AccessWithdrawn,
@@ -275,7 +275,7 @@ class TaskExecution:
         """Why no phase may run any more: it was decided before a death, or there were too many of them."""
         rows = await self._books.call(self._books.events.load, taken.id, 0, (RowKind.ENDING,))
         if rows:
-            return Outcome(rows[-1].body["outcome"]), str(rows[-1].body["detail"])
+            return parse_outcome(rows[-1].body["outcome"]), str(rows[-1].body["detail"])
         if taken.attempts > self._books.attempts:
             return Outcome.CRASHED, (
                 f"The work was cut short {taken.attempts - 1} times in the phase `{taken.phase}`."

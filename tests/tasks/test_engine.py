@@ -96,3 +96,22 @@ async def test_a_draining_engine_gives_back_what_its_poll_brings(database: Datab
     finally:
         await draining.hand_over(1.0)
     assert held.begun == [FIRST]
+
+
+@pytest.mark.timeout(60)
+async def test_what_began_without_a_poll_and_what_a_poll_brings_are_one_bound(database: Database) -> None:
+    held, engine = Held(), DbosEngine(database.url, "worker-here-4", slots=1, poll_s=0.1)
+    await engine.launch(held.open)
+    try:
+        await asyncio.to_thread(engine.enqueue, FIRST)  # at once
+        await held.has_begun.wait()
+        with capture_logs() as log:
+            await asyncio.to_thread(engine.enqueue, SECOND)  # by the poll
+            while not any(one["event"] == "a run was given back" for one in log):
+                await asyncio.sleep(0.02)
+        assert held.begun == [FIRST]
+        held.may_end.set()
+        while held.begun != [FIRST, SECOND]:
+            await asyncio.sleep(0.02)
+    finally:
+        await engine.hand_over(1.0)

@@ -11,7 +11,7 @@ from bot.domain import limits
 from bot.domain.ids import TreeSha
 from bot.domain.outcomes import Outcome
 from bot.domain.tasks import Phase
-from bot.errors import Superseded
+from bot.errors import RepositoryFault, Superseded
 from bot.store.effects import Effects, EffectState
 from bot.store.tasks import ENDING, Taken
 from bot.tasks.half_sent import HalfSentDesk
@@ -32,6 +32,7 @@ class Telling:
     """Steps that only tell. `dies`: so often in the middle of it."""
 
     dies: int = 0
+    error: Exception | None = None
     told: list[tuple[Taken, Outcome, str]] = field(default_factory=list)
 
     async def run_phase(self, task: Taken, phase: Phase) -> PhaseEnd:
@@ -41,6 +42,8 @@ class Telling:
         if self.dies:
             self.dies -= 1
             raise Died
+        if self.error is not None:
+            raise self.error
         self.told.append((task, outcome, detail))
 
 
@@ -181,3 +184,17 @@ async def test_the_next_day_it_is_the_doctors(ended: Ended) -> None:
     await ended.late().tell()
     assert ended.steps.told == []
     assert ended.effects.half_sent()
+
+
+async def test_a_fault_that_nobody_foresaw_is_logged_and_tried_later_and_stops_no_other(ended: Ended) -> None:
+    late = ended.late()
+    ended.arrive()
+    ended.steps.error = RepositoryFault("The cache of this host was cleared.")
+    await late.tell()
+    assert ended.steps.told == []
+    ended.steps.error = None
+    await late.tell()
+    assert ended.steps.told == [], "not before it may have passed"
+    ended.room.clock.ahead += limits.LATE_AGAIN_S + 1
+    await late.tell()
+    assert len(ended.steps.told) == 1
