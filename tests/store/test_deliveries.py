@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -313,3 +313,27 @@ def test_words_that_race_with_an_end_come_before_it_or_not_at_all(database: Data
         assert Deliveries(database).steer(DeliveryId("d2"), request(2), 5.0) is None
         ending.result()
     assert words_of(database) == []
+
+
+class SecondWrite(Database):
+    """Something else happens right before the second write."""
+
+    happens: Callable[[], None]
+    writes = 0
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        self.writes += 1
+        if self.writes == 2:
+            self.happens()
+        with super().write() as connection:
+            yield connection
+
+
+def test_a_request_behind_a_task_that_is_over_in_that_very_moment_is_not_refused(database: Database) -> None:
+    taken = working(database, Phase.REPORT)
+    with contextlib.closing(SecondWrite(database.url)) as racing:
+        racing.happens = lambda: Tasks(database).finish(taken, Outcome.PROVEN, "", 5.0)
+        with pytest.raises(RetryLater):
+            Deliveries(racing).accept(DeliveryId("d2"), request(2, issue=1), 5.0)
+        assert Deliveries(racing).accept(DeliveryId("d2"), request(2, issue=1), 5.2).verdict is Verdict.TASK
