@@ -47,8 +47,8 @@ class SetupSecrets:
                     index_elements=["repository", "name"],
                     set_={"sealed_by": secret.sealed_by, "sealed": secret.sealed},
                     where=setup_secret.c.sealed_by != secret.sealed_by,
-                )
-                if connection.execute(upsert).rowcount == 0:
+                ).returning(setup_secret.c.name)
+                if connection.execute(upsert).first() is None:
                     left.append(secret)
         return tuple(left)
 
