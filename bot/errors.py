@@ -103,7 +103,12 @@ class Limited(RetryLater):
 
 
 class Occupied(RetryLater):
-    """Another task is at work where this one would be. No fault at all: nothing else has to wait for it."""
+    """Another task is at work where this one would be. No fault at all: nothing else has to wait for it. `key`: the
+    active key of that task, whose end is waited for instead of `after_s`; empty: it is not known."""
+
+    def __init__(self, message: str, after_s: float = 0.0, key: str = "") -> None:
+        super().__init__(message, after_s)
+        self.key = key
 
 
 class Superseded(PullwrightError):

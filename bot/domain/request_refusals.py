@@ -49,8 +49,11 @@ def refuse_state(issue: IssuePart) -> Refusal | None:
     return Refusal.ISSUE_CLOSED if issue.state == "closed" else None
 
 
-def as_refused(request: TaskRequest, refusal: Refusal) -> RefusedRequest:
-    """The answer to a request, where it was made."""
+def as_refused(request: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:
+    """The answer to a request, where it was made. One that is refused already is now refused for this: the person's
+    missing right comes before anything else that is wrong with it."""
+    if isinstance(request, RefusedRequest):
+        return replace(request, refusal=refusal, word="", near="", wanted="")
     return RefusedRequest(
         refusal,
         request.installation,

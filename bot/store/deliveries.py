@@ -4,6 +4,7 @@ Races, and how each is closed:
 - The same comment under another delivery id: the task's id is derived from the comment, so the insert fails
   and the delivery is marked ALREADY_HANDLED.
 - A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
+- The task at work ends while a request comes behind others that wait: `InLine.behind` is not even tried to be inserted.
 - An answer comes while its task still posts the questions: it is a row all the same, and the task's resting
   (`Tasks.wait`) sees it and queues the task again.
 - A person stops a task while it runs: the end is a row, and the epoch is raised in the same transaction, so a
@@ -24,13 +25,12 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain import limits
 from bot.domain.allowance import Allowances, decide_allowance
 from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
-from bot.errors import RetryLater
+from bot.errors import Occupied
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.inbox import Delivery
@@ -85,6 +85,17 @@ class Reach:
 THE_TASK: Final = Reach()
 
 
+@dataclass(frozen=True)
+class InLine:
+    """A request's place on its issue. `behind`: others wait for their turn since before, so it begins no task even
+    where nothing is at work."""
+
+    behind: bool = False
+
+
+ALONE: Final = InLine()
+
+
 class Deliveries:
     """The intake's side. Blocking."""
 
@@ -110,9 +121,14 @@ class Deliveries:
                 for row in connection.execute(_LOAD, {"ids": list(ids)})
             )
 
-    def accept(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
+    def accept(
+        self, delivery_id: DeliveryId, request: TaskRequest, now: float, line: InLine = ALONE
+    ) -> Handled:
         """The task's row and the verdict in one transaction; a refusal when an allowance is used up. A held request
-        of the same comment becomes this task. Raises RetryLater while the task before it on the issue only ends."""
+        of the same comment becomes this task. Raises Occupied while the task before it on the issue only ends, or
+        where `line` says that it waits."""
+        if line.behind:
+            return self._accept_none(delivery_id, request, now, line)
         try:
             with self._database.write() as connection:
                 if not _is_waiting(connection, delivery_id):
@@ -127,9 +143,12 @@ class Deliveries:
                 _close(connection, delivery_id, handled, "", now)
                 return handled
         except IntegrityError:
-            return self._refuse_second(delivery_id, request, now)
+            return self._accept_none(delivery_id, request, now, line)
 
-    def _refuse_second(self, delivery_id: DeliveryId, request: TaskRequest, now: float) -> Handled:
+    def _accept_none(
+        self, delivery_id: DeliveryId, request: TaskRequest, now: float, line: InLine
+    ) -> Handled:
+        """It is known, or refused, or it waits."""
         with self._database.write() as connection:
             if not _is_waiting(connection, delivery_id):
                 return Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
@@ -139,8 +158,10 @@ class Deliveries:
             active = (
                 None if same else connection.execute(_active(request.active_key).with_for_update()).first()
             )
+            if active is None and not same and line.behind:
+                raise Occupied("it is not its turn", key=request.active_key)
             if active is not None and not _takes_words(connection, active):
-                raise RetryLater("the task before it is not over yet", limits.AFTER_AN_END_S)
+                raise Occupied("the task before it is not over yet", key=request.active_key)
             if active is None and not same:
                 raise RetryLater("the task before it was over in that very moment", _AT_ONCE_S)
             handled = (
@@ -238,6 +259,11 @@ class Deliveries:
             _close(connection, delivery_id, Handled(Verdict.CONTROL, ending[0], ended[0].task), "", now)
             return ended
 
+    def list_busy(self, active_keys: Sequence[str]) -> frozenset[str]:
+        """Those of them that an unfinished task holds. At most some hundred at once."""
+        with self._database.read() as connection:
+            return frozenset(connection.execute(_BUSY, {"keys": list(active_keys)}).scalars())
+
     def is_ending(self, active_key: str) -> bool:
         """Whether the unfinished task of an issue is over, and people are being told: it hears nothing more."""
         told = sa.exists().where(task_event.c.task == task.c.id, task_event.c.kind == ENDING)
@@ -294,6 +320,10 @@ _LOAD: Final = (
     sa.select(delivery)
     .where(IS_WAITING, delivery.c.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(delivery.c.received_at, delivery.c.id)
+)
+_BUSY: Final = sa.select(task.c.active_key).where(
+    task.c.active_key.in_(sa.bindparam("keys", expanding=True)),
+    sa.text("status <> 'finished'"),  # as the index has it: it is asked in every pass
 )
 _HELD: Final = task.c.status == TaskStatus.HELD.value
 _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Phase.VERIFY.value)

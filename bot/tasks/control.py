@@ -45,19 +45,21 @@ from bot.domain.repo_config import ConfigFault, RepoConfig, find_lines, parse_re
 from bot.domain.request_refusals import as_refused
 from bot.domain.tasks import TaskKind, TaskRequest, TaskStatus, WayIn, render_schedule_key
 from bot.errors import Bug, GitHubFault, Occupied, PullwrightError, RetryLater
-from bot.store.deliveries import THE_TASK, Deliveries, EndedTask, Reach
+from bot.store.deliveries import THE_TASK, Deliveries, EndedTask, Reach, Said, Verdict
 from bot.store.inbox import Delivery
 from bot.store.tasks import Tasks, TaskView
 from bot.tasks.buttons import Buttons
 from bot.tasks.change.facts import ChangeFacts, parse_facts
 from bot.tasks.engine import Engine, RunId
+from bot.tasks.lines import Asked
 from bot.tasks.ticks import Ticks
 from bot.tasks.workflow import TaskExecution
 from bot.texts.addresses import render_config_address
 from bot.texts.replies import TaskState, render_config, render_config_fault, render_help, render_status
 
 _OPENING = (TaskKind.CHANGE, TaskKind.MAINTENANCE)  # kinds that open a pull request
-_AGAIN_S = 5.0  # a review ends minutes later
+_AGAIN_S = 5.0  # a task ends minutes later
+_SOON_S = 1.0  # the next one begins with the next pass
 
 log = structlog.get_logger()
 
@@ -123,10 +125,14 @@ class Controls:
         return self.parts.operator.models
 
     async def carry_out(
-        self, delivery: Delivery, control: Control, unbegun: tuple[DeliveryId, ...] = ()
+        self,
+        delivery: Delivery,
+        control: Control,
+        unbegun: tuple[DeliveryId, ...] = (),
+        waiting: tuple[Asked, ...] = (),
     ) -> TaskRequest | RefusedRequest | None:
         """None: done, with its verdict. Else what the word comes down to. `unbegun`: requests that are not decided yet
-        and that `stop` is about as well. Raises RetryLater."""
+        and that `stop` is about as well; `waiting`: those that wait for their turn, for `status`. Raises RetryLater."""
         asked, parts = control.request, self.parts
         match control.word:
             case CommandWord.STOP:
@@ -139,10 +145,13 @@ class Controls:
                 return None if ended else as_refused(asked, nothing)
             case CommandWord.STATUS:
                 view = await self._call(parts.tasks.find_active, asked.active_key)
+                if view is None and waiting:
+                    raise RetryLater("the next one is about to begin", _SOON_S)
                 if view is None:
                     return as_refused(asked, Refusal.NOTHING_RUNNING)
                 before = await self._call(parts.tasks.count_before, view.id)
-                await self._answer(delivery, control, render_status(self._describe(view, before)))
+                state = replace(self._describe(view, before), waiting=_list_waiting(waiting, view))
+                await self._answer(delivery, control, render_status(state))
                 return None
             case CommandWord.HELP:
                 config = await self.read_config(asked)
@@ -203,7 +212,7 @@ class Controls:
             return IgnoredDelivery(Ignored.NOT_CONFIGURED)
         active = await self._call(self.parts.tasks.find_active, auto.request.active_key)
         if active is not None and active.id != auto.request.task_id:
-            raise Occupied("the head before is still being reviewed", _AGAIN_S)
+            raise Occupied("the head before is still being reviewed", key=auto.request.active_key)
         return auto.request
 
     async def find_repair(self, failed: FailedCheck) -> TaskRequest | IgnoredDelivery:
@@ -229,10 +238,10 @@ class Controls:
         return any(_has_opened(view, request) for view, request in found)
 
     async def wait_for_others(self, asked: TaskRequest) -> None:
-        """Raises RetryLater while another task is at work where the request is: they come one after the other."""
+        """Raises Occupied while another task is at work where the request is: they come one after the other."""
         active = await self._call(self.parts.tasks.find_active, asked.active_key)
         if active is not None and active.id != asked.task_id:
-            raise Occupied("something else is at work on the pull request", _AGAIN_S)
+            raise Occupied("something else is at work on the pull request", key=asked.active_key)
 
     async def place(
         self, asked: TaskRequest, config: RepoConfig, *, fresh: bool
@@ -277,6 +286,27 @@ class Controls:
             return None
         wanted = f"one of the models that I may use: {', '.join(models) or 'only the default'}"
         return replace(as_refused(asked, Refusal.BAD_FLAG), word="--model", wanted=wanted)
+
+    async def hand_over(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """A request on an issue whose task asked is the answer to it; beside a task of the same kind it changes what
+        that task is to do. Raises RetryLater."""
+        parts = self.parts
+        if await self._call(parts.deliveries.find_asking, request.active_key) is not None:
+            said = Said(request.comment_id, request.requested_by, request.instruction or "Go on.")
+            answer = parts.deliveries.answer
+            if await self._call(answer, delivery.id, request.active_key, said, parts.now()) is not None:
+                return True
+        return await self._steer(delivery, request)
+
+    async def _steer(self, delivery: Delivery, request: TaskRequest) -> bool:
+        """A further request beside a task of the same kind changes what that task is to do. Flags can't."""
+        if not request.comment_id or request.model or request.base or request.budget_usd:
+            return False
+        steer = self.parts.deliveries.steer
+        steered = await self._call(steer, delivery.id, request, self.parts.now())
+        if steered is not None and steered.verdict is Verdict.REPLY:
+            await self.acknowledge(request)
+        return steered is not None
 
     async def acknowledge(self, asked: TaskRequest) -> None:
         """Politeness only: no reason to fail."""
@@ -358,6 +388,11 @@ class Controls:
 
     async def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.parts.executor, function, *arguments)
+
+
+def _list_waiting(waiting: tuple[Asked, ...], view: TaskView) -> tuple[tuple[str, str], ...]:
+    """Without the one that has just begun: further deliveries may ask for the same task."""
+    return tuple((one.word.value, one.by) for one in waiting if one.task != view.id)
 
 
 def _has_opened(view: TaskView, request: TaskRequest) -> bool:

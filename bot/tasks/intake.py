@@ -17,7 +17,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import structlog
@@ -51,14 +51,13 @@ from bot.domain.tasks import RepositoryRef, TaskRequest, WayIn
 from bot.domain.triggers import decide_trigger
 from bot.domain.ways import is_closed, is_silent
 from bot.errors import ForPerson, Occupied, RetryLater
-from bot.store.deliveries import Deliveries, Said, Verdict
+from bot.store.deliveries import Deliveries, Handled, InLine, Said, Verdict
 from bot.store.inbox import Delivery
 from bot.tasks.control import Controls
-from bot.tasks.lines import Later, Lines, Turn
+from bot.tasks.lines import Asked, Later, Lines, Turn
 from bot.tasks.telling import Patience, Refuser, Telling
 
 _ALONE: Final = (CommandWord.UNDO, CommandWord.REBASE)  # work of its own, beside no other task
-_AGAIN_S: Final = 1.0  # to tell of an end takes a write or two
 _PUT_OFF_S: Final = 60.0  # a delivery that met a bug of ours
 
 log = structlog.get_logger()
@@ -144,9 +143,13 @@ class Intake:
             if await self._decide(delivery, decision):
                 self._made += 1
                 self.on_task()
+        except Occupied as error:
+            log.info("a delivery waits for its turn", delivery=delivery.id, why=str(error))
+            self._patience.end(delivery.id)  # that is no trying
+            return Later(self.now() + max(1.0, error.after_s), holds=False, behind=error.key)
         except RetryLater as error:
             log.warning("a delivery waits", delivery=delivery.id, why=str(error))
-            return Later(self.now() + max(1.0, error.after_s), holds=not isinstance(error, Occupied))
+            return Later(self.now() + max(1.0, error.after_s), holds=True)
         except Exception:  # one bad delivery must not hold up the others, nor come back for ever
             log.exception("a delivery can't be decided", delivery=delivery.id)
             return await self._put_off(delivery)
@@ -172,8 +175,7 @@ class Intake:
         if isinstance(decision, AutoReview):
             wish = await self.controls.find_wish(decision)
             if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
-                handled = await self._call(self.deliveries.accept, delivery.id, wish, self.now())
-                return bool(handled.verdict is Verdict.TASK)
+                return (await self._enter(delivery, wish)).verdict is Verdict.TASK
             decision = wish
         if isinstance(decision, Ticked):
             return await self._tick(delivery, decision)
@@ -188,8 +190,6 @@ class Intake:
             return await self._end(delivery, decision)
         if isinstance(decision, IgnoredDelivery):
             return await self._ignore(delivery, decision)
-        if isinstance(decision, TaskRequest) and not (decision.review or decision.word in _ALONE):
-            await self._wait_for_an_end(decision, _AGAIN_S)  # before GitHub is asked anything
         config = await self._read_config(decision)
         if not await self._is_let_in(delivery, decision, config):
             return False
@@ -237,8 +237,7 @@ class Intake:
         elif (refusal := await self._lapse(delivery, request, config)) is not None:
             ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
         else:
-            handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
-            return bool(handled.verdict is Verdict.TASK)
+            return (await self._enter(delivery, request)).verdict is Verdict.TASK
         return await self._ignore(delivery, ignored)
 
     async def _lapse(
@@ -291,13 +290,28 @@ class Intake:
             return False
         if asked is None:
             return True
+        try:
+            return await self._begin(delivery, asked, config, fresh=isinstance(decision, TaskRequest))
+        except Occupied:
+            await self._tell_waiting(delivery, asked)
+            raise
+
+    async def _tell_waiting(self, delivery: Delivery, asked: TaskRequest) -> None:
+        """Whoever asked is told at once that it was read."""
+        if self._lines.note(delivery.id, Asked(asked.task_id, asked.requested_by, asked.word)):
+            await self.controls.acknowledge(asked)
+
+    async def _begin(
+        self, delivery: Delivery, asked: TaskRequest, config: RepoConfig, *, fresh: bool
+    ) -> bool:
+        """Raises Occupied where it waits for its turn. `fresh`: no `retry` or `go`, which bring words that were written
+        before: those begin a task or nothing."""
         if asked.review or asked.word in _ALONE:
             await self.controls.wait_for_others(asked)
             return await self._accept(delivery, asked)
-        await self._wait_for_an_end(asked, limits.AFTER_AN_END_S)
-        # `retry` and `go` bring words that were written before: they begin a task or nothing.
-        fresh = isinstance(decision, TaskRequest)
-        if fresh and await self._hand_over(delivery, asked):
+        if await self._call(self.deliveries.is_ending, asked.active_key):  # it was stopped a moment ago
+            raise Occupied("people are still told of the task before", key=asked.active_key)
+        if fresh and await self.controls.hand_over(delivery, asked):
             return True
         placed = await self.controls.place(asked, config, fresh=fresh)
         if isinstance(placed, RefusedRequest):
@@ -305,15 +319,11 @@ class Intake:
             return False
         return await self._accept(delivery, placed)
 
-    async def _wait_for_an_end(self, asked: TaskRequest, after_s: float) -> None:
-        """The task before was stopped a moment ago, and people are still told so."""
-        if await self._call(self.deliveries.is_ending, asked.active_key):
-            raise RetryLater("people are still told of the task before", after_s)
-
     async def _carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
-        stops = control.word is CommandWord.STOP
-        before = await self._list_unbegun(delivery, control.request) if stops else ()
-        return await self.controls.carry_out(delivery, control, before)
+        asked, stops = control.request, control.word is CommandWord.STOP
+        unbegun = await self._list_unbegun(delivery, asked) if stops else ()
+        turns = self._lines.list_asked(asked.active_key, delivery.id)
+        return await self.controls.carry_out(delivery, control, unbegun, turns)
 
     async def _read_config(self, decision: TaskRequest | Control | RefusedRequest) -> RepoConfig | None:
         """The repository's file, where it may have a say; None: it has none. Of a file that can't be read the defaults
@@ -331,7 +341,7 @@ class Intake:
     ) -> None:
         """Told to those who may ask at all."""
         if refusal is None:
-            await self._refuse(delivery, _as_refused(asked_of(decision), Refusal.WAY_CLOSED))
+            await self._refuse(delivery, as_refused(asked_of(decision), Refusal.WAY_CLOSED))
         else:
             await self._ignore(delivery, IgnoredDelivery(Ignored.NOT_CONFIGURED, refusal.value))
 
@@ -347,7 +357,7 @@ class Intake:
         self, delivery: Delivery, decision: TaskRequest | Control | RefusedRequest, refusal: Refusal
     ) -> None:
         """What somebody without write access asks for is kept, until somebody with it releases it."""
-        refused = _as_refused(asked_of(decision), refusal)
+        refused = as_refused(asked_of(decision), refusal)
         silent = refusal is Refusal.NO_WRITE_ACCESS and not self._may_explain(delivery, refused)
         if isinstance(decision, TaskRequest) and refusal is Refusal.NO_WRITE_ACCESS:
             if not silent:
@@ -402,34 +412,20 @@ class Intake:
             return Refusal.PERMISSION_UNKNOWN
         return decide_access(permission)
 
-    async def _hand_over(self, delivery: Delivery, request: TaskRequest) -> bool:
-        """A request on an issue whose task asked is the answer to it; beside a task of the same kind it changes what
-        that task is to do."""
-        if await self._call(self.deliveries.find_asking, request.active_key) is not None:
-            said = Said(request.comment_id, request.requested_by, request.instruction or "Go on.")
-            answer = self.deliveries.answer
-            if await self._call(answer, delivery.id, request.active_key, said, self.now()) is not None:
-                return True
-        return await self._steer(delivery, request)
+    async def _enter(self, delivery: Delivery, request: TaskRequest) -> Handled:
+        line = InLine(self._lines.is_behind(request.active_key, delivery.id))
+        handled: Handled = await self._call(self.deliveries.accept, delivery.id, request, self.now(), line)
+        return handled
 
     async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
-        handled = await self._call(self.deliveries.accept, delivery.id, request, self.now())
+        handled = await self._enter(delivery, request)
         if handled.verdict is Verdict.TASK:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)
             return True
         if handled.verdict is Verdict.REFUSED:  # decided by the store in one transaction: told afterwards
-            refused = _as_refused(request, Refusal(handled.reason))
+            refused = as_refused(request, Refusal(handled.reason))
             await self._telling.tell_or_keep(delivery.id, refused)
         return False
-
-    async def _steer(self, delivery: Delivery, request: TaskRequest) -> bool:
-        """A further request beside a task of the same kind changes what that task is to do. Flags can't."""
-        if not request.comment_id or request.model or request.base or request.budget_usd:
-            return False
-        steered = await self._call(self.deliveries.steer, delivery.id, request, self.now())
-        if steered is not None and steered.verdict is Verdict.REPLY:
-            await self.controls.acknowledge(request)
-        return steered is not None
 
     async def _refuse(self, delivery: Delivery, refused: RefusedRequest) -> None:
         await self._telling.tell(delivery.id, refused)
@@ -447,10 +443,3 @@ def _read(delivery: Delivery, handle: str) -> Decision:
     if not isinstance(payload, dict):
         return IgnoredDelivery(Ignored.MALFORMED, "not an object")
     return decide_trigger(delivery.event, payload, handle)
-
-
-def _as_refused(decision: TaskRequest | RefusedRequest, refusal: Refusal) -> RefusedRequest:
-    """The person's missing right comes before anything else that is wrong with the request."""
-    if isinstance(decision, TaskRequest):
-        return as_refused(decision, refusal)
-    return replace(decision, refusal=refusal, word="", near="", wanted="")

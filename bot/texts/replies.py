@@ -119,10 +119,13 @@ class TaskState:
     seconds: float
     before: int  # tasks in the queue before it
     url: str  # of the comment or check run that is kept up to date; empty: none yet
+    waiting: tuple[
+        tuple[str, str], ...
+    ] = ()  # what waits until it is over, oldest first: the word, and who asked
 
 
 def render_status(state: TaskState) -> str:
-    """State, plan, time and cost."""
+    """State, plan, time and cost, and what comes next."""
     match state.status:
         case TaskStatus.QUEUED:
             doing = f"waiting for a free place; {render_place(state.before)}"
@@ -136,6 +139,10 @@ def render_status(state: TaskState) -> str:
         lines += ["", *render_plan(state.plan)]
     if state.url:
         lines += ["", f"[Here]({state.url}) it is kept up to date."]
+    if state.waiting:
+        count = "1 request waits" if len(state.waiting) == 1 else f"{len(state.waiting)} requests wait"
+        asked = ", ".join(f"`{word}` ({sanitise_line(by, 60)})" for word, by in state.waiting)
+        lines += ["", f"{count} until that is over, in this order: {asked}."]
     if state.spent.turns:
         lines += ["", f"<sub>{render_spent(state.spent)}</sub>"]
     return "\n".join(lines)

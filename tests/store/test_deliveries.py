@@ -21,9 +21,9 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase
-from bot.errors import Bug, RetryLater
+from bot.errors import Bug, Occupied, RetryLater
 from bot.store.database import Database
-from bot.store.deliveries import Deliveries, Handled, Said, Verdict
+from bot.store.deliveries import Deliveries, Handled, InLine, Said, Verdict
 from bot.store.events import Events, insert_event
 from bot.store.inbox import Delivery, Inbox, Stored, store_batch
 from bot.store.migrations import MIGRATIONS, migrate
@@ -72,6 +72,20 @@ def test_a_delivery_becomes_a_task_once(database: Database) -> None:
     assert deliveries.waiting(10) == ()
     with database.read() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(task)).scalar() == 1
+
+
+def test_who_is_behind_others_begins_no_task_even_where_nothing_is_at_work(database: Database) -> None:
+    store_batch(database, [received("d1"), received("d2")])
+    deliveries = Deliveries(database)
+    with pytest.raises(Occupied) as raised:
+        deliveries.accept(DeliveryId("d1"), request(1), 5.0, InLine(behind=True))
+    key = request(1).active_key
+    assert raised.value.key == key
+    assert deliveries.list_busy([key]) == frozenset()
+    assert deliveries.accept(DeliveryId("d1"), request(1), 5.0).verdict is Verdict.TASK
+    assert deliveries.list_busy([key, "10#99"]) == {key}
+    known = deliveries.accept(DeliveryId("d2"), request(1), 5.0, InLine(behind=True))
+    assert known == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
 
 
 def test_refused_and_ignored_keep_their_reason(database: Database) -> None:

@@ -13,7 +13,7 @@ from bot.domain.tasks import TaskKind, WayIn
 from bot.store.database import Database
 from bot.store.deliveries import Handled, Verdict
 from bot.store.tasks import Tasks
-from tests.tasks.payloads import review_comment_payload, review_payload
+from tests.tasks.payloads import review_comment_payload, review_payload, suite_payload
 from tests.tasks.test_intake import Room
 from tests.tasks.test_intake_checks import WIDE, begin, push
 
@@ -85,6 +85,95 @@ async def test_two_reviews_of_one_pull_request_come_in_order(room: Room) -> None
     Tasks(room.database).finish(busy, Outcome.CHECKED, "", 2.0)
     room.time += 60
     assert await intake.decide_waiting() == 1
+
+
+def review(room: Room, number: int, review: int) -> None:
+    """With a comment on the diff, which is what its author sees a reaction on."""
+    room.time += 1
+    body = review_comment_payload(90 + review, review=review)
+    room.store(f"d{number}", body, "pull_request_review_comment")
+
+
+async def test_the_review_that_came_first_has_the_first_turn_whenever_it_was_last_looked_at(
+    room: Room,
+) -> None:
+    push(room)
+    busy = begin(room, 2, issue=5)
+    review(room, 1, 55)
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    Tasks(room.database).finish(busy, Outcome.CHECKED, "", 2.0)
+    review(room, 2, 56)
+    assert await intake.decide_waiting() == 1, "at once: nothing has to pass"
+    assert room.handled("d1") == Handled(Verdict.TASK, task=REVIEW)
+    assert room.handled("d2") is None
+    Tasks(room.database).admit(WIDE, 1.0)
+    Tasks(room.database).finish(Tasks(room.database).take(REVIEW, "w"), Outcome.CHECKED, "", 2.0)
+    assert await intake.decide_waiting() == 1
+    assert room.handled("d2") == Handled(Verdict.TASK, task=TaskId("t-v10-56"))
+
+
+@pytest.mark.parametrize("order", [("suite", "review"), ("review", "suite")])
+async def test_a_failed_check_and_a_review_have_their_turns_as_they_came(
+    room: Room, order: tuple[str, str]
+) -> None:
+    push(room)
+    busy = begin(room, 2, issue=5)
+    intake = room.intake(Permission.WRITE)
+    for number, name in enumerate(order, 1):
+        room.time += 1
+        if name == "suite":
+            room.store("suite", suite_payload(), "check_suite")
+        else:
+            review(room, number, 55)
+        await intake.decide_waiting()
+    Tasks(room.database).finish(busy, Outcome.CHECKED, "", 2.0)
+    assert await intake.decide_waiting() == 1
+    begun = "suite" if order[0] == "suite" else "d1"
+    handled = room.handled(begun)
+    assert handled is not None
+    assert handled.verdict is Verdict.TASK
+
+
+async def test_whoever_waits_for_a_turn_is_told_so_at_once_and_once(room: Room) -> None:
+    push(room)
+    begin(room, 2, issue=5)
+    review(room, 1, 55)
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    assert room.teller.seen == [145]
+    for _ in range(3):
+        room.time += 60
+        await intake.decide_waiting()
+    assert room.teller.seen == [145]
+    assert room.handled("d1") is None
+
+
+async def test_a_stranger_who_would_have_to_wait_is_told_nothing(room: Room) -> None:
+    push(room)
+    begin(room, 2, issue=5)
+    review(room, 1, 55)
+    await room.intake(Permission.READ).decide_waiting()
+    assert room.teller.seen == []
+    assert room.handled("d1") == Handled(Verdict.IGNORED, Ignored.REPLY_WITHOUT_ACCESS)
+
+
+async def test_a_review_of_many_comments_is_one_that_waits(room: Room) -> None:
+    push(room)
+    busy = begin(room, 2, issue=5)
+    names = [f"c{n}" for n in range(20)]
+    for number, name in enumerate(names):
+        room.time += 0.001
+        room.store(name, review_comment_payload(90 + number), "pull_request_review_comment")
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    assert {room.handled(name) for name in names} == {None}
+    Tasks(room.database).finish(busy, Outcome.CHECKED, "", 2.0)
+    assert await intake.decide_waiting() == 1
+    verdicts = [room.handled(name) for name in names]
+    assert verdicts[0] == Handled(Verdict.TASK, task=REVIEW)
+    assert set(verdicts[1:]) == {Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)}
+    assert room.teller.told == []
 
 
 async def test_a_review_of_a_persons_pull_request_asks_for_nothing_without_a_mention(room: Room) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.access import Permission
+from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import RepositoryRef, TaskRequest, TaskStatus
@@ -259,6 +260,124 @@ async def test_a_review_that_waits_for_the_head_before_is_ended_by_a_stop_as_wel
     room.time += 60
     await finish(room, intake)
     assert room.handled("d2") == ENDED_BEFORE
+    assert active(room) == []
+
+
+# -- what waits for its turn ---------------------------------------------------------------------------------
+
+
+def pull_comment(comment: int, text: str) -> bytes:
+    return comment_payload(comment, text=text, pull_request={})
+
+
+def end_task(room: Room, name: str) -> None:
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), room.time)
+    tasks.finish(tasks.take(TaskId(name), "w"), Outcome.UNVERIFIED, "", room.time)
+
+
+async def begin_pull(room: Room, intake: Intake) -> None:
+    """A follow-up is at work, and a rebase waits for it."""
+    room.store("d1", pull_comment(11, "@agent rename it"))
+    await intake.decide_waiting()
+    room.store("d2", by("bo", pull_comment(12, "@agent rebase")))
+    await intake.decide_waiting()
+    assert active(room) == ["t-11"]
+    assert (room.handled("d2"), room.teller.seen) == (None, [12])
+
+
+async def test_a_request_that_comes_when_the_task_is_over_does_not_overtake_the_one_that_waits(
+    room: Room,
+) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    end_task(room, "t-11")
+    room.store("d3", pull_comment(13, "@agent add a test"))
+    await intake.decide_waiting()
+    assert active(room) == ["t-12"]
+
+
+async def test_a_task_that_ends_while_a_later_request_is_decided_is_followed_by_the_first(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    doorman = SlowDoorman(("eve",))
+    intake.permissions = doorman
+    room.store("d3", by("eve", pull_comment(13, "@agent undo")))
+    await intake.begin()
+    async with asyncio.timeout(LONG_S):
+        while not doorman.asked:
+            await asyncio.sleep(0.01)
+    end_task(room, "t-11")
+    doorman.let.set()
+    await finish(room, intake)
+    assert active(room) == ["t-12"]
+    end_task(room, "t-12")
+    await finish(room, intake)
+    assert active(room) == ["t-13"]
+
+
+async def test_nothing_is_asked_about_before_its_turn_and_an_hour_of_waiting_is_no_trying(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    doorman = intake.permissions = SlowDoorman(())
+    for _ in range(60):
+        room.time += 60
+        await intake.decide_waiting()
+    assert doorman.asked == []
+    end_task(room, "t-11")
+    intake.permissions = room.intake(RetryLater("503", 30.0)).permissions
+    await intake.decide_waiting()
+    assert (room.handled("d2"), room.teller.told) == (None, [])
+    intake.permissions = doorman
+    room.time += 31
+    assert await intake.decide_waiting() == 1
+
+
+async def test_another_leader_knows_the_order_as_well(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    room.time += 1
+    room.store("d3", pull_comment(13, "@agent undo"))
+    await intake.decide_waiting()
+    await intake.close()
+    end_task(room, "t-11")
+    await room.intake(Permission.WRITE).decide_waiting()
+    assert active(room) == ["t-12"]
+
+
+async def test_words_to_the_task_at_work_do_not_wait_behind_what_waits_for_a_turn(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    room.store("d3", pull_comment(13, "@agent and zero"))
+    await intake.decide_waiting()
+    assert room.handled("d3") == Handled(Verdict.REPLY, task=TaskId("t-11"))
+
+
+async def test_status_says_what_waits_oldest_first_and_who_asked(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    room.store("d3", pull_comment(13, "@agent undo"))
+    room.store("d4", pull_comment(14, "@agent status"))
+    await intake.decide_waiting()
+    assert (
+        "2 requests wait until that is over, in this order: `rebase` (bo), `undo` (ada)."
+        in (room.teller.answers[0])
+    )
+    end_task(room, "t-11")
+    room.store("d5", pull_comment(15, "@agent status"))
+    await intake.decide_waiting()
+    assert "1 request waits until that is over, in this order: `undo` (ada)." in room.teller.answers[1]
+
+
+async def test_a_stop_ends_all_that_wait_for_a_turn(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    room.store("d3", pull_comment(13, "@agent undo"))
+    await intake.decide_waiting()
+    room.store("d4", pull_comment(14, "@agent stop"))
+    await finish(room, intake)
+    await finish(room, intake)
+    assert [room.handled("d2"), room.handled("d3")] == [ENDED_BEFORE] * 2
     assert active(room) == []
 
 

@@ -174,6 +174,24 @@ def test_status(status: TaskStatus, phase: Phase, snapshot: SnapshotAssertion) -
     assert render_status(TaskState(status, phase, plan, spent, 300.0, 2, "http://hub/1")) == snapshot
 
 
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [
+        ((("review", "ada"),), "1 request waits until that is over, in this order: `review` (ada)."),
+        (
+            (("review", "bo"), ("fix", "ada")),
+            "2 requests wait until that is over, in this order: `review` (bo), `fix` (ada).",
+        ),
+    ],
+)
+def test_status_says_what_waits_until_the_task_is_over(
+    waiting: tuple[tuple[str, str], ...], said: str
+) -> None:
+    state = TaskState(TaskStatus.RUNNING, Phase.WORK, (), Spent(), 5.0, 0, "")
+    assert said not in render_status(state)
+    assert said in render_status(replace(state, waiting=waiting)).splitlines()
+
+
 def test_an_answer_is_the_models_words_without_claims(snapshot: SnapshotAssertion) -> None:
     words = "`worked` subtracts clock times (`app.py:3`). All tests pass. Ask @everyone."
     text = render_answer(Answer(words, "ada", "c" * 40, "6 model replies.", tracking_marker(TASK)))
