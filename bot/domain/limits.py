@@ -258,6 +258,7 @@ SANDBOX_REFUSAL_S: Final = 3.0  # a failed preflight is believed; under the shor
 EXPLANATIONS_A_DAY: Final = 3  # to one stranger in one repository: two more would not be read either
 EXPLANATIONS_AN_HOUR: Final = 20  # in one repository, to all of them: a wave is not answered one by one
 INTAKE_GIVE_UP_S: Final = 900.0  # GitHub does not say who may: after a quarter of an hour it is a refusal
+REQUESTS_WAITING: Final = 10  # of one issue, for their turn: hours of work; GitHub is asked about each again
 INTAKE_LIMITED_S: Final = 7_200.0  # but while GitHub limits us: twice the hour after which it no longer does
 HAND_OVER_S: Final = 10.0  # a stopping worker: clean up and write down; supervisors kill after 15
 KEEP_DELIVERIES_S: Final = 30 * 86_400.0  # ten times what GitHub can redeliver

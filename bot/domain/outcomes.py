@@ -59,6 +59,7 @@ class Refusal(StrEnum):
     NO_WRITE_ACCESS = "no_write_access"
     PERMISSION_UNKNOWN = "permission_unknown"  # GitHub did not say: fail closed
     ALREADY_ACTIVE = "already_active"  # one active task for each issue
+    MANY_WAIT = "many_wait"  # REQUESTS_WAITING wait for their turn there already
     ISSUE_CLOSED = "issue_closed"
     LOCKED = "locked"
     UNKNOWN_COMMAND = "unknown_command"  # no word that we know

@@ -3,7 +3,8 @@
 Races, and how each is closed:
 - The same comment under another delivery id: the task's id is derived from the comment, so the insert fails
   and the delivery is marked ALREADY_HANDLED.
-- A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE.
+- A second request while one is active on the issue: the partial unique index, the verdict ALREADY_ACTIVE, or its turn
+  is waited for (`InLine`).
 - The task at work ends while a request comes behind others that wait: `InLine.behind` is not even tried to be inserted.
 - An answer comes while its task still posts the questions: it is a row all the same, and the task's resting
   (`Tasks.wait`) sees it and queues the task again.
@@ -87,9 +88,10 @@ THE_TASK: Final = Reach()
 
 @dataclass(frozen=True)
 class InLine:
-    """A request's place on its issue. `behind`: others wait for their turn since before, so it begins no task even
-    where nothing is at work."""
+    """A request's place on its issue. `waits`: beside a task of another kind it waits for its turn, and is not refused;
+    `behind`: others wait for theirs since before, so it begins no task even where nothing is at work."""
 
+    waits: bool = False
     behind: bool = False
 
 
@@ -158,8 +160,10 @@ class Deliveries:
             active = (
                 None if same else connection.execute(_active(request.active_key).with_for_update()).first()
             )
-            if active is None and not same and line.behind:
+            if active is None and not same and (line.behind or line.waits):
                 raise Occupied("it is not its turn", key=request.active_key)
+            if active is not None and line.waits and active.kind != request.kind.value:
+                raise Occupied("a task of another kind is at work", key=request.active_key)
             if active is not None and not _takes_words(connection, active):
                 raise Occupied("the task before it is not over yet", key=request.active_key)
             if active is None and not same:
@@ -333,8 +337,16 @@ _HEARING: Final = (Phase.ACCEPT.value, Phase.PREPARE.value, Phase.WORK.value, Ph
 _AT_ONCE_S: Final = 0.1  # nothing is in the way any more
 
 _UNFINISHED: Final = (TaskStatus.QUEUED.value, TaskStatus.RUNNING.value, TaskStatus.WAITING.value)
-_ENDED_BY: Final = (task.c.id, task.c.epoch, task.c.status, task.c.segment, task.c.phase, task.c.request)
-"""What `_end_row` needs to know of a task, and `steer`."""
+_ENDED_BY: Final = (
+    task.c.id,
+    task.c.epoch,
+    task.c.status,
+    task.c.segment,
+    task.c.phase,
+    task.c.request,
+    task.c.kind,
+)
+"""What `_end_row` needs to know of a task, and `steer`, and `accept`."""
 
 
 def _takes_words(connection: sa.Connection, row: "sa.Row[*tuple[Any, ...]]") -> bool:
@@ -371,7 +383,7 @@ def _end_row(
     return EndedTask(TaskId(row.id), segment)
 
 
-def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str, str]]:
+def _active(active_key: str) -> sa.Select[tuple[str, int, str, int, str, str, str]]:
     """The one unfinished task of the issue."""
     return sa.select(*_ENDED_BY).where(
         task.c.active_key == active_key, task.c.status != TaskStatus.FINISHED.value

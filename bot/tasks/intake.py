@@ -175,7 +175,7 @@ class Intake:
         if isinstance(decision, AutoReview):
             wish = await self.controls.find_wish(decision)
             if isinstance(wish, TaskRequest):  # nobody asked, so nobody is told if it is refused
-                return (await self._enter(delivery, wish)).verdict is Verdict.TASK
+                return (await self._enter(delivery, wish, waits=True)).verdict is Verdict.TASK
             decision = wish
         if isinstance(decision, Ticked):
             return await self._tick(delivery, decision)
@@ -237,7 +237,7 @@ class Intake:
         elif (refusal := await self._lapse(delivery, request, config)) is not None:
             ignored = IgnoredDelivery(Ignored.ACCESS_WITHDRAWN, refusal.value)
         else:
-            return (await self._enter(delivery, request)).verdict is Verdict.TASK
+            return (await self._enter(delivery, request, waits=True)).verdict is Verdict.TASK
         return await self._ignore(delivery, ignored)
 
     async def _lapse(
@@ -293,13 +293,18 @@ class Intake:
         try:
             return await self._begin(delivery, asked, config, fresh=isinstance(decision, TaskRequest))
         except Occupied:
-            await self._tell_waiting(delivery, asked)
-            raise
+            if await self._may_wait(delivery, asked):
+                raise
+            await self._refuse(delivery, as_refused(asked, Refusal.MANY_WAIT))
+            return False
 
-    async def _tell_waiting(self, delivery: Delivery, asked: TaskRequest) -> None:
-        """Whoever asked is told at once that it was read."""
-        if self._lines.note(delivery.id, Asked(asked.task_id, asked.requested_by, asked.word)):
+    async def _may_wait(self, delivery: Delivery, asked: TaskRequest) -> bool:
+        """Whoever asked is told at once that it was read. All comments of a review that waits may wait with it."""
+        before = {one.task for one in self._lines.list_asked(asked.active_key, delivery.id)}
+        may = len(before) < limits.REQUESTS_WAITING or asked.task_id in before
+        if may and self._lines.note(delivery.id, Asked(asked.task_id, asked.requested_by, asked.word)):
             await self.controls.acknowledge(asked)
+        return may
 
     async def _begin(
         self, delivery: Delivery, asked: TaskRequest, config: RepoConfig, *, fresh: bool
@@ -308,7 +313,7 @@ class Intake:
         before: those begin a task or nothing."""
         if asked.review or asked.word in _ALONE:
             await self.controls.wait_for_others(asked)
-            return await self._accept(delivery, asked)
+            return await self._accept(delivery, asked, waits=True)
         if await self._call(self.deliveries.is_ending, asked.active_key):  # it was stopped a moment ago
             raise Occupied("people are still told of the task before", key=asked.active_key)
         if fresh and await self.controls.hand_over(delivery, asked):
@@ -317,7 +322,7 @@ class Intake:
         if isinstance(placed, RefusedRequest):
             await self._refuse(delivery, placed)
             return False
-        return await self._accept(delivery, placed)
+        return await self._accept(delivery, placed, waits=fresh)
 
     async def _carry_out(self, delivery: Delivery, control: Control) -> TaskRequest | RefusedRequest | None:
         asked, stops = control.request, control.word is CommandWord.STOP
@@ -412,13 +417,13 @@ class Intake:
             return Refusal.PERMISSION_UNKNOWN
         return decide_access(permission)
 
-    async def _enter(self, delivery: Delivery, request: TaskRequest) -> Handled:
-        line = InLine(self._lines.is_behind(request.active_key, delivery.id))
+    async def _enter(self, delivery: Delivery, request: TaskRequest, *, waits: bool) -> Handled:
+        line = InLine(waits, self._lines.is_behind(request.active_key, delivery.id))
         handled: Handled = await self._call(self.deliveries.accept, delivery.id, request, self.now(), line)
         return handled
 
-    async def _accept(self, delivery: Delivery, request: TaskRequest) -> bool:
-        handled = await self._enter(delivery, request)
+    async def _accept(self, delivery: Delivery, request: TaskRequest, *, waits: bool) -> bool:
+        handled = await self._enter(delivery, request, waits=waits)
         if handled.verdict is Verdict.TASK:
             log.info("task accepted", delivery=delivery.id, task=request.task_id)
             return True

@@ -13,6 +13,8 @@ _SENTENCES: Final = {
     Refusal.PERMISSION_UNKNOWN: "GitHub did not tell me whether you have write access, so I did not start. Please ask "
     "again later.",
     Refusal.ALREADY_ACTIVE: "I am at work here already; the comment with the 👀 shows how far I am.",
+    Refusal.MANY_WAIT: "So many requests wait here for their turn already that I take no further one; `status` names "
+    "them. Ask again when some of them are done.",
     Refusal.LOCKED: "This conversation is locked, so I did not start.",
     Refusal.ON_PULL_REQUEST: "On pull requests I review and make changes; questions I answer in issues.",
     Refusal.NOT_ON_ISSUE: "That is for pull requests, and this is an issue. Ask me in the pull request.",

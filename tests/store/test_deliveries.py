@@ -20,7 +20,7 @@ from bot.domain.admission import AdmissionLimits
 from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
-from bot.domain.tasks import Phase
+from bot.domain.tasks import Phase, TaskKind
 from bot.errors import Bug, Occupied, RetryLater
 from bot.store.database import Database
 from bot.store.deliveries import Deliveries, Handled, InLine, Said, Verdict
@@ -86,6 +86,19 @@ def test_who_is_behind_others_begins_no_task_even_where_nothing_is_at_work(datab
     assert deliveries.list_busy([key, "10#99"]) == {key}
     known = deliveries.accept(DeliveryId("d2"), request(1), 5.0, InLine(behind=True))
     assert known == Handled(Verdict.IGNORED, Ignored.ALREADY_HANDLED)
+
+
+def test_only_another_kind_waits_for_its_turn(database: Database) -> None:
+    store_batch(database, [received("d1"), received("d2"), received("d3")])
+    deliveries = Deliveries(database)
+    deliveries.accept(DeliveryId("d1"), request(1), 5.0)
+    with pytest.raises(Occupied):
+        deliveries.accept(
+            DeliveryId("d2"), replace(request(2), kind=TaskKind.ANSWER), 5.0, InLine(waits=True)
+        )
+    assert deliveries.handled(DeliveryId("d2")) is None
+    refused = deliveries.accept(DeliveryId("d3"), request(3), 5.0, InLine(waits=True))
+    assert refused == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
 
 
 def test_refused_and_ignored_keep_their_reason(database: Database) -> None:

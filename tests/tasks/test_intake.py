@@ -174,11 +174,30 @@ async def test_the_same_comment_under_another_delivery_is_known(room: Room) -> N
     assert room.teller.told == []
 
 
-async def test_a_question_beside_a_change_is_refused_and_its_author_told(room: Room) -> None:
+@pytest.mark.parametrize(("first", "second"), [("fix this", "explain it"), ("explain it", "fix this")])
+async def test_a_question_beside_a_change_waits_for_its_turn_and_so_does_the_reverse(
+    room: Room, first: str, second: str
+) -> None:
+    room.store("d1", comment_payload(11, text=f"@agent {first}"))
+    intake = room.intake(Permission.ADMIN)
+    await intake.decide_waiting()
+    room.store("d2", comment_payload(12, text=f"@agent {second}"))
+    await intake.decide_waiting()
+    assert room.handled("d2") is None
+    assert (room.teller.told, room.teller.seen) == ([], [12])
+    tasks = Tasks(room.database)
+    tasks.admit(AdmissionLimits(9, 9, 9), STARTED)
+    tasks.finish(tasks.take(TaskId("t-11"), "w"), Outcome.BLOCKED, "", STARTED)
+    assert await intake.decide_waiting() == 1
+    assert room.handled("d2") == Handled(Verdict.TASK, task=TaskId("t-12"))
+    assert room.teller.seen == [12], "told once"
+
+
+async def test_the_same_with_other_flags_beside_a_change_is_refused_and_its_author_told(room: Room) -> None:
     room.store("d1", comment_payload(11))
     intake = room.intake(Permission.ADMIN)
     await intake.decide_waiting()
-    room.store("d2", comment_payload(12, text="@agent explain it"))
+    room.store("d2", comment_payload(12, text="@agent fix this --budget 2"))
     await intake.decide_waiting()
     assert room.handled("d2") == Handled(Verdict.REFUSED, Refusal.ALREADY_ACTIVE)
     assert room.teller.told == [Refusal.ALREADY_ACTIVE]
@@ -270,7 +289,7 @@ async def test_a_refusal_that_the_store_decided_is_told_later_as_well(room: Room
     room.store("d1", comment_payload(11))
     intake = room.intake(Permission.ADMIN)
     await intake.decide_waiting()
-    room.store("d2", comment_payload(12, text="@agent explain it"))
+    room.store("d2", comment_payload(12, text="@agent fix this --budget 2"))
     room.teller.error = RetryLater("rate limit", 60.0)
     await intake.decide_waiting()
     room.teller.error = None

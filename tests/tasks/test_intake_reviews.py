@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bot.domain import limits
 from bot.domain.access import Permission
 from bot.domain.ids import TaskId
 from bot.domain.outcomes import Ignored, Outcome
@@ -161,7 +162,7 @@ async def test_a_stranger_who_would_have_to_wait_is_told_nothing(room: Room) -> 
 async def test_a_review_of_many_comments_is_one_that_waits(room: Room) -> None:
     push(room)
     busy = begin(room, 2, issue=5)
-    names = [f"c{n}" for n in range(20)]
+    names = [f"c{n}" for n in range(2 * limits.REQUESTS_WAITING)]
     for number, name in enumerate(names):
         room.time += 0.001
         room.store(name, review_comment_payload(90 + number), "pull_request_review_comment")

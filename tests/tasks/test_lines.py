@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.domain import limits
 from bot.domain.access import Permission
 from bot.domain.admission import AdmissionLimits
 from bot.domain.ids import DeliveryId, InstallationId, TaskId
@@ -372,13 +373,43 @@ async def test_status_says_what_waits_oldest_first_and_who_asked(room: Room) -> 
 async def test_a_stop_ends_all_that_wait_for_a_turn(room: Room) -> None:
     intake = room.intake(Permission.WRITE)
     await begin_pull(room, intake)
-    room.store("d3", pull_comment(13, "@agent undo"))
+    room.store("d3", pull_comment(13, "@agent review"))
     await intake.decide_waiting()
     room.store("d4", pull_comment(14, "@agent stop"))
     await finish(room, intake)
     await finish(room, intake)
     assert [room.handled("d2"), room.handled("d3")] == [ENDED_BEFORE] * 2
     assert active(room) == []
+
+
+async def test_more_than_a_few_do_not_wait_and_their_authors_are_told(room: Room) -> None:
+    intake = room.intake(Permission.WRITE)
+    await begin_pull(room, intake)
+    numbers = range(20, 20 + limits.REQUESTS_WAITING)
+    for number in numbers:
+        room.time += 1
+        room.store(f"d{number}", pull_comment(number, "@agent review"))
+    await intake.decide_waiting()
+    waits = [number for number in numbers if room.handled(f"d{number}") is None]
+    assert waits == list(numbers[:-1]), "one waits since before"
+    assert room.handled(f"d{numbers[-1]}") == Handled(Verdict.REFUSED, Refusal.MANY_WAIT)
+    assert room.teller.told == [Refusal.MANY_WAIT]
+
+
+@pytest.mark.parametrize("texts", [("review", "rename it"), ("rename it", "review")])
+async def test_a_review_beside_a_follow_up_waits_for_its_turn_and_so_does_the_reverse(
+    room: Room, texts: tuple[str, str]
+) -> None:
+    intake = room.intake(Permission.WRITE)
+    for number, text in enumerate(texts, 11):
+        room.time += 1
+        room.store(f"d{number}", pull_comment(number, f"@agent {text}"))
+    await intake.decide_waiting()
+    for name in ("t-11", "t-12"):
+        assert active(room) == [name]
+        end_task(room, name)
+        await intake.decide_waiting()
+    assert room.teller.told == []
 
 
 async def test_github_away_for_a_request_keeps_its_successors_waiting(room: Room) -> None:
