@@ -1,5 +1,6 @@
 """A review and its comments become one task, once. Named after the acceptance cases of the field."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ import pytest
 from bot.domain import limits
 from bot.domain.access import Permission
 from bot.domain.ids import TaskId
-from bot.domain.outcomes import Ignored, Outcome
+from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import TaskKind, WayIn
 from bot.store.database import Database
 from bot.store.deliveries import Handled, Verdict
@@ -17,6 +18,7 @@ from bot.store.tasks import Tasks
 from tests.tasks.payloads import review_comment_payload, review_payload, suite_payload
 from tests.tasks.test_intake import Room
 from tests.tasks.test_intake_checks import WIDE, begin, push
+from tests.tasks.test_lines import SlowDoorman, by
 
 REVIEW = TaskId("t-v10-55")
 
@@ -134,6 +136,39 @@ async def test_a_failed_check_and_a_review_have_their_turns_as_they_came(
     handled = room.handled(begun)
     assert handled is not None
     assert handled.verdict is Verdict.TASK
+
+
+async def test_a_repair_that_waits_is_not_overtaken_while_github_is_asked_about_it(room: Room) -> None:
+    push(room)
+    busy = begin(room, 2, issue=5)
+    room.store("suite", suite_payload(), "check_suite")
+    intake = room.intake(Permission.WRITE)
+    await intake.decide_waiting()
+    doorman = intake.permissions = SlowDoorman(("ada",))
+    Tasks(room.database).finish(busy, Outcome.CHECKED, "", 2.0)
+    room.time += 1
+    room.store("d1", by("bo", review_payload("One thing.")), "pull_request_review")
+    for _ in range(30):
+        await intake.begin()
+        await asyncio.sleep(0.01)
+    assert doorman.asked == ["ada"], "nobody is asked about who stands behind"
+    doorman.let.set()
+    await intake.decide_waiting()
+    assert room.handled("suite") is not None
+    assert room.handled("d1") is None
+
+
+async def test_as_many_reviews_as_may_wait_do_so_with_all_their_comments(room: Room) -> None:
+    push(room)
+    begin(room, 2, issue=5)
+    intake = room.intake(Permission.WRITE)
+    for number in range(2 * limits.REQUESTS_WAITING):
+        review(room, number, 55 + number % limits.REQUESTS_WAITING)
+    await intake.decide_waiting()
+    assert {room.handled(f"d{number}") for number in range(2 * limits.REQUESTS_WAITING)} == {None}
+    review(room, 99, 99)
+    await intake.decide_waiting()
+    assert room.handled("d99") == Handled(Verdict.REFUSED, Refusal.MANY_WAIT)
 
 
 async def test_whoever_waits_for_a_turn_is_told_so_at_once_and_once(room: Room) -> None:
