@@ -31,7 +31,7 @@ from bot.domain.commands import CommandWord
 from bot.domain.ids import DeliveryId, InstallationId, RepositoryId, TaskId
 from bot.domain.outcomes import Ignored, Outcome, Refusal
 from bot.domain.tasks import Phase, TaskRequest, TaskStatus
-from bot.errors import Occupied
+from bot.errors import Occupied, RetryLater
 from bot.store.database import Database, storable
 from bot.store.events import insert_event
 from bot.store.inbox import Delivery
