@@ -311,13 +311,15 @@ def _is_write(path: str) -> bool:
     return "/api/v3/repos/" in path or path.endswith(("/git-receive-pack", "/graphql"))
 
 
+_ADMISSION_LOCK = int.from_bytes(b"admi")  # bot/store/tasks.py
 _OPEN_TRANSACTIONS = (
     "select count(*) from pg_stat_activity as one where datname = current_database() "
     "and backend_type = 'client backend' and pid <> pg_backend_pid() and xact_start is not null "
     "and (backend_xid is not null or exists "
-    "(select from pg_locks where pg_locks.pid = one.pid and locktype = 'advisory'))"
+    f"(select from pg_locks where pg_locks.pid = one.pid and locktype = 'advisory' and objid = {_ADMISSION_LOCK}))"
 )
-"""Those that others may have to wait for: who only reads locks nobody out."""
+"""Those that others may have to wait for: who only reads locks nobody out, and the engine's library only tries its own
+lock, which it holds for seconds."""
 
 
 def _can_be_written(path: Path) -> bool:
