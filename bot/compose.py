@@ -121,10 +121,8 @@ def open_database(settings: Settings) -> Database:
 def open_clock(database: Database) -> FleetClock:
     """What time it is for everybody who works on this database. Raises StoreFault."""
     clock = FleetClock(database)
-    try:
+    with at_once():
         clock.look()
-    except RetryLater as error:  # at the start nobody waits: whoever supervises us starts us again
-        raise StoreFault(f"The database can't be used: {error}", "Check that it runs.") from error
     return clock
 
 

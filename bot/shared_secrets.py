@@ -146,11 +146,11 @@ class SharedSecrets:
         that another host had otherwise, it is set aside and named in the log: nobody can tell which is newer. Raises
         SettingsFault when it can't be opened or removed, RetryLater."""
         kept = unseal_setup_secrets(data_dir, vault_key)
-        rows = tuple(self._seal(of, name, value) for of, own in kept.items() for name, value in own.items())
+        values = {(of.lower(), name): value for of, own in kept.items() for name, value in own.items()}
+        rows = tuple(self._seal(of, name, value) for (of, name), value in values.items())
         left = SetupSecrets(self._database).add(rows)
         if rows:
             log.info("setup_secrets.adopted", names=len(rows) - len(left))
-        values = {(of.lower(), name): value for of, own in kept.items() for name, value in own.items()}
         other = [
             one for one in left if self._open(one.repository, one.name) != values[one.repository, one.name]
         ]

@@ -101,16 +101,21 @@ def _rows(settings: Settings) -> Iterator[list[Orphans]]:
     database = Database(settings.store_url)
     locks = HostLocks(settings.data_dir / "workers")
     try:
-        kinds = (_dead_workers(database, locks), _locks(database, locks), _half_sent(settings, database))
+        clock = open_clock(database)
+        kinds = (
+            _dead_workers(database, locks, clock()),
+            _locks(database, locks),
+            _half_sent(settings, database, clock),
+        )
         yield [one for one in kinds if one.names]
     finally:
         database.close()
 
 
-def _dead_workers(database: Database, locks: HostLocks) -> Orphans:
+def _dead_workers(database: Database, locks: HostLocks, now: float) -> Orphans:
     """Their tasks are released; a worker that runs takes them up, and so does the next one that starts."""
     workers, tasks = Workers(database), Tasks(database)
-    before = open_clock(database)() - limits.WORKER_DEAD_S
+    before = now - limits.WORKER_DEAD_S
 
     def end() -> tuple[str, ...]:
         said = []
@@ -140,14 +145,14 @@ def _locks(database: Database, locks: HostLocks) -> Orphans:
     return Orphans("locks of dead workers", stale(), end)
 
 
-def _half_sent(settings: Settings, database: Database) -> Orphans:
+def _half_sent(settings: Settings, database: Database, now: Callable[[], float]) -> Orphans:
     effects = Effects(database)
     found = effects.half_sent()
 
     def end() -> tuple[str, ...]:
         said = []
         with contextlib.closing(open_forge(settings)) as forge:
-            desk = HalfSentDesk(effects, forge, open_clock(database))
+            desk = HalfSentDesk(effects, forge, now)
             for half in found:
                 try:
                     said.append(f"{half.key}: {desk.settle(half)}")

@@ -21,10 +21,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
@@ -39,10 +40,14 @@ _PATIENCE: Final = {
     "keepalives_idle": 10,  # s; an idle connection is asked after so long,
     "keepalives_interval": 5,  # s; again so often,
     "keepalives_count": 2,  # and so often in vain
-    "tcp_user_timeout": 20_000,  # ms; what was sent is confirmed by then, or the server is gone: as SELF_FENCE_S
+    "tcp_user_timeout": int(
+        limits.SELF_FENCE_S * 1000
+    ),  # ms; what was sent is confirmed by then, or it is gone
 }
 """For PostgreSQL: a server that vanishes without a word is noticed within 20 s, where TCP itself takes 15 minutes. The
 URL's own parameters go before these."""
+INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+"""The insert that knows of conflicts, by the dialect's name: the library has one for each."""
 _BUSY_MS: Final = 30_000  # longer than any transaction of ours or the engine's
 _CHECKPOINT_PAGES: Final = (
     8_000  # 32 MB: by a commit only when nobody else has done it (`Database.checkpoint`)

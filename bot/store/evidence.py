@@ -6,20 +6,16 @@ Races, and how each is closed:
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.ids import TaskId
 from bot.errors import Bug
-from bot.store.database import Database
+from bot.store.database import INSERTS, Database
 from bot.store.fence import fence
 from bot.store.schema import evidence, evidence_key, evidence_signer
-
-_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class EvidenceRecords:
         values = {"record": signed.record, "signature": signed.signature, "at": now}
         with self._database.write() as connection:
             fence(connection, task, epoch)
-            insert = _INSERTS[connection.dialect.name](evidence).values(task=task, **values)
+            insert = INSERTS[connection.dialect.name](evidence).values(task=task, **values)
             connection.execute(insert.on_conflict_do_update(index_elements=["task"], set_=values))
 
     def find(self, task: TaskId) -> SignedRecord | None:
@@ -103,5 +99,5 @@ class EvidenceKeys:
 
 
 def _publish(connection: Connection, key: str, public: bytes) -> None:
-    insert = _INSERTS[connection.dialect.name](evidence_key).values(id=key, public=public)
+    insert = INSERTS[connection.dialect.name](evidence_key).values(id=key, public=public)
     connection.execute(insert.on_conflict_do_nothing())

@@ -19,12 +19,11 @@ from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain import limits
 from bot.domain.ids import DeliveryId
 from bot.errors import Bug, RetryLater
-from bot.store.database import Database
+from bot.store.database import INSERTS, Database
 from bot.store.schema import IS_WAITING, delivery
 
 _CHECKPOINT_EVERY_S: Final = 0.5  # at 200 deliveries a second: 3 MB of log
@@ -33,7 +32,7 @@ _COUNT_EVERY_S: Final = 1.0  # what waits for the intake: a second's worth is no
 
 _INSERT: Final = {
     name: insert(delivery).on_conflict_do_nothing().returning(delivery.c.id)
-    for name, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    for name, insert in INSERTS.items()
 }
 """Made once and given its rows apart: to compile a statement for each size of a batch takes longer than to run it."""
 

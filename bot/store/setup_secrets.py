@@ -1,15 +1,11 @@
 """Variables for the set-up of repositories, sealed. Which key opens them, and what for, is the caller's business."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.store.database import Database
+from bot.store.database import INSERTS, Database
 from bot.store.schema import setup_secret
-
-_INSERTS: Final[dict[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class SetupSecrets:
         """In place of an older one of that name."""
         changed = {"sealed_by": secret.sealed_by, "sealed": secret.sealed}
         with self._database.write() as connection:
-            insert = _INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
+            insert = INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
             connection.execute(
                 insert.on_conflict_do_update(index_elements=["repository", "name"], set_=changed)
             )
@@ -42,7 +38,7 @@ class SetupSecrets:
         left = []
         with self._database.write() as connection:
             for secret in secrets:
-                insert = _INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
+                insert = INSERTS[connection.dialect.name](setup_secret).values(**asdict(secret))
                 upsert = insert.on_conflict_do_update(
                     index_elements=["repository", "name"],
                     set_={"sealed_by": secret.sealed_by, "sealed": secret.sealed},

@@ -7,11 +7,11 @@ again after a crash does no harm.
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from bot.domain.allowance import Cost, CostBefore
 from bot.domain.tasks import TaskRequest
+from bot.store.database import INSERTS
 from bot.store.schema import spending
 
 _DAY_S: Final = 86_400.0
@@ -39,7 +39,7 @@ def _charge(insert: Any) -> sa.Insert:
     return changed
 
 
-_CHARGE: Final = {"postgresql": _charge(postgresql.insert), "sqlite": _charge(sqlite.insert)}
+_CHARGE: Final = {name: _charge(insert) for name, insert in INSERTS.items()}
 
 
 def fetch_cost_before(connection: Connection, request: TaskRequest, now: float) -> CostBefore:

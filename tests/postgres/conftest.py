@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.databases import new_on_server
+from tests.store.conftest import database as database
 
 
 @pytest.fixture

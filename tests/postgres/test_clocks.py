@@ -1,7 +1,6 @@
 """Hosts whose clocks are 90 s off, on one database: nobody is taken for dead, no write for an old one."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import structlog.testing
 
 from bot.store.clock import FleetClock
 from bot.store.database import Database
-from bot.store.migrations import migrate
 from bot.store.tasks import Tasks
 from bot.store.workers import Workers
 from bot.tasks.workers import HostLocks, LifeTimes, Reaper
@@ -18,14 +16,6 @@ from tests.tasks.quiet_engine import QuietEngine
 pytestmark = pytest.mark.postgres
 
 OFF_S = (-90.0, 0.0, 90.0)
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    opened = Database(url)
-    migrate(opened)
-    yield opened
-    opened.close()
 
 
 def clock_off_by(seconds: float, database: Database) -> FleetClock:

@@ -1,10 +1,9 @@
 """Git servers on their bad days, over real HTTP: what is asked again and when, what is refused. Asked once."""
 
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -12,6 +11,7 @@ from bot.domain.limits import RETRY_AFTER_DEFAULT_S
 from bot.errors import RepositoryFault, RetryLater, TokenRefused
 from bot.repos.contract import Remote
 from tests.repos.conftest import KEY, NAME, GitWorld
+from tests.repos.git_backend import serving
 
 AGAIN_S = 5.0
 DAY = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -66,16 +66,8 @@ def answering(status: int, headers: dict[str, str], body: bytes = b"") -> Iterat
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(Handler) as made.url:
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @both_ways

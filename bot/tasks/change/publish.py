@@ -108,15 +108,15 @@ async def write_commit(desk: Desk, evidence: Evidence, submission: SubmissionFac
 
 async def push_new_branch(desk: Desk, submission: SubmissionFacts) -> str:
     """A branch of our own that now holds our commit. Raises BranchTaken, RepositoryFault."""
-    for branch in _own_branches(desk, submission):
+    names = _own_branches(desk, submission)
+    for branch in names:
         holder = await desk.call(desk.github.refs.find_branch, branch)
         if holder is None:
             await push_branch(desk, branch, None)
         if holder is None or holder == desk.facts.commit:
             return branch
-    first, _ = _own_branches(desk, submission)
     raise BranchTaken(
-        f"Somebody else has both `{first}` and its second name.", "Delete or rename one of them."
+        f"Somebody else has both `{names[0]}` and its second name.", "Delete or rename one of them."
     )
 
 
